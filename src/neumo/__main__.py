@@ -1,0 +1,5 @@
+"""``python -m neumo``."""
+
+from neumo.cli import main
+
+main()

@@ -1,0 +1,73 @@
+"""The command line: one file per verb."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import typer
+
+from neumo import __version__
+from neumo.errors import NeumoError
+
+app = typer.Typer(
+    name="neumo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def neumo(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    """From a folder of chest X-rays to a pneumonia classifier that can be trusted.
+
+    A research tool, not a medical device.
+    """
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def verb(function: Callable[..., None]) -> None:
+    """Register a verb; bad input ends it with one line on standard error and exit code 2."""
+
+    @functools.wraps(function)
+    def told(*args: object, **kwargs: object) -> None:
+        try:
+            function(*args, **kwargs)
+        except NeumoError as error:
+            _end(str(error), 2)
+        except OSError as error:
+            if error.errno not in _TOLD:
+                raise
+            _end(f"{error.filename or 'standard output'}: {_TOLD[error.errno]}", 2)
+        except KeyboardInterrupt:
+            _end("stopped; what was computed is kept, and the same command goes on from there", 130)
+
+    app.command()(told)
+
+
+_TOLD = {
+    errno.ENOSPC: "got a full disk, expected room to write; free some and run the same command again",
+    errno.EDQUOT: "got a full quota, expected room to write; free some and run the same command again",
+    errno.EFBIG: "got a file size limit, expected room to write; lift it and run the same command again",
+    errno.EACCES: "got no permission, expected a file or folder that this user may read or write",
+    errno.EPERM: "got no permission, expected a file or folder that this user may read or write",
+    errno.EROFS: "got a read-only file system, expected one that can be written",
+}
+
+
+def _end(message: str, code: int) -> NoReturn:
+    print("neumo: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,32 @@
+"""What a user is told when the input is bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class NeumoError(Exception):
+    """Input that neumo cannot work with, told in one line.
+
+    The message says which file (or row, or option) it is about, what was got and what was expected.
+    The command line prints it as ``neumo: <message>`` and ends with exit code 2.
+    """
+
+
+class UnreadableImageError(NeumoError):
+    """A file that cannot be used as a radiograph.
+
+    Args:
+        path: the file.
+        got: what it turned out to be, for example ``"a JPEG that ends after 1,024 of its rows"``.
+        expected: what would have been right, for example ``"a complete JPEG"``.
+    """
+
+    def __init__(self, path: str | Path, got: str, expected: str) -> None:
+        super().__init__(f"{path}: got {got}, expected {expected}")
+        self.path = Path(path)
+        self.got = got
+        self.expected = expected
+
+    def __reduce__(self) -> tuple[type[UnreadableImageError], tuple[str, str, str]]:
+        return type(self), (str(self.path), self.got, self.expected)

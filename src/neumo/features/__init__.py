@@ -1,0 +1,1 @@
+"""What a frozen backbone sees in each radiograph, computed once."""

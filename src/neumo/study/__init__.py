@@ -1,0 +1,1 @@
+"""The published study, run step by step."""

@@ -1,0 +1,1 @@
+"""The heads on top of the frozen backbone."""
