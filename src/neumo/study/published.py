@@ -72,8 +72,8 @@ CONTRADICTIONS = (
         other="--validation after-balancing; this page shows what it does",
     ),
     Contradiction(
-        says="All radiographs are mixed and split at random, the data set's own test set included, so images of "
-        "one patient sit on both sides.",
+        says="All radiographs are mixed and split at random, the data set's own test set included, so that "
+        "images of one patient sit on both sides.",
         taken="the report's way for the ladder, with the patient and official protocols beside it",
         other="--protocol patient or official in neumo.train",
     ),

@@ -99,7 +99,12 @@ class Results:
 
     def tested(self, protocol: str) -> list[Run]:
         """The runs of the final step that were tested on `protocol`, one per seed."""
-        return [run for run in self.runs if run.protocol == protocol and run.test is not None]
+        return [
+            run
+            for run in self.runs
+            if (run.protocol, run.validation_drawn) == (protocol, self.settings["validation_drawn"])
+            and run.test is not None
+        ]
 
     def save(self, file: str | Path) -> None:
         """Write the file, whole or not at all."""
