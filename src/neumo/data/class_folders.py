@@ -1,0 +1,87 @@
+"""Folders of images with one sub-folder per class, divided into train, val and test or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from neumo.data.labels import assign, cause_from, is_negative, together
+from neumo.data.patients import cause_of, dicom_patient, patient_of
+from neumo.data.table import NORMAL, PNEUMONIA, Dataset, counts, images_in, is_dicom, new_table, subfolders
+
+_PARTS = {
+    **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),
+    **dict.fromkeys(["test", "testing"], "test"),
+}
+KERMANY = (
+    "D. S. Kermany, K. Zhang, M. Goldbaum, Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images "
+    "for Classification, Mendeley Data v2, 2018, doi:10.17632/rscbjbr9sj.2 (CC BY 4.0)."
+)
+
+Classes = list[tuple[Path, str | None]]  # class folder, official part
+
+
+def find(root: Path) -> tuple[Path, Classes]:
+    """The folder that holds the classes, at or below `root`, with its class folders; none where it is not so.
+
+    A folder that only wraps another one is passed through. Archives of Kermany et al. hold
+    everything twice, ``chest_xray/train`` beside ``chest_xray/chest_xray/train``; the inner copy is not read.
+    """
+    inside = subfolders(root)
+    parts = [(folder, _PARTS[folder.name.lower()]) for folder in inside if folder.name.lower() in _PARTS]
+    divided: Classes = [(c, part) for folder, part in parts for c in subfolders(folder) if images_in(c)]
+    if divided:
+        return root, divided
+    if len(inside) == 1 and not images_in(root, deep=False) and subfolders(inside[0]):
+        below = find(inside[0])
+        if below[1]:
+            return below
+    classes: Classes = [(folder, None) for folder in inside if images_in(folder)]
+    if len(classes) == 1 and not is_negative(classes[0][0].name) and "pn" not in classes[0][0].name.lower():
+        return root, []  # one folder of any other name is a heap of images, no class
+    return root, [] if parts else classes
+
+
+def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) -> Dataset:
+    """Read the class folders that `find` gave.
+
+    The public validation folder of Kermany et al. has 16 images, so ``val`` counts as training. The cause is
+    bacteria or virus where a file name of Kermany et al. says so, else the class folder's name.
+
+    Raises:
+        NeumoError: it is not clear which classes are positive.
+    """
+    label = assign((folder.name for folder, _ in classes), positive, str(root))
+    found = pd.DataFrame(
+        [
+            {
+                "path": str(image),
+                "label": label[folder.name],
+                "cause": (cause_of(image) or cause_from(folder.name))
+                if label[folder.name] == PNEUMONIA
+                else "",
+                "patient": patient_of(image) or (dicom_patient(image) if is_dicom(image) else None),
+                "official": part,
+            }
+            for folder, part in classes
+            for image in images_in(folder)
+        ],
+    )
+    listed = set(found["path"])
+    around = {root, *(folder.parent for folder, _ in classes)}
+    loose = sorted({p for folder in around for p in images_in(folder, deep=False) if str(p) not in listed})
+    kermany = {f.name for f, _ in classes} == {"NORMAL", "PNEUMONIA"} and found["cause"].eq("bacteria").any()
+    return Dataset(
+        table=new_table(found),
+        name="Kermany 2018" if kermany else root.name,
+        layout="class-folders",
+        root=root,
+        rows=len(found),
+        listed_counts=counts(found["label"]),
+        unlisted=[p.relative_to(root).as_posix() for p in loose],
+        citation=KERMANY if kermany else "",
+        positive_name=together((n for n, value in label.items() if value == PNEUMONIA), "pneumonia"),
+        negative_name=together((n for n, value in label.items() if value == NORMAL), "normal"),
+    )

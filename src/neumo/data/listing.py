@@ -1,0 +1,239 @@
+"""A CSV or Parquet file that lists images with their labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from neumo.data.labels import assign, cause_from, plain, quoted, together
+from neumo.data.patients import cause_of, dicom_patient, patient_of
+from neumo.data.table import (
+    NORMAL,
+    PNEUMONIA,
+    UNLABELLED,
+    Dataset,
+    counts,
+    images_in,
+    is_dicom,
+    new_table,
+)
+from neumo.errors import NeumoError
+
+SUFFIXES = frozenset([".csv", ".tsv", ".txt", ".parquet", ".pq"])
+USUAL = {  # in order of preference, compared without case, spaces and punctuation
+    "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
+    "xrayimagename dicom dicompath dicomfile",
+    "label": "label class classname target y diagnosis finding findinglabels findings category pneumonia",
+    "patient": "patient patientid subject subjectid person personid",
+    "cause": "cause pathogen etiology aetiology label1viruscategory",
+    "official": "official split datasettype subset partition set",
+    "sha256": "sha256",
+}
+_OFFICIAL = {
+    **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),
+    **dict.fromkeys(["test", "testing"], "test"),
+}
+
+
+def load(file: Path) -> pd.DataFrame:
+    """A CSV (separator comma, semicolon, tab or bar) or Parquet file as a frame of strings, NA where empty.
+
+    Raises:
+        NeumoError: the file is neither, or has no rows.
+    """
+    try:
+        if file.suffix.lower() in {".parquet", ".pq"}:
+            frame = pd.read_parquet(file)
+            frame = frame.astype(dict.fromkeys(frame.columns, "str"))
+        else:
+            with file.open(encoding="utf-8-sig") as lines:
+                header = lines.readline()
+            separator = max(",;\t|", key=header.count)
+            frame = pd.read_csv(file, sep=separator, dtype="str", encoding="utf-8-sig", skipinitialspace=True)
+    except OSError as error:
+        if type(error).__module__.startswith("pyarrow") or error.errno is None:
+            raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
+        raise
+    except (ValueError, ImportError) as error:  # pandas and pyarrow parsing errors, text that is not UTF-8
+        raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
+    frame.columns = [str(column).strip() for column in frame.columns]
+    if frame.empty:
+        raise NeumoError(f"{file}: got no rows, expected one row per image with a path and a label")
+    return frame
+
+
+def columns(frame: pd.DataFrame, file: Path, **given: str | None) -> dict[str, str | None]:
+    """Which column is which: as `given`, else by the `USUAL` names; path and label are always there.
+
+    Raises:
+        NeumoError: a given column is not there, or there is none for path or label.
+    """
+    by_plain_name = {re.sub(r"[\W_]+", "", str(c).lower()): str(c) for c in reversed(frame.columns)}
+    chosen: dict[str, str | None] = {}
+    for what, usual in USUAL.items():
+        name = given.get(what)
+        if name is not None and name not in frame.columns:
+            raise NeumoError(
+                f"{file}: got no column {name!r} (--{what}-column), found the columns {quoted(frame.columns)}"
+            )
+        taken = set(chosen.values()) | set(given.values())
+        guess = (by_plain_name[u] for u in usual.split() if u in by_plain_name)
+        chosen[what] = name or next((column for column in guess if column not in taken), None)
+    for what in ("path", "label"):
+        if chosen[what] is None:
+            raise NeumoError(
+                f"{file}: got no {what} column, found the columns {quoted(frame.columns)}; "
+                f"say which one it is with --{what}-column NAME"
+            )
+    return chosen
+
+
+def survey(
+    file: Path,
+    *,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    patient_column: str | None = None,
+    positive: Sequence[str] | None = None,
+    skip_missing: bool | None = None,
+) -> Dataset:
+    """Read a listing.
+
+    Paths are taken relative to the file's folder, else to the working folder, else by file name alone
+    anywhere below the file's folder where that name occurs once there. Rows that name one image with one
+    label again (one row per finding, say) are read once. A column ``sha256`` is held against the files.
+
+    Raises:
+        NeumoError: the file cannot be read, columns are missing or it is not clear which labels are positive.
+    """
+    frame = load(file)
+    column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
+    column = {what: name for what, name in column.items() if name is not None}
+    given = pd.DataFrame(
+        {what: frame[name].str.strip().pipe(lambda s: s.mask(s == "")) for what, name in column.items()}
+    )
+    given = given.reindex(columns=list(USUAL))
+    faults = [
+        f"{file}: row {row + 1} has no {what} (column {column[what]!r}), expected one in every row"
+        for what in ("path", "label")
+        for row in given.index[given[what].isna()]
+    ]
+    names = given["label"].dropna().unique()
+    label_of = assign(names, positive, f"{file} (column {column['label']!r})")
+    if not positive and any(re.fullmatch(r"-?\d+", plain(name)) for name in names):
+        for row in given.index[
+            given["label"].notna() & ~given["label"].map(plain, na_action="ignore").isin(["0", "1"])
+        ]:
+            faults.append(f"{file}: row {row + 1} has the label {given['label'][row]!r}, expected 0 or 1")
+            label_of[given["label"][row]] = UNLABELLED
+    label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
+
+    where = _Places(file.parent)
+    path = given["path"].map(where.find, na_action="ignore")
+    named = given["path"].notna()
+    there = path.map(lambda p: p.is_file(), na_action="ignore").eq(True)
+    missing = given["path"][named & ~there]
+    if not skip_missing:
+        faults += [
+            f"{path[row]}: listed in row {row + 1} of {file}, expected an image there; "
+            "leave such rows out with --skip-missing"
+            for row in missing.index
+        ]
+    found = pd.DataFrame(
+        {
+            "path": path[there].map(str),
+            "label": label[there],
+            "cause": [
+                "" if value != PNEUMONIA else (cause or cause_of(p) or cause_from(text)).lower()
+                for value, cause, p, text in zip(
+                    label[there],
+                    _or_none(given["cause"][there]),
+                    path[there],
+                    given["label"][there],
+                    strict=True,
+                )
+            ],
+            "patient": [
+                patient or patient_of(p) or (dicom_patient(p) if is_dicom(p) else None)
+                for patient, p in zip(_or_none(given["patient"][there]), path[there], strict=True)
+            ],
+            "official": given["official"][there].str.lower().map(_OFFICIAL),
+        }
+    )
+    first = found.drop_duplicates("path")
+    earlier = found["path"].map(first.set_index("path")["label"])
+    faults += [
+        f"{path}: row {row + 1} of {file} gives it another label than an earlier row, expected one label"
+        for row, path in zip(found.index, found["path"], strict=True)
+        if earlier[row] != found["label"][row]
+    ]
+    table = new_table(first)
+    faults += [
+        f"{path}: got SHA-256 {got[:12]}..., expected {listed[:12]}... as row {row + 1} of {file} lists it"
+        for row, path, got, listed in zip(
+            first.index, table["path"], table["sha256"], _or_none(given["sha256"][first.index]), strict=True
+        )
+        if listed and listed.lower() != got
+    ]
+    listed_paths = set(table["path"])
+    beside = sorted(
+        {p for folder in {Path(q).parent for q in listed_paths} for p in images_in(folder, deep=False)}
+    )
+    return Dataset(
+        table=table,
+        name=file.stem,
+        layout="listing",
+        root=file.parent,
+        rows=len(given),
+        listed_counts=counts(label),
+        missing=list(missing),
+        unlisted=[_relative(p, file.parent) for p in beside if str(p) not in listed_paths],
+        repeated=[
+            _relative(Path(p), file.parent) for p in found["path"][found["path"].duplicated()].unique()
+        ],
+        positive_name=together((n for n, v in label_of.items() if v == PNEUMONIA), "pneumonia"),
+        negative_name=together((n for n, v in label_of.items() if v == NORMAL), "normal"),
+        faults=tuple(faults),
+    )
+
+
+class _Places:
+    """Where the images of a listing can be."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.by_name: dict[str, list[Path]] | None = None
+
+    def find(self, listed: str) -> Path:
+        for name in (listed, listed.replace("\\", "/")):
+            for base in (self.folder, Path.cwd()):
+                if (path := base / name).is_file():
+                    return path
+        if self.by_name is None:
+            self.by_name = {}
+            for path in images_in(self.folder):
+                for key in {path.name, path.stem}:
+                    self.by_name.setdefault(key, []).append(path)
+        same_name = self.by_name.get(listed, [])
+        return same_name[0] if len(same_name) == 1 else self.folder / listed
+
+
+def _or_none(values: pd.Series) -> list[str | None]:
+    return [None if pd.isna(value) else str(value) for value in values]
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def _unreadable(file: Path, error: Exception) -> str:
+    if file.suffix.lower() in {".parquet", ".pq"}:
+        return f"got something that is not Parquet ({error}), expected a Parquet file"
+    if isinstance(error, UnicodeDecodeError):
+        return "got bytes that are not UTF-8 text, expected a CSV with a path and a label column"
+    if isinstance(error, pd.errors.EmptyDataError):
+        return "got an empty file, expected a CSV with a path and a label column"
+    return f"got text that is not a table ({error}), expected a CSV with a path and a label column"

@@ -1,0 +1,170 @@
+"""Data on disk, in any of the layouts that neumo knows -> the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from neumo.data import class_folders, coronahack, listing
+from neumo.data.patients import cause_of, dicom_patient, patient_of
+from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, images_in, is_dicom, is_image, new_table
+from neumo.errors import NeumoError
+
+EXPECTED = (
+    "expected the CoronaHack archive, a folder with one sub-folder of images per class (divided into train "
+    "and test or not), or a CSV or Parquet file with a path and a label column"
+)
+
+
+def read(
+    data: str | Path,
+    *,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    patient_column: str | None = None,
+    positive: str | Sequence[str] | None = None,
+    skip_missing: bool | None = None,
+) -> Dataset:
+    """Read a data set that a classifier can be trained on.
+
+    The layout is recognised: the CoronaHack archive (its CSV or any of its folders), class folders with or
+    without ``train`` and ``test`` around them (as of Kermany et al. 2018), a CSV or Parquet file with one
+    row per image, or a folder that holds one. Files in DICOM count as images everywhere.
+
+    Args:
+        data: a folder or a file.
+        path_column: of a CSV or Parquet file, the column with the images' paths; the usual names are known.
+        label_column: the column with the labels.
+        patient_column: the column with the patients; without one, file names and DICOM headers are asked.
+        positive: names of the classes that are positive, all others being negative; needed only where
+            no class is called normal, healthy, negative, no finding or 0.
+        skip_missing: leave out rows of a CSV or Parquet file whose image is missing; by default that is an
+            error. Images that the CoronaHack archive is known to lack are always left out.
+
+    Returns:
+        The data set; `Dataset.table` has one row per image that is there.
+
+    Raises:
+        NeumoError: the data cannot be read or is not fit for training: no layout is recognised, a row has no
+            path or no label, an image is missing, there is one class only.
+
+    Example:
+        >>> read("coronahack").table["label"].value_counts()
+    """
+    dataset = survey(
+        data,
+        path_column=path_column,
+        label_column=label_column,
+        patient_column=patient_column,
+        positive=positive,
+        skip_missing=skip_missing,
+    )
+    if dataset.faults:
+        more = f" (and {len(dataset.faults) - 1:,} more; neumo audit lists all)" if dataset.faults[1:] else ""
+        raise NeumoError(dataset.faults[0] + more)
+    return dataset
+
+
+def survey(
+    data: str | Path,
+    *,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    patient_column: str | None = None,
+    positive: str | Sequence[str] | None = None,
+    skip_missing: bool | None = None,
+) -> Dataset:
+    """Read a data set as `read` does, but list what makes it unfit for training in `Dataset.faults`.
+
+    Single images and folders of images without classes are read as well, with the label -1.
+
+    Raises:
+        NeumoError: there is nothing to look at: no such file, no image, a table that cannot be read.
+    """
+    path = Path(data).expanduser().absolute()
+    if not path.exists():
+        raise NeumoError(f"{data}: got no such file or folder, {EXPECTED}")
+    wanted = [positive] if isinstance(positive, str) else list(positive or ()) or None
+    columns_given = path_column or label_column or patient_column
+
+    def as_listing(file: Path) -> Dataset:
+        return listing.survey(
+            file,
+            path_column=path_column,
+            label_column=label_column,
+            patient_column=patient_column,
+            positive=wanted,
+            skip_missing=skip_missing,
+        )
+
+    if not columns_given and (csv := coronahack.find_csv(path)):
+        return _checked(coronahack.survey(csv))
+    if path.is_file():
+        if path.suffix.lower() in listing.SUFFIXES:
+            return _checked(as_listing(path))
+        if is_image(path):
+            return _unlabelled(path.parent, [path], path.name)
+        raise NeumoError(f"{path}: got a file that is neither an image nor a table, {EXPECTED}")
+
+    root, classes = class_folders.find(path)
+    if len(classes) > 1 and not columns_given:
+        return _checked(class_folders.survey(root, classes, wanted))
+    tables = [p for p in sorted(path.iterdir()) if p.is_file() and _is_listing(p)]
+    if len(tables) == 1 or (tables and columns_given):
+        return _checked(as_listing(tables[0]))
+    if len(tables) > 1:
+        names = ", ".join(p.name for p in tables)
+        raise NeumoError(f"{path}: got several tables ({names}), expected one of them to be named instead")
+    if classes:
+        return _checked(class_folders.survey(root, classes, wanted))
+    if images := images_in(path):
+        return _unlabelled(path, images, path.name)
+    raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
+
+
+def _checked(dataset: Dataset) -> Dataset:
+    """Add the faults that any layout can have."""
+    there = set(dataset.table["label"])
+    if dataset.table.empty:
+        return dataset.with_faults(f"{dataset.root}: got {dataset.rows:,} rows but none of their images")
+    if len(there & {NORMAL, PNEUMONIA}) < 2 and not dataset.faults:
+        name = dataset.label_name(min(there))
+        return dataset.with_faults(
+            f"{dataset.root}: got one class only ({name}), expected normal and pneumonia images"
+        )
+    return dataset
+
+
+def _unlabelled(root: Path, images: list[Path], name: str) -> Dataset:
+    found = pd.DataFrame(
+        {
+            "path": [str(p) for p in images],
+            "label": UNLABELLED,
+            "cause": [cause_of(p) or "unknown" for p in images],
+            "patient": [patient_of(p) or (dicom_patient(p) if is_dicom(p) else None) for p in images],
+            "official": pd.NA,
+        }
+    )
+    what = root / name if len(images) == 1 else root
+    fault = f"{what}: got {len(images):,} image(s) without labels, {EXPECTED}"
+    return Dataset(
+        table=new_table(found),
+        name=name,
+        layout="images",
+        root=root,
+        rows=len(images),
+        listed_counts={UNLABELLED: len(images)},
+        faults=(fault,),
+    )
+
+
+def _is_listing(file: Path) -> bool:
+    if file.suffix.lower() not in listing.SUFFIXES - {".txt"}:
+        return False
+    try:
+        listing.columns(listing.load(file), file)
+    except (NeumoError, OSError):
+        return False
+    return True

@@ -1,0 +1,130 @@
+"""The table: the one thing that passes from reading to training."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from neumo.data.threads import in_threads
+
+NORMAL, PNEUMONIA, UNLABELLED = 0, 1, -1
+
+COLUMNS = {
+    "path": "str",  # absolute path of the image file
+    "label": "int8",  # 0 normal, 1 pneumonia (the positive class); -1 unknown, which only an audit accepts
+    "cause": "str",  # "" for normal, else "bacteria", "virus", "unknown" or the class' own name in lower case
+    "patient": "str",  # whose image it is, NA where that is not known
+    "official": "str",  # "train" or "test" as the data set itself divides, NA where it does not
+    "sha256": "str",  # hex SHA-256 of the file's bytes
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set as it was found on disk.
+
+    Attributes:
+        table: one row per image that is there, columns as in `COLUMNS`, RangeIndex.
+        name: what to call it, for example ``"CoronaHack"``.
+        layout: ``"coronahack"``, ``"phantom"``, ``"class-folders"``, ``"listing"`` or ``"images"``.
+        root: the folder that names in `missing` and `unlisted` are relative to.
+        rows: rows listed, those without an image included.
+        listed_counts: label -> rows as listed, before missing images are left out.
+        missing: names of images that are listed but not there.
+        unlisted: names of images that are there but not listed.
+        repeated: names of images that are listed more than once with one label; they are in `table` once.
+        citation: how to cite the data, empty where unknown.
+        synthetic: whether the images were drawn and show no patient.
+        positive_name: what label 1 is called in this data set.
+        negative_name: what label 0 is called in this data set.
+        faults: what makes the data unfit for training, one line each; `neumo.read` raises the first.
+    """
+
+    table: pd.DataFrame
+    name: str
+    layout: str
+    root: Path
+    rows: int
+    listed_counts: dict[int, int]
+    missing: list[str] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+    citation: str = ""
+    synthetic: bool = False
+    positive_name: str = "pneumonia"
+    negative_name: str = "normal"
+    faults: tuple[str, ...] = ()
+
+    def label_name(self, label: int) -> str:
+        """The name of a label: `negative_name`, `positive_name` or ``"unlabelled"``."""
+        return {NORMAL: self.negative_name, PNEUMONIA: self.positive_name}.get(int(label), "unlabelled")
+
+    def with_faults(self, *faults: str) -> Dataset:
+        """The same data set with more faults."""
+        return replace(self, faults=(*self.faults, *faults))
+
+
+def new_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Complete `found` (all columns but ``sha256``) to the table: types set, every file hashed.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    table = found.reset_index(drop=True)
+    table["sha256"] = list(in_threads(sha256_of, list(table["path"]), "Hashing files"))
+    return table.astype(COLUMNS)[list(COLUMNS)]
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def counts(labels: pd.Series) -> dict[int, int]:
+    """Label -> how many rows have it, by label."""
+    return {int(label): int(n) for label, n in labels.value_counts().sort_index().items()}  # type: ignore[call-overload]
+
+
+IMAGE_SUFFIXES = frozenset(
+    f".{suffix}"
+    for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
+)
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file carries the DICOM prefix: ``DICM`` after 128 bytes (DICOM PS3.10, section 7.1)."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError:
+        return False
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is named like an image or is a DICOM file; DICOM files often have no suffix."""
+    if path.name.startswith("."):
+        return False
+    return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom(path)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in `folder` in order of name, without hidden ones and what macOS leaves in archives."""
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not _is_junk(p.name))
+
+
+def images_in(folder: Path, deep: bool = True) -> list[Path]:
+    """The image files in `folder` (and, `deep`, below it), in order of path."""
+    found = []
+    for base, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if deep and not _is_junk(name)]
+        found += [path for path in (Path(base, name) for name in files) if is_image(path)]
+    return sorted(found)
+
+
+def _is_junk(folder_name: str) -> bool:
+    return folder_name.startswith(".") or folder_name == "__MACOSX"
