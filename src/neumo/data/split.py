@@ -191,8 +191,8 @@ def split(
         of_class = rows["label"].to_numpy() == gap[1]
         held = f" in {len(set(group_ids[of_class]))} inseparable groups" if chosen.grouped else ""
         raise NeumoError(
-            f"{protocol} protocol: got {of_class.sum()} {CLASSES[gap[1]]} images{held}, expected enough to have "
-            f"some in each of {', '.join(wanted)} (test fraction {test_fraction}, validation fraction "
+            f"{protocol} protocol: got {of_class.sum()} {CLASSES[gap[1]]} images{held}, expected enough to "
+            f"have some in each of {', '.join(wanted)} (test fraction {test_fraction}, validation fraction "
             f"{validation_fraction})"
         )
     return divided
