@@ -47,7 +47,7 @@ def balance_then_validate(
         As from `balance`, with generated images in the validation part too; the test part is left as it is.
 
     Raises:
-        NeumoError: `copies` is negative, `validation_fraction` is out of range or the rows are too few for it.
+        NeumoError: `copies` is negative, `validation_fraction` is out of range or there are too few rows.
     """
     from sklearn.model_selection import train_test_split
 
