@@ -1,0 +1,130 @@
+"""`neumo split`: divide a data set and lay it out as folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def split(
+    data: Annotated[
+        Path, typer.Argument(help="A data set: a folder, a CSV or a Parquet file.", metavar="DATA")
+    ],
+    out: Annotated[Path, typer.Option(help="A new or empty folder, or one that this command made.")],
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="random: single images, as the study; official: the data set's own test set; "
+            "patient: whole patients with their look-alike images."
+        ),
+    ] = "random",
+    seed: Annotated[int, typer.Option(help="Another seed, another draw.")] = 0,
+    test_fraction: Annotated[
+        Optional[float],  # noqa: UP045
+        typer.Option(help="Share of the images to test on; 0.2 if not given, none with official."),
+    ] = None,
+    validation_fraction: Annotated[
+        float, typer.Option(help="Share of the training part to set apart as validation/.")
+    ] = 0.0,
+    given: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--split", help="Lay out this saved split instead of drawing one."),
+    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Links to the images instead of copies.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    path_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of paths.")] = None,  # noqa: UP045
+    label_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of labels.")] = None,  # noqa: UP045
+    patient_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of patients.")] = None,  # noqa: UP045
+    positive: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="A class that is positive; can be given several times."),
+    ] = None,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out rows whose image is missing.")
+    ] = False,
+) -> None:
+    """Divide a data set into train/ and test/ folders per class, for other tools.
+
+    The split itself is written beside them as split.csv. Images are copied (or linked) and keep their names;
+    the data set is left as it is. A validation folder is made only if asked for, as the study made none.
+    """
+    from neumo.data.layout import TABLE, lay_out
+    from neumo.data.sources import read
+    from neumo.data.split import PROTOCOLS, load_split, part_counts, patients_on_both_sides
+    from neumo.data.split import split as divide
+    from neumo.errors import NeumoError
+
+    if given and (protocol != "random" or seed or test_fraction is not None or validation_fraction):
+        raise NeumoError("--split: got a saved split and how to draw one, expected one of the two")
+    if protocol == "official" and test_fraction is not None:
+        raise NeumoError(f"--test-fraction: got {test_fraction}, expected none with the official test set")
+    dataset = read(
+        data,
+        path_column=path_column,
+        label_column=label_column,
+        patient_column=patient_column,
+        positive=positive,
+        skip_missing=skip_missing or None,
+    )
+    if dataset.layout == "class-folders" and dataset.root.resolve() in out.resolve().parents:
+        raise NeumoError(f"{out}: got a folder inside the data set, where it would be read as a class")
+
+    if given:
+        divided = load_split(given, dataset.table)
+    else:
+        groups = None
+        if protocol in PROTOCOLS and PROTOCOLS[protocol].grouped:
+            from neumo.data.duplicates import near_identical_groups
+
+            groups = near_identical_groups(dataset.table)
+        divided = divide(
+            dataset.table,
+            protocol,
+            test_fraction=0.2 if test_fraction is None else test_fraction,
+            validation_fraction=validation_fraction,
+            seed=seed,
+            groups=groups,
+        )
+    note = dataset.root / "SYNTHETIC.txt"
+    lay_out(divided, out, link=link, beside=[note] if dataset.synthetic and note.is_file() else ())
+
+    counts, both = part_counts(divided), patients_on_both_sides(divided)
+    meaning = f"The split saved in {given}." if given else PROTOCOLS[protocol].meaning
+    if json:
+        import json as _json
+
+        print(
+            _json.dumps(
+                {
+                    "data": dataset.name,
+                    "synthetic": dataset.synthetic,
+                    "protocol": None if given else protocol,
+                    "meaning": meaning,
+                    "seed": None if given else seed,
+                    "parts": counts,
+                    "patients_on_both_sides": both,
+                    "missing": dataset.missing,
+                    "out": str(out),
+                    "split": str(out / TABLE),
+                },
+                indent=2,
+            )
+        )
+        return
+
+    from rich.console import Console
+    from rich.table import Table
+
+    title = dataset.name + (" (SYNTHETIC)" if dataset.synthetic else "")
+    table = Table("part", *next(iter(counts.values())), "images", title=title, caption=meaning)
+    for part, of_class in counts.items():
+        table.add_row(part, *(f"{n:,}" for n in (*of_class.values(), sum(of_class.values()))))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{both:,} patients of the test part have other images in training."
+        if both
+        else "No known patient of the test part has an image in training."
+    )
