@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from neumo import __version__
+from neumo.cli.phantom import phantom
 from neumo.errors import NeumoError
 
 app = typer.Typer(
@@ -66,6 +67,9 @@ _TOLD = {
 def _end(message: str, code: int) -> NoReturn:
     print("neumo: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(code)
+
+
+verb(phantom)
 
 
 def main() -> None:
