@@ -12,6 +12,7 @@ import typer
 
 from neumo import __version__
 from neumo.cli.phantom import phantom
+from neumo.cli.split import split
 from neumo.errors import NeumoError
 
 app = typer.Typer(
@@ -70,6 +71,7 @@ def _end(message: str, code: int) -> NoReturn:
 
 
 verb(phantom)
+verb(split)
 
 
 def main() -> None:

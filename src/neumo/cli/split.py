@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -33,7 +35,7 @@ def split(
         typer.Option("--split", help="Lay out this saved split instead of drawing one."),
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="Links to the images instead of copies.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     path_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of paths.")] = None,  # noqa: UP045
     label_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of labels.")] = None,  # noqa: UP045
     patient_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of patients.")] = None,  # noqa: UP045
@@ -47,10 +49,14 @@ def split(
 ) -> None:
     """Divide a data set into train/ and test/ folders per class, for other tools.
 
-    The split itself is written beside them as split.csv. Images are copied (or linked) and keep their names;
-    the data set is left as it is. A validation folder is made only if asked for, as the study made none.
+    Images are copied or linked and keep their names; the data set is left as it is.
+
+    The split itself stands beside them as split.csv.
+
+    A validation folder is made only if asked for, as the study made none.
     """
-    from neumo.data.layout import TABLE, lay_out
+    from neumo.data.duplicates import near_identical_groups
+    from neumo.data.layout import TABLE, lay_out, made_before
     from neumo.data.sources import read
     from neumo.data.split import PROTOCOLS, load_split, part_counts, patients_on_both_sides
     from neumo.data.split import split as divide
@@ -60,6 +66,7 @@ def split(
         raise NeumoError("--split: got a saved split and how to draw one, expected one of the two")
     if protocol == "official" and test_fraction is not None:
         raise NeumoError(f"--test-fraction: got {test_fraction}, expected none with the official test set")
+    made_before(out)
     dataset = read(
         data,
         path_column=path_column,
@@ -71,32 +78,25 @@ def split(
     if dataset.layout == "class-folders" and dataset.root.resolve() in out.resolve().parents:
         raise NeumoError(f"{out}: got a folder inside the data set, where it would be read as a class")
 
-    if given:
-        divided = load_split(given, dataset.table)
-    else:
-        groups = None
-        if protocol in PROTOCOLS and PROTOCOLS[protocol].grouped:
-            from neumo.data.duplicates import near_identical_groups
-
-            groups = near_identical_groups(dataset.table)
-        divided = divide(
-            dataset.table,
-            protocol,
-            test_fraction=0.2 if test_fraction is None else test_fraction,
-            validation_fraction=validation_fraction,
-            seed=seed,
-            groups=groups,
-        )
+    draw = partial(
+        divide,
+        dataset.table,
+        protocol,
+        test_fraction=0.2 if test_fraction is None else test_fraction,
+        validation_fraction=validation_fraction,
+        seed=seed,
+    )
+    divided = load_split(given, dataset.table) if given else draw()
+    if not given and (protocol == "patient" or (PROTOCOLS[protocol].grouped and validation_fraction)):
+        divided = draw(groups=near_identical_groups(dataset.table))  # the long part, so all is checked before
     note = dataset.root / "SYNTHETIC.txt"
     lay_out(divided, out, link=link, beside=[note] if dataset.synthetic and note.is_file() else ())
 
     counts, both = part_counts(divided), patients_on_both_sides(divided)
     meaning = f"The split saved in {given}." if given else PROTOCOLS[protocol].meaning
-    if json:
-        import json as _json
-
+    if as_json:
         print(
-            _json.dumps(
+            json.dumps(
                 {
                     "data": dataset.name,
                     "synthetic": dataset.synthetic,
@@ -118,11 +118,12 @@ def split(
     from rich.table import Table
 
     title = dataset.name + (" (SYNTHETIC)" if dataset.synthetic else "")
-    table = Table("part", *next(iter(counts.values())), "images", title=title, caption=meaning)
+    table = Table("part", *next(iter(counts.values())), "images", title=title)
     for part, of_class in counts.items():
         table.add_row(part, *(f"{n:,}" for n in (*of_class.values(), sum(of_class.values()))))
     console = Console()
     console.print(table)
+    console.print(meaning)
     console.print(
         f"{both:,} patients of the test part have other images in training."
         if both

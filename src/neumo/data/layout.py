@@ -56,7 +56,7 @@ def lay_out(
         OSError: the folder cannot be written or the disk is full.
     """
     folder = Path(folder).absolute()
-    before = _made_before(folder)
+    before = made_before(folder)
     for path in map(Path, split["path"]):
         if folder in path.parents or folder.resolve() in path.resolve().parents:
             raise NeumoError(f"{folder}: got the folder that {path} is read from, expected another one")
@@ -106,8 +106,12 @@ def _names(split: pd.DataFrame) -> list[str]:
     return names
 
 
-def _made_before(folder: Path) -> Digests:
-    """What the marker of `folder` lists; nothing for a new or empty folder."""
+def made_before(folder: Path) -> Digests:
+    """What `lay_out` wrote to a folder: file -> SHA-256 digests it may have; nothing for a new one.
+
+    Raises:
+        NeumoError: the folder has files but was not made by `lay_out`.
+    """
     marker = folder / MARKER
     if marker.is_file():
         try:
