@@ -11,6 +11,7 @@ from typing import NoReturn
 import typer
 
 from neumo import __version__
+from neumo.cli.audit import audit
 from neumo.cli.phantom import phantom
 from neumo.cli.split import split
 from neumo.errors import NeumoError
@@ -70,6 +71,7 @@ def _end(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+verb(audit)
 verb(phantom)
 verb(split)
 

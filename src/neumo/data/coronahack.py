@@ -25,8 +25,8 @@ COLUMNS = ("X_ray_image_name", "Label", "Dataset_type", "Label_1_Virus_category"
 CITATION = (
     "CoronaHack chest X-ray data set (Praveen Govi, Kaggle 2020). Images: D. S. Kermany, K. Zhang, "
     "M. Goldbaum, Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for Classification, "
-    "Mendeley Data v2, 2018, doi:10.17632/rscbjbr9sj.2 (CC BY 4.0); J. P. Cohen, P. Morrison, L. Dao, COVID-19 Image Data "
-    "Collection, 2020, arXiv:2003.11597 (licence per image)."
+    "Mendeley Data v2, 2018, doi:10.17632/rscbjbr9sj.2 (CC BY 4.0); J. P. Cohen, P. Morrison, L. Dao, "
+    "COVID-19 Image Data Collection, 2020, arXiv:2003.11597 (licence per image)."
 )
 _LABELS = {
     "normal": NORMAL,

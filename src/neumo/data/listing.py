@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -102,9 +102,10 @@ def survey(
 ) -> Dataset:
     """Read a listing.
 
-    Paths are taken relative to the file's folder, else to the working folder, else by file name alone
-    anywhere below the file's folder where that name occurs once there. Rows that name one image with one
-    label again (one row per finding, say) are read once. A column ``sha256`` is held against the files.
+    Paths are taken relative to the file's folder, else to the working folder, else as the end of a path
+    anywhere below the file's folder, with or without suffix, where there is one such path only. Rows that
+    name one image with one label again (one row per finding, say) are read once. A column ``sha256`` is
+    held against the files.
 
     Raises:
         NeumoError: the file cannot be read, columns are missing or it is not clear which labels are positive.
@@ -217,8 +218,10 @@ class _Places:
             for path in images_in(self.folder):
                 for key in {path.name, path.stem}:
                     self.by_name.setdefault(key, []).append(path)
-        same_name = self.by_name.get(listed, [])
-        return same_name[0] if len(same_name) == 1 else self.folder / listed
+        wanted = PurePosixPath(listed.replace("\\", "/"))
+        n = len(wanted.parts)
+        ends = [p for p in self.by_name.get(wanted.name, []) if p.parts[-n:-1] == wanted.parts[:-1]]
+        return ends[0] if len(ends) == 1 else self.folder / listed
 
 
 def _or_none(values: pd.Series) -> list[str | None]:

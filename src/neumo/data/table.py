@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.threads import in_threads
+from neumo.images import dicom
 
 NORMAL, PNEUMONIA, UNLABELLED = 0, 1, -1
 
@@ -97,10 +98,10 @@ IMAGE_SUFFIXES = frozenset(
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether a file carries the DICOM prefix: ``DICM`` after 128 bytes (DICOM PS3.10, section 7.1)."""
+    """Whether a file's first bytes are those of a DICOM file, whatever it is called."""
     try:
         with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM"
+            return dicom.is_dicom(file.read(132))
     except OSError:
         return False
 

@@ -1,0 +1,176 @@
+"""neumo audit: what is in a data set, what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from neumo.data.audit import Audit
+
+SHOWN = 10  # names of a list that people get to see; --json has all
+
+
+def audit(
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA", help="A folder, a CSV or Parquet file, or one image.", show_default=False
+        ),
+    ],
+    positive: Annotated[
+        list[str] | None, typer.Option(help="Name of a positive class; all others are negative. Repeatable.")
+    ] = None,
+    path_column: Annotated[str | None, typer.Option(help="Column with the paths of the images.")] = None,
+    label_column: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
+    patient_column: Annotated[str | None, typer.Option(help="Column with the patients.")] = None,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Do not count listed images that are missing as a fault.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+) -> None:
+    """Say what is in a data set and what is wrong with it; faults in the data never stop the audit."""
+    from neumo.data.audit import audit as audit_dataset
+    from neumo.data.sources import survey
+
+    dataset = survey(
+        data,
+        path_column=path_column,
+        label_column=label_column,
+        patient_column=patient_column,
+        positive=positive,
+        skip_missing=skip_missing,
+    )
+    found = audit_dataset(dataset)
+    if json:
+        from json import dumps
+
+        print(dumps(found.to_dict(), indent=1, allow_nan=False))
+    else:
+        _show(found)
+
+
+def _show(found: Audit) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    title = escape(f"{found.name} ({found.layout})")
+    console.print(
+        f"[bold]{title}[/bold]" + ("  [yellow]synthetic: shows no patient[/yellow]" * found.synthetic)
+    )
+    console.print(escape(found.root), style="dim")
+    console.print(_composition(found))
+    if found.imbalance:
+        console.print(
+            f"Imbalance: {found.imbalance['minority']} is {found.imbalance['share']:.2%} of the images, "
+            f"1 to {found.imbalance['ratio']:.2f}"
+        )
+    console.print(_checks(found))
+    for title, lines in _details(found).items():
+        if lines:
+            console.print(f"[bold]{title}[/bold]")
+            for line in lines[:SHOWN]:
+                console.print(f"  {escape(line)}")
+            if len(lines) > SHOWN:
+                console.print(f"  ... and {len(lines) - SHOWN:,} more (--json has all)", style="dim")
+    if not found.faults:
+        console.print("[green]Fit for training.[/green]")
+    if found.citation:
+        console.print(f"Cite: {escape(found.citation)}", style="dim")
+    console.print("A research tool, not a medical device.", style="dim")
+
+
+def _composition(found: Audit) -> Table:
+    """Images per class and cause (rows) and official part (columns)."""
+    from rich.table import Table
+
+    parts = [
+        part for part in ("train", "test", None) if any(c["official"] == part for c in found.composition)
+    ]
+    table = Table("class", "cause")
+    for part in parts:
+        table.add_column(
+            f"official {part}" if part else ("in neither" if len(parts) > 1 else "images"), justify="right"
+        )
+    if len(parts) > 1:
+        table.add_column("images", justify="right")
+
+    def row(group: list[dict[str, Any]]) -> list[str]:
+        per_part = [sum(c["images"] for c in group if c["official"] == part) for part in parts]
+        return [f"{n:,}" for n in (*per_part, *([sum(per_part)] if len(parts) > 1 else []))]
+
+    for name, cause in dict.fromkeys((c["class"], c["cause"]) for c in found.composition):
+        table.add_row(
+            name, cause, *row([c for c in found.composition if (c["class"], c["cause"]) == (name, cause)])
+        )
+    table.add_section()
+    table.add_row("all", "", *row(found.composition))
+    return table
+
+
+def _checks(found: Audit) -> Table:
+    """One line per check: what was found."""
+    from rich.table import Table
+
+    def across(groups: dict[str, Any]) -> str:
+        if not groups["count"]:
+            return "none"
+        classes, official = (groups[f"across_{what}"] or "none" for what in ("classes", "official"))
+        return (
+            f"{groups['count']:,} groups of {groups['images']:,} images, {classes} across classes, "
+            f"{official} across the official split"
+        )
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    listed = ", ".join(f"{c['listed']:,} {c['name']}" for c in found.classes)
+    patients = found.patients
+    sizes = [f"{s['smallest']} to {s['largest']}" for s in found.sizes.values()]
+    for check, result in {
+        "rows": f"{found.rows:,} ({listed})",
+        "images that are there": f"{found.images:,}",
+        "rows without a file": f"{len(found.missing):,}",
+        "files without a row": f"{len(found.unlisted):,}",
+        "files with several rows": f"{len(found.repeated):,}",
+        "undecodable images": f"{len(found.undecodable):,}",
+        "odd images": f"{len(found.odd):,}",
+        "pixels": ", ".join(f"{n:,} {mode}" for mode, n in found.modes.items()) or "none",
+        "width by height": " by ".join(sizes) or "none",
+        "byte-identical": across(found.identical),
+        "near-identical": across(found.near_identical),
+        "patients": f"{patients['count']:,} known of {patients['known']:,} images; "
+        f"{patients['unknown']:,} images of unknown ones",
+        "patients in both official parts": f"{patients['across_official']:,}",
+    }.items():
+        table.add_row(check, result)
+    return table
+
+
+def _details(found: Audit) -> dict[str, list[str]]:
+    """The names behind the numbers."""
+
+    def crossing(groups: dict[str, Any]) -> list[str]:
+        return [
+            " = ".join(group["files"])
+            for group in groups["groups"]
+            if group["across_classes"] or group["across_official"]
+        ]
+
+    return {
+        "Rows without a file": found.missing,
+        "Files without a row": found.unlisted,
+        "Files with several rows": found.repeated,
+        "Undecodable": [f"{image['file']}: {image['reason']}" for image in found.undecodable],
+        "Odd": [
+            f"{i['file']}: {', '.join(i['problems'])} ({i['mode']}, {i['width']} x {i['height']})"
+            for i in found.odd
+        ],
+        "Byte-identical across classes or official parts": crossing(found.identical),
+        "Near-identical, not byte-identical": [
+            " = ".join(g["files"]) for g in found.near_identical["groups"]
+        ],
+        "Unfit for training": found.faults,
+    }

@@ -1,0 +1,126 @@
+"""What decoding shows of every image, computed once per content."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neumo import __version__
+from neumo.data.threads import in_threads
+from neumo.errors import UnreadableImageError
+from neumo.files import cache_folder
+
+HASH_SIZE = 16  # 16 x 16 coefficients: a perceptual hash of 256 bits
+_BATCH = 256  # images between two commits: what a kill -9 costs at most
+_KIND = f"{__version__} phash {HASH_SIZE}"  # what is remembered depends on this beside an image's bytes
+
+
+def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
+    """Decode every image of the table in threads and tell what was seen.
+
+    What was seen of an image is kept in ``inspections.sqlite`` in `neumo.files.cache_folder` by
+    the SHA-256 of its file, so a second call decodes nothing but what could not be read.
+
+    Args:
+        table: columns path, sha256.
+
+    Returns:
+        On the table's index: mode (str), width and height (pixels), problems (tuple of str, see
+        `neumo.images.read.Inspection`), unreadable (str, why it cannot be decoded, else ""), phash (bytes,
+        32 of them: `imagehash.phash` of the image at 224 x 224; b"" where it cannot be decoded).
+    """
+    paths = dict(zip(table["sha256"], table["path"], strict=True))  # images of one content are decoded once
+    with _memory() as memory:
+        known = dict(memory.execute("SELECT sha256, seen FROM inspections WHERE kind = ?", (_KIND,)))
+        seen = {sha256: json.loads(known[sha256]) for sha256 in paths if sha256 in known}
+        new = [sha256 for sha256 in paths if sha256 not in seen]
+        if new:
+            work = in_threads(_inspect, [Path(paths[sha256]) for sha256 in new], "Inspecting images")
+            for i, (sha256, found) in enumerate(zip(new, work, strict=True), 1):
+                seen[sha256] = found
+                if not found["unreadable"]:  # another version of a library may read it
+                    row = (sha256, _KIND, json.dumps(found))
+                    memory.execute("INSERT OR REPLACE INTO inspections VALUES (?, ?, ?)", row)
+                if i % _BATCH == 0:
+                    memory.commit()
+    rows = pd.DataFrame(
+        [seen[sha256] for sha256 in table["sha256"]], index=table.index, columns=list(_NOTHING)
+    )
+    rows["problems"] = rows["problems"].map(tuple)
+    rows["phash"] = rows["phash"].map(bytes.fromhex)
+    return rows
+
+
+_NOTHING: dict[str, Any] = {
+    "mode": "",
+    "width": 0,
+    "height": 0,
+    "problems": [],
+    "unreadable": "",
+    "phash": "",
+}
+
+
+def _inspect(path: Path) -> dict[str, Any]:
+    import imagehash
+    from PIL import Image
+
+    from neumo.images.read import inspect_radiograph
+
+    try:
+        found = inspect_radiograph(path)
+    except UnreadableImageError as error:
+        return {**_NOTHING, "unreadable": f"got {error.got}, expected {error.expected}"}
+    bits = imagehash.phash(Image.fromarray(found.pixels), HASH_SIZE).hash
+    return {
+        "mode": found.mode,
+        "width": found.width,
+        "height": found.height,
+        "problems": list(found.problems),
+        "unreadable": "",
+        "phash": np.packbits(bits).tobytes().hex(),
+    }
+
+
+@contextmanager
+def _memory() -> Iterator[sqlite3.Connection]:
+    """The cache's database; one that is broken or cannot be written is replaced, with a line that says so."""
+    file = cache_folder() / "inspections.sqlite"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        database = _open(str(file))
+    except sqlite3.OperationalError as error:  # locked, read-only, no such folder
+        print(f"neumo: {file}: got {error}; images are inspected without a cache", file=sys.stderr)
+        database = _open(":memory:")
+    except sqlite3.DatabaseError as error:
+        print(f"neumo: {file}: got a broken cache ({error}); it is made anew", file=sys.stderr)
+        file.replace(file.with_suffix(".broken"))
+        database = _open(str(file))
+    with closing(database):
+        try:
+            yield database
+        finally:
+            database.commit()
+
+
+def _open(file: str) -> sqlite3.Connection:
+    database = sqlite3.connect(file, timeout=60)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS inspections (sha256, kind, seen, PRIMARY KEY (sha256, kind))"
+        )
+        database.execute("SELECT count(*) FROM inspections").fetchone()
+        database.commit()
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
