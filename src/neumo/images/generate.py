@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from neumo.errors import NeumoError
 
@@ -15,25 +16,26 @@ from neumo.errors import NeumoError
 class Transforms:
     """How far a generated image may be from its original.
 
-    Names and meanings are those of Keras' ImageDataGenerator, the defaults those of the study. What the study leaves
-    off is off because a radiograph so changed is not one of a healthy person standing upright:
+    Names and meanings are those of Keras' ImageDataGenerator, the defaults those of the study. What the study
+    leaves off is off for a reason:
 
-    - A horizontal flip puts the heart on the right (dextrocardia; with the liver on the left, situs inversus).
-    - A vertical flip puts the diaphragm above the lungs; fluid and the gas in the stomach obey gravity.
-    - Shear leans the spine and the rib cage, which no positioning of a patient does.
-    - A vertical shift cuts the apices or the costophrenic angles off, where disease is looked for.
+    - A horizontal flip puts the heart on the right and the liver on the left: dextrocardia, situs inversus.
+    - A vertical flip puts the diaphragm above the lungs, and fluid and gas against gravity.
+    - Shear leans the spine against the ribs, which no positioning of a patient does.
+    - A vertical shift takes the apices or the costophrenic angles out of the picture, where disease hides.
 
     Attributes:
-        rotation_range: largest rotation in DEGREES, to either side; the study's 0.2 is a fifth of a degree.
+        rotation_range: largest rotation to either side in DEGREES: the study's 0.2 is a fifth of a degree.
         width_shift_range: largest shift to either side, as a fraction of the width.
         height_shift_range: largest shift up or down, as a fraction of the height.
-        shear_range: largest shear angle in degrees, to either side.
-        zoom_range: height and width are zoomed each by a factor of its own from [1 - zoom_range, 1 + zoom_range].
-        horizontal_flip: mirror half of the images left to right.
-        vertical_flip: mirror half of the images upside down.
+        shear_range: largest shear to either side, in degrees.
+        zoom_range: height and width are scaled by one factor each, from 1 - zoom_range to 1 + zoom_range; a
+            factor above 1 shows more of the surroundings.
+        horizontal_flip: whether half of the images are mirrored left to right.
+        vertical_flip: whether half of the images are turned upside down.
 
     Raises:
-        NeumoError: a range that is negative or not a number, a shift or zoom of 1 or more.
+        NeumoError: a range that is negative, no number or too large to mean anything.
     """
 
     rotation_range: float = 0.2
@@ -45,74 +47,102 @@ class Transforms:
     vertical_flip: bool = False
 
     def __post_init__(self) -> None:
-        for name in (item.name for item in fields(self) if item.name.endswith("_range")):
+        for name, limit in _LIMITS.items():
             value = getattr(self, name)
-            limit = 180.0 if name == "rotation_range" else 90.0 if name == "shear_range" else 1.0
-            if not (math.isfinite(value) and 0 <= value < limit):
-                unit = "degrees" if limit > 1 else "as a fraction"
-                raise NeumoError(f"{name}: got {value}, expected 0 or more and less than {limit:g} ({unit})")
+            if not 0 <= value < limit:
+                unit = "fraction below 1" if limit == 1 else f"number of degrees below {limit}"
+                raise NeumoError(f"{name}: got {value}, expected a {unit}, 0 or more")
 
     def describe(self) -> str:
         """One plain sentence, for the report page."""
-        some = [
-            f"rotated by up to {self.rotation_range:g} degrees" * (self.rotation_range > 0),
-            f"shifted sideways by up to {self.width_shift_range:.3g} of the width"
-            * (self.width_shift_range > 0),
-            f"shifted up or down by up to {self.height_shift_range:.3g} of the height"
-            * (self.height_shift_range > 0),
-            f"sheared by up to {self.shear_range:g} degrees" * (self.shear_range > 0),
-            f"zoomed by {1 - self.zoom_range:g} to {1 + self.zoom_range:g} in height and in width"
-            * (self.zoom_range > 0),
-            "mirrored left to right half of the time" * self.horizontal_flip,
-            "mirrored upside down half of the time" * self.vertical_flip,
-        ]
-        return "Each generated image is its original " + (", ".join(filter(None, some)) or "unchanged") + "."
+        zoom = self.zoom_range
+        moves = {
+            f"rotated by up to {self.rotation_range:g} degrees": self.rotation_range,
+            f"shifted sideways by up to {self.width_shift_range:.1%} of the width": self.width_shift_range,
+            f"shifted up or down by to {self.height_shift_range:.1%} of the height": self.height_shift_range,
+            f"sheared by up to {self.shear_range:g} degrees": self.shear_range,
+            f"scaled by {1 - zoom:g} to {1 + zoom:g} in height and in width": zoom,
+            "mirrored left to right in half of the cases": self.horizontal_flip,
+            "turned upside down in half of the cases": self.vertical_flip,
+        }
+        done = [move for move, reach in moves.items() if reach]
+        text = " and ".join(filter(None, [", ".join(done[:-1]), *done[-1:]])) or "left as it is"
+        return f"Each generated image is its original {text}."
+
+
+_LIMITS = {
+    "rotation_range": 180,
+    "width_shift_range": 1,
+    "height_shift_range": 1,
+    "shear_range": 90,
+    "zoom_range": 1,
+}
 
 
 def copy_seed(sha256: str, copy: int) -> int:
-    """The seed of generated image `copy` (1, 2, ...) of the file with this hash: below 2**32, the same in every run."""
+    """The seed, below 2**32, of generated image `copy` (1, 2, ...) of the file with this hash."""
     return int.from_bytes(hashlib.sha256(f"{sha256}:{copy}".encode()).digest()[:4], "big")
 
 
 def generate(pixels: np.ndarray, transforms: Transforms, seed: int) -> np.ndarray:
     """Move one image at random.
 
-    The draws, the geometry and the filling (the nearest pixel of the edge) are those of
-    ``ImageDataGenerator(...).random_transform(x, seed)`` in Keras, so that equal seeds give equal images.
+    The draws are those of ``ImageDataGenerator.get_random_transform(shape, seed)`` in Keras, the geometry is
+    that of its ``apply_affine_transform`` with ``fill_mode="nearest"``, rounded to whole grey levels. One
+    difference: a width shift goes sideways here, as Keras documents it; the code of Keras 3 shifts up and down
+    (https://github.com/keras-team/keras/issues/17398).
 
     Args:
         pixels: uint8, shape (height, width).
         transforms: how far.
-        seed: 0 <= seed < 2**32.
+        seed: 0 <= seed < 2**32; the same seed gives the same image.
 
     Returns:
         uint8, shape (height, width).
     """
-    from scipy.ndimage import affine_transform
-
-    # RandomState, not Generator: NumPy promises that its stream never changes, and it is what Keras draws from
+    # RandomState, not Generator: NumPy promises that its stream never changes, and Keras draws from it
     random = np.random.RandomState(seed)
 
     def draw(reach: float) -> float:
         return random.uniform(-reach, reach) if reach else 0.0
 
-    height, width = pixels.shape
+    size = np.array(pixels.shape)  # rows, columns
     angle = math.radians(draw(transforms.rotation_range))
-    down = draw(transforms.height_shift_range) * height
-    right = draw(transforms.width_shift_range) * width
+    shift = np.array([draw(transforms.height_shift_range), draw(transforms.width_shift_range)]) * size
     shear = math.radians(draw(transforms.shear_range))
-    zoom = transforms.zoom_range
-    zoom_y, zoom_x = random.uniform(1 - zoom, 1 + zoom, 2) if zoom else (1.0, 1.0)
+    reach = transforms.zoom_range
+    zoom = random.uniform(1 - reach, 1 + reach, 2) if reach else np.ones(2)
     mirror, upend = random.random_sample(2) < 0.5
 
-    cos, sin = math.cos(angle), math.sin(angle)
-    rotation = np.array([[cos, -sin], [sin, cos]])
-    matrix = rotation @ np.array([[1, -math.sin(shear)], [0, math.cos(shear)]]) @ np.diag([zoom_y, zoom_x])
-    centre = np.array([height, width]) / 2 - 0.5
-    offset = centre - matrix @ centre + rotation @ np.array([down, right])
-    moved = affine_transform(pixels, matrix, offset, order=1, mode="nearest")
+    # position in the original = matrix @ position in the generated image + offset, both (row, column)
+    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    matrix = rotation @ np.array([[1, -math.sin(shear)], [0, math.cos(shear)]]) * zoom
+    centre = (size - 1) / 2
+    offset = centre + rotation @ shift - matrix @ centre
+    moved = _affine(pixels, matrix, offset)
     if mirror and transforms.horizontal_flip:
         moved = moved[:, ::-1]
     if upend and transforms.vertical_flip:
         moved = moved[::-1]
     return np.ascontiguousarray(moved)
+
+
+def _affine(pixels: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """SciPy's ``affine_transform(pixels, matrix, offset, order=1, mode="nearest")``, in half its time.
+
+    Pillow cannot fill with the nearest pixel, so the edge is repeated as far as the corners reach out. It is
+    given floats because it would cut 8-bit results off instead of rounding them.
+    """
+    height, width = pixels.shape
+    corners = matrix @ np.array([[0, 0, height, height], [0, width, 0, width]]) + offset[:, None]
+    outside = np.maximum(-corners, corners - np.array([[height], [width]])).max()
+    margin = max(0, math.ceil(outside)) + 2
+    image = Image.fromarray(np.pad(pixels, margin, mode="edge").astype(np.float32))
+    (yy, yx), (xy, xx) = (
+        matrix  # Pillow wants (x, y), measured from the corner of the first pixel, not its centre
+    )
+    y, x = offset + margin + 0.5 - matrix @ (0.5, 0.5)
+    moved = image.transform(
+        (width, height), Image.Transform.AFFINE, (xx, xy, x, yx, yy, y), Image.Resampling.BILINEAR
+    )
+    return np.rint(np.asarray(moved)).astype(np.uint8)

@@ -1,29 +1,33 @@
 """Any radiograph file as grey pixels: the one way in for training, prediction and the server.
 
-The picture is stretched to a square, as the study does, by Pillow's bilinear filter, which averages when it shrinks.
-A picture that already has the asked size is not resampled.
+The picture is stretched to a square, as the study does, by Pillow's bilinear filter, which averages when it
+shrinks. A picture that already has the asked size is not resampled.
 """
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import simplejpeg
+from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from neumo.errors import UnreadableImageError
+from neumo.images.dicom import is_dicom, read_dicom
 
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
-EXPECTED = "a JPEG, PNG, TIFF, WebP, BMP or DICOM radiograph"
+EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
-    100_000_000  # several times the largest detector: what is larger is no radiograph, but eats the memory
+    100_000_000  # five times the largest detector: no radiograph, but enough to fill a laptop's memory
 )
-TINY = 112  # pixels; a shorter side below is less than half of the networks' usual input of 224
-BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture; fewer show nothing
-COLOURED_LEVELS = 24  # between a pixel's largest and smallest channel
-COLOURED_SHARE = 0.01  # of the pixels
+TINY = 112  # pixels of the shorter side: half of the study's 224, and most of what shows is interpolated
+BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: nothing to see
+COLOUR_LEVELS = 24  # between a pixel's largest and smallest channel: more than JPEG makes of grey
+COLOUR_SHARE = 0.01  # of the pixels
 
 
 @dataclass(frozen=True)
@@ -31,11 +35,13 @@ class Inspection:
     """What one radiograph file holds.
 
     Attributes:
-        mode: how the file stores a pixel: Pillow's mode ("L", "RGB", "I;16") or DICOM's photometric interpretation.
-        width: of the picture in the file, in pixels, upright.
-        height: of the picture in the file, in pixels, upright.
+        mode: how the file stores a pixel: Pillow's mode ("L", "RGB", "I;16") or DICOM's photometric
+            interpretation ("MONOCHROME1").
+        width: of the upright picture in the file, in pixels.
+        height: of the upright picture in the file, in pixels.
         problems: what is odd about it, of "tiny", "blank", "colour", "transparent"; empty where nothing is.
-        pixels: what `read_radiograph` gives, uint8 (size, size).
+        pixels: what `read_radiograph` gives, uint8 (size, size); of a colour JPEG to a grey level or two, as
+            its brightness is then taken from its colours.
     """
 
     mode: str
@@ -50,7 +56,7 @@ def read_radiograph(path: str | Path, size: int | None = 224) -> np.ndarray:
 
     Args:
         path: JPEG, PNG, TIFF, WebP, BMP, GIF, JPEG 2000, PGM or DICOM, told apart by content.
-        size: side of the square that is returned; None for the picture's own height and width.
+        size: side of the square that is returned, in pixels; None for the picture's own height and width.
 
     Returns:
         uint8, shape (size, size) or (height, width); 0 is black.
@@ -67,7 +73,7 @@ def read_radiograph(path: str | Path, size: int | None = 224) -> np.ndarray:
 
 
 def inspect_radiograph(path: str | Path, size: int | None = 224) -> Inspection:
-    """Read one radiograph and say what is odd about it; the file is decoded once.
+    """Read one radiograph and say what is odd about it, decoding it once.
 
     Arguments and errors are those of `read_radiograph`.
     """
@@ -75,119 +81,136 @@ def inspect_radiograph(path: str | Path, size: int | None = 224) -> Inspection:
 
 
 def _read(path: Path, size: int | None, inspect: bool) -> Inspection:
-    from neumo.images.dicom import is_dicom, read_dicom
-
-    if path.is_dir():
-        raise UnreadableImageError(path, "a folder", EXPECTED)
-    if not path.exists():
-        raise UnreadableImageError(path, "no such file", EXPECTED)
-    with path.open("rb") as file:
-        head = file.read(132)
-        if not head:
+    odd: tuple[str, ...] = ()
+    try:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            got = "a folder" if stat.S_ISDIR(facts.st_mode) else "a pipe or device"
+            raise UnreadableImageError(path, got, EXPECTED)
+        if facts.st_size == 0:
             raise UnreadableImageError(path, "an empty file", EXPECTED)
-        file.seek(0)
-        if is_dicom(head) or path.suffix.lower() in (".dcm", ".dicom"):
-            grey, mode = read_dicom(path, MAX_PIXELS)
-            height, width = grey.shape
-            image = Image.fromarray(grey)
-            odd: tuple[str, ...] = ()
-        else:
-            image, mode, (width, height), odd = _decode(path, file, size, inspect)
+        with path.open("rb") as file:
+            dicom = is_dicom(file.read(132)) or path.suffix.lower() in (".dcm", ".dicom")
+            file.seek(0)
+            if dicom:
+                grey, mode = read_dicom(path, file, MAX_PIXELS)
+                image = Image.fromarray(grey)
+                original = image.size
+            else:
+                image, mode, original, odd = _decode(path, file, size, inspect)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnreadableImageError(path, "no such file", EXPECTED) from error
+    except PermissionError:
+        raise
+    except (OSError, ValueError) as error:  # too long a name, a NUL in it, a failing disk
+        raise UnreadableImageError(path, f"a file that cannot be read ({error})", EXPECTED) from error
     if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    pixels = np.array(image)
     if inspect:
-        low, high = np.percentile(pixels, (1, 99))
-        odd = ("tiny",) * (min(width, height) < TINY) + ("blank",) * bool(high - low < BLANK) + odd
-    return Inspection(mode, width, height, odd, pixels)
+        shares = np.cumsum(image.histogram()) / (image.width * image.height)
+        low, high = np.searchsorted(shares, (0.01, 0.99))
+        odd = ("tiny",) * (min(original) < TINY) + ("blank",) * bool(high - low < BLANK) + odd
+    return Inspection(mode, original[0], original[1], odd, np.array(image))
 
 
 def _decode(
     path: Path, file: BinaryIO, size: int | None, inspect: bool
 ) -> tuple[Image.Image, str, tuple[int, int], tuple[str, ...]]:
-    """The picture as a grey Pillow image, its mode and size in the file, what is odd about its colours."""
+    """The picture in grey, large enough for `size`; its mode, its size in the file, what is odd about it."""
     kind = "picture"
     try:
         image: Image.Image = Image.open(file, formats=FORMATS)
-        kind = image.format or kind
-        mode, original = image.mode, image.size
+        kind, mode = image.format or kind, image.mode
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        original = image.size[::-1] if orientation >= 5 and kind != "TIFF" else image.size
         frames = getattr(image, "n_frames", 1)
-        if frames > 1 and kind != "MPO":
-            raise UnreadableImageError(path, f"a {kind} of {frames} pictures", "one picture")
-        if original[0] * original[1] > MAX_PIXELS:
-            got = f"a {kind} of {original[0]} x {original[1]} pixels"
-            raise UnreadableImageError(path, got, f"at most {MAX_PIXELS:,} pixels")
-        if size is not None:
-            # libjpeg decodes at 1/2, 1/4 or 1/8; twice the size leaves enough for the filter to average
-            image.draft(None if inspect else "L", (2 * size, 2 * size))
+        if frames > 1 and kind != "MPO":  # a camera's JPEG, with a preview as its second picture
+            raise UnreadableImageError(path, f"{kind} of {frames} pictures", "one picture")
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_large(path, f"{kind} of {image.width} x {image.height} pixels")
+        if kind in ("JPEG", "MPO") and mode in ("L", "RGB"):
+            file.seek(0)
+            image = _decode_jpeg(file.read(), "RGB" if inspect and mode == "RGB" else "GRAY", size)
+            image.getexif()[ExifTags.Base.Orientation] = orientation
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        if (upright.width > upright.height) != (image.width > image.height):
-            original = original[::-1]
-        odd = _oddities(upright) if inspect else ()
-        return _grey(path, upright), mode, original, odd
+        ImageOps.exif_transpose(image, in_place=True)
+        return _grey(path, image), mode, original, _oddities(image) if inspect else ()
     except (UnreadableImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
         raise UnreadableImageError(path, "a file that is no picture", EXPECTED) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise UnreadableImageError(
-            path, "a picture too large to decode", f"at most {MAX_PIXELS:,} pixels"
-        ) from error
+        raise _too_large(path, str(error)) from error
     except (
         Exception
     ) as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... on broken files
-        if isinstance(error, OSError) and error.errno is not None:
+        text = " ".join(str(error).split())
+        if "truncated" in text or "remature end" in text:
+            raise UnreadableImageError(path, f"a truncated {kind} ({text})", f"a complete {kind}") from error
+        raise UnreadableImageError(path, f"a broken {kind} ({text})", f"a {kind} that decodes") from error
+
+
+def _too_large(path: Path, got: str) -> UnreadableImageError:
+    return UnreadableImageError(path, got, f"at most {MAX_PIXELS:,} pixels")
+
+
+def _decode_jpeg(data: bytes, space: str, size: int | None) -> Image.Image:
+    """A JPEG as grey or RGB, decoded straight to the smallest scale that has twice the asked size.
+
+    Not by Pillow, which keeps silent when libjpeg finds a hole in the data, fills it with grey and warns.
+    """
+    least = 0 if size is None else 2 * size
+    try:
+        pixels = simplejpeg.decode_jpeg(data, space, min_height=least, min_width=least)
+    except ValueError as error:
+        if "extraneous bytes" not in str(error):  # left-over bytes between segments: the picture is whole
             raise
-        if "truncated" in str(error):
-            raise UnreadableImageError(path, f"a truncated {kind}", f"a complete {kind}") from error
-        raise UnreadableImageError(path, f"a broken {kind} ({error})", f"a {kind} that decodes") from error
+        pixels = simplejpeg.decode_jpeg(data, space, min_height=least, min_width=least, strict=False)
+    return Image.fromarray(pixels if space == "RGB" else pixels[..., 0])
 
 
 def _grey(path: Path, image: Image.Image) -> Image.Image:
-    """8-bit grey of a decoded picture in any mode."""
-    if image.mode == "L" and not image.has_transparency_data:
-        return image
+    """A decoded picture of any mode as 8-bit grey; what is transparent is black."""
     if image.mode == "F" or image.mode.startswith("I"):
-        return Image.fromarray(_to_uint8(path, np.asarray(image), image))
+        inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
+        return Image.fromarray(_to_uint8(path, np.asarray(image), inverted))
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, "black")
         return Image.alpha_composite(black, image.convert("RGBA")).convert("L")
-    if image.mode == "CMYK":
-        return image.convert("RGB").convert("L")
-    if image.mode not in ("1", "P", "RGB", "YCbCr", "RGBX"):
+    if image.mode not in ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"):
         raise UnreadableImageError(path, f"a picture in mode {image.mode}", "a grey or RGB picture")
-    return image.convert("L")
+    return image.convert("RGB").convert("L") if image.mode == "CMYK" else image.convert("L")
 
 
-def _to_uint8(path: Path, values: np.ndarray, image: Image.Image) -> np.ndarray:
+def _to_uint8(path: Path, values: np.ndarray, inverted: bool) -> np.ndarray:
     """Values of more than 8 bits as uint8.
 
-    White is the largest value of the smallest bit depth that holds the brightest pixel: 65,535 for a 16-bit picture,
-    4,095 for one of 12 bits in a 16-bit file, 255 for one of 8 bits, 1 for fractions. Negative values have no such
-    convention; then the darkest pixel is black, the brightest white.
+    White is the largest value of the smallest bit depth that holds the brightest pixel: 65,535 for a 16-bit
+    picture, 4,095 for a 12-bit detector's values in a 16-bit file, 1 for fractions. Negative values have no
+    such convention; among them black is the smallest value and white the largest.
     """
+    fractions = values.dtype.kind == "f"
     values = values.astype(np.float32)
     if not np.isfinite(values).all():
-        raise UnreadableImageError(
-            path, "pixels that are not numbers (NaN or infinite)", "finite grey values"
-        )
-    low, high = float(values.min()), float(values.max())
-    if low >= 0:
-        low, high = 0.0, 1.0 if high <= 1 and image.mode == "F" else 2.0 ** max(8, int(high).bit_length()) - 1
-    grey = (values - low) * (255 / max(high - low, 1e-12))
-    if image.format == "TIFF" and image.tag_v2.get(262) == 0:  # type: ignore[attr-defined]
-        grey = 255 - grey
-    return np.rint(grey).astype(np.uint8)
+        raise UnreadableImageError(path, "pixels that are no numbers (NaN or infinite)", "finite grey values")
+    black, white = float(values.min()), float(values.max())
+    if black >= 0:
+        black = 0.0
+        white = 1.0 if fractions and white <= 1 else 2.0 ** max(8, int(white).bit_length()) - 1
+    grey = np.rint((values - black) * (255 / max(white - black, 1e-9))).astype(np.uint8)
+    return 255 - grey if inverted else grey
 
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:
+    """What is odd in the pixels of a decoded picture: "colour", "transparent"."""
     odd: tuple[str, ...] = ()
-    if image.mode in ("RGB", "RGBA", "P", "CMYK", "PA"):
-        channels = np.asarray(image.convert("RGB")).astype(np.int16)
-        spread = channels.max(axis=-1) - channels.min(axis=-1)
-        if (spread > COLOURED_LEVELS).mean() > COLOURED_SHARE:
-            odd += ("colour",)
-    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema()[0] < 255:
+    if image.has_transparency_data and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255:
         odd += ("transparent",)
+    if image.mode in ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr"):
+        red, green, blue = image.convert("RGB").split()
+        largest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+        smallest = ImageChops.darker(ImageChops.darker(red, green), blue)
+        spread = ImageChops.subtract(largest, smallest).histogram()
+        if sum(spread[COLOUR_LEVELS + 1 :]) > COLOUR_SHARE * image.width * image.height:
+            odd += ("colour",)
     return odd
