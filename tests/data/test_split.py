@@ -1,0 +1,362 @@
+"""The three protocols, against scikit-learn, brute force and the real data."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import StratifiedShuffleSplit
+
+from neumo.data.split import (
+    PROTOCOLS,
+    available,
+    load_split,
+    part_counts,
+    patients_on_both_sides,
+    save_split,
+    split,
+    together,
+)
+from neumo.errors import NeumoError
+
+
+def make_table(normal: int, pneumonia: int, patients: int, seed: int = 0, repeated: int = 0) -> pd.DataFrame:
+    """A table without files: `patients` per class, a tenth of the patients unknown, a fifth official test."""
+    rng = np.random.default_rng(seed)
+    n = normal + pneumonia
+    label = np.repeat([0, 1], [normal, pneumonia])
+    patient = pd.Series([f"{'np'[k]}{i}" for k, i in zip(label, rng.integers(0, patients, n), strict=True)])
+    content = np.arange(n)
+    for row in rng.choice(
+        n - 1, repeated, replace=False
+    ):  # the next image of the same class has the same bytes
+        content[row + 1] = content[row] if label[row] == label[row + 1] else content[row + 1]
+    return pd.DataFrame(
+        {
+            "path": [f"/data/{seed}/images/{i}.png" for i in range(n)],
+            "label": label.astype("int8"),
+            "cause": np.where(label == 0, "", "virus"),
+            "patient": patient.where(rng.random(n) > 0.1),
+            "official": np.where(np.arange(n) % 5 == 0, "test", "train"),
+            "sha256": [hashlib.sha256(b"%d %d" % (seed, i)).hexdigest() for i in content],
+        }
+    ).astype({"patient": "str", "official": "str"})
+
+
+TABLES = [
+    make_table(*sizes, seed=i)
+    for i, sizes in enumerate(
+        [
+            (40, 90, 30),
+            (
+                300,
+                200,
+                60,
+            ),
+            (157, 433, 200),
+        ]
+    )
+]
+TABLES += [make_table(90, 70, 25, seed=7, repeated=12)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("table", TABLES)
+def test_parts_cover_all_images_in_the_fractions_asked_for(table: pd.DataFrame, protocol: str) -> None:
+    for seed, (test, validation) in enumerate([(0.2, 0.2), (0.35, 0.1), (0.2, 0.0)]):
+        divided = split(table, protocol, test_fraction=test, validation_fraction=validation, seed=seed)
+        pd.testing.assert_frame_equal(divided[list(table)], table)
+        assert set(divided["part"]) == {"train", "test"} | ({"validation"} if validation else set())
+        for label in (0, 1):
+            part = divided["part"][divided["label"] == label].value_counts()
+            n = part.sum()
+            if protocol != "official":
+                assert abs(part["test"] - test * n) <= 1
+            if validation:
+                assert abs(part["validation"] - validation * (n - part["test"])) <= 1
+
+
+def test_the_study_random_split_of_5910_rows() -> None:
+    table = make_table(1576, 4334, 1500)
+    divided = split(table, "random", validation_fraction=0, seed=3)
+    assert part_counts(divided) == {
+        "train": {"normal": 1261, "pneumonia": 3467},
+        "test": {"normal": 315, "pneumonia": 867},
+    }
+
+
+def test_random_is_the_stratified_draw_of_scikit_learn() -> None:
+    table = TABLES[2].sort_values("sha256", ignore_index=True)
+    draw = StratifiedShuffleSplit(1, test_size=0.3, random_state=11)
+    _, expected = next(draw.split(table, table["label"]))
+    divided = split(table, "random", test_fraction=0.3, seed=11)
+    assert set(np.flatnonzero(divided["part"] == "test")) == set(expected)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_patient_never_separates_a_group(table: pd.DataFrame) -> None:
+    look_alike = pd.Series(pd.NA, index=table.index, dtype="Int64")
+    look_alike[[1, 17, 33]] = 5
+    for seed in range(5):
+        divided = split(table, "patient", seed=seed, groups=look_alike)
+        for column in ("patient", "sha256"):
+            assert divided.groupby(column)["part"].nunique().max() == 1
+        assert divided["part"][[1, 17, 33]].nunique() == 1
+        assert patients_on_both_sides(divided) == 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_official_test_set_with_whole_patients_in_validation(table: pd.DataFrame) -> None:
+    divided = split(table, "official", seed=2)
+    assert ((divided["part"] == "test") == (table["official"] == "test")).all()
+    rest = divided[divided["part"] != "test"]
+    for column in ("patient", "sha256"):
+        assert rest.groupby(column)["part"].nunique().max() == 1
+    in_test = set(divided["patient"][divided["part"] == "test"].dropna())
+    assert patients_on_both_sides(divided) == len(in_test & set(rest["patient"].dropna())) > 0
+
+
+def test_images_that_the_data_set_does_not_divide_are_trained_on() -> None:
+    table = TABLES[0].copy()
+    table.loc[[1, 2, 3], "official"] = pd.NA
+    assert set(split(table, "official", validation_fraction=0)["part"][[1, 2, 3]]) == {"train"}
+
+
+def test_a_chain_of_links_makes_one_group() -> None:
+    table = pd.DataFrame({"patient": ["a", "a", None, None, None, "b"], "sha256": list("112345")})
+    table.loc[1, "sha256"] = "2"  # a - a by patient, the second = row 2 by bytes
+    groups = pd.Series([None, None, 1, 1, None, None], index=table.index)  # row 2 - row 3 look alike
+    ids = together(table, groups)
+    assert len(set(ids[:4])) == 1
+    assert len(set(ids)) == 3
+    assert len(set(together(table))) == 4
+
+
+def test_the_grouped_draw_is_the_nearest_that_whole_patients_allow() -> None:
+    """Few patients of very different size: compared with every possible division."""
+    rng = np.random.default_rng(0)
+    for case in range(20):
+        sizes = rng.integers(1, 12, size=(2, 5))
+        rows = [(k, f"{k}-{i}") for k in (0, 1) for i in range(5) for _ in range(sizes[k][i])]
+        table = make_table(sum(sizes[0]), sum(sizes[1]), 1, seed=case)
+        table[["label", "patient"]] = pd.DataFrame(rows)
+        divided = split(table, "patient", test_fraction=0.3, validation_fraction=0, seed=case)
+        for label in (0, 1):
+            n = sizes[label].sum()
+            got = (divided["part"][divided["label"] == label] == "test").sum()
+            possible = [sum(c) for r in range(1, 5) for c in itertools.combinations(sizes[label], r)]
+            assert abs(got - round(0.3 * n)) == min(abs(p - round(0.3 * n)) for p in possible)
+
+
+def test_patients_with_images_of_both_classes_stay_whole() -> None:
+    table = make_table(120, 200, 50, seed=4)
+    table["patient"] = [f"{i % 61}" for i in range(len(table))]
+    divided = split(table, "patient")
+    assert divided.groupby("patient")["part"].nunique().max() == 1
+    for counts, label in ((divided[divided["label"] == k]["part"].value_counts(), k) for k in (0, 1)):
+        assert abs(counts["test"] - 0.2 * counts.sum()) <= 2, label
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_seed_decides_and_the_order_of_the_rows_does_not(protocol: str) -> None:
+    table = TABLES[3]
+    divided = split(table, protocol, seed=5)
+    assert divided["part"].equals(split(table, protocol, seed=5)["part"])
+    assert not divided["part"].equals(split(table, protocol, seed=6)["part"])
+    shuffled = table.sample(frac=1, random_state=0)
+    assert split(shuffled, protocol, seed=5)["part"].sort_index().equals(divided["part"])
+    elsewhere = shuffled.reset_index(drop=True).assign(path="/mnt" + shuffled["path"].to_numpy(object))
+    moved = split(elsewhere, protocol, seed=5).sort_values("path")["part"].to_numpy()
+    assert (moved == divided.sort_values("path")["part"].to_numpy()).all()
+
+
+def test_any_image_can_be_drawn() -> None:
+    table = TABLES[0]
+    for protocol in ("random", "patient"):
+        draws = [split(table, protocol, seed=seed)["part"] == "test" for seed in range(60)]
+        drawn = np.sum(draws, axis=0)
+        assert drawn.min() > 0, protocol
+        assert drawn.max() < 60, protocol
+        assert abs(drawn.mean() - 12) < 0.5
+
+
+def test_every_protocol_has_one_sentence_of_meaning() -> None:
+    for name, protocol in PROTOCOLS.items():
+        assert protocol.name == name
+        assert re.fullmatch(r"[A-Z][^.]+\.", protocol.meaning)
+
+
+def test_available_says_why_not() -> None:
+    table = TABLES[0]
+    assert available(table) == {"random": None, "official": None, "patient": None}
+    bare = available(table.assign(patient=None, official=None))
+    assert bare["random"] is None
+    assert "a test set of the data set's own" in str(bare["official"])
+    assert "images whose patient is known" in str(bare["patient"])
+    normal_test = table.assign(official=np.where(table["label"] == 0, "test", "train"))
+    assert "of both classes each" in str(available(normal_test)["official"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"protocol": "hospital"}, "protocol: got 'hospital', expected one of random, official, patient"),
+        ({"test_fraction": 0}, "test fraction: got 0, expected a number between 0 and 1"),
+        ({"test_fraction": 1.5}, "test fraction: got 1.5"),
+        ({"test_fraction": float("nan")}, "test fraction: got nan"),
+        ({"validation_fraction": 1}, "validation fraction: got 1, expected 0 or a number between 0 and 1"),
+        ({"validation_fraction": -0.1}, "validation fraction: got -0.1"),
+        ({"seed": -1}, "seed: got -1, expected a whole number from 0 to 4294967295"),
+        (
+            {"groups": pd.Series([1, 2])},
+            "groups: got 2 ids on another index, expected one for each of 130 rows",
+        ),
+        ({"test_fraction": 0.001}, "random protocol: got 40 normal images, expected enough"),
+        ({"test_fraction": 0.999}, "random protocol: got 40 normal images, expected enough"),
+    ],
+)
+def test_arguments_that_cannot_be_are_told(arguments: dict[str, object], told: str) -> None:
+    with pytest.raises(NeumoError, match=re.escape(told)):
+        split(TABLES[0], **arguments)  # type: ignore[arg-type]
+
+
+def test_classes_that_are_too_small_are_told() -> None:
+    table = TABLES[0]
+    with pytest.raises(NeumoError, match="got 0 normal and 90 pneumonia images, expected images of both"):
+        split(table[table["label"] == 1])
+    with pytest.raises(NeumoError, match="got 130 images without a label"):
+        split(table.assign(label=-1))
+    with pytest.raises(NeumoError, match="got 0 normal and 0 pneumonia"):
+        split(table[:0])
+    two = table[(table["label"] == 1) | (table.index < 2)]
+    with pytest.raises(NeumoError, match="random protocol: got 2 normal images, expected enough"):
+        split(two)
+    one_child = table.assign(patient=table["patient"].where(table["label"] == 1, "n1"))
+    with pytest.raises(NeumoError, match="got 40 normal images in 1 inseparable groups"):
+        split(one_child, "patient")
+    two_children = one_child.assign(patient=one_child["patient"].where(one_child.index > 0, "n2"))
+    assert part_counts(split(two_children, "patient", validation_fraction=0))["test"]["normal"] == 1
+    with pytest.raises(
+        NeumoError, match=r"got 40 normal images in 2 inseparable groups.*train, validation, test"
+    ):
+        split(two_children, "patient")
+
+
+@pytest.mark.parametrize("name", ["split.csv", "split.parquet"])
+def test_a_saved_split_holds_wherever_the_data_lies(name: str, tmp_path: Path) -> None:
+    table = TABLES[3]
+    divided = split(table, "patient")
+    save_split(divided, tmp_path / name)
+    pd.testing.assert_frame_equal(load_split(tmp_path / name, table), divided)
+    moved = table.assign(path=table["path"].str.replace("/data/", "/mnt/other disk/")).sample(frac=1)
+    pd.testing.assert_series_equal(load_split(tmp_path / name, moved)["part"].sort_index(), divided["part"])
+    if name.endswith("csv"):
+        lines = (tmp_path / name).read_text().splitlines()
+        assert lines[0] == "path,sha256,label,part"
+        assert lines[1] == f"0.png,{table['sha256'][0]},0,{divided['part'][0]}"
+
+
+def test_an_edited_split_is_read_as_edited(tmp_path: Path) -> None:
+    table = TABLES[0]
+    divided = split(table)
+    save_split(divided, file := tmp_path / "split.csv")
+    row = int(np.flatnonzero(divided["part"] == "train")[0])
+    lines = file.read_text().splitlines()
+    lines[row + 1] = lines[row + 1].replace(",train", ",test")
+    file.write_text("\ufeff" + "\r\n".join(lines) + "\r\n", encoding="utf-8")  # as a spreadsheet saves it
+    changed = load_split(file, table)["part"] != divided["part"]
+    assert list(np.flatnonzero(changed)) == [row]
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (
+            lambda t: re.sub(r"(\n3\.png.*,)\w+", r"\1tset", t),
+            "got as part line 5: 'tset', expected train, val",
+        ),
+        (lambda t: re.sub(r"(\n3\.png.*,)\w+", r"\1", t), "got as part line 5: ''"),
+        (
+            lambda t: re.sub(r"\n3\.png.*", "", t),
+            "differs in 1 images, expected .*: 3.png \\(not in the split\\)",
+        ),
+        (
+            lambda t: t.replace("\n3.png", "\n3.jpg"),
+            r"2 images.*: 3.jpg \(not in the data set\); 3.png \(not in",
+        ),
+        (
+            lambda t: re.sub(r"\n(3|8)\.png,....", r"\n\1.png,0000", t),
+            r"3.png \(other bytes\); 8.png \(other",
+        ),
+        (lambda t: re.sub(r"(\n3\.png,\w+),0", r"\1,1", t), r"3.png \(label 1 in the split, 0 in the data"),
+        (lambda t: re.sub(r"(\n3\.png.*)", r"\1\1", t), r"got an image a second time \(line 6: 3.png\)"),
+        (
+            lambda t: t.replace("part", "fold", 1),
+            "got no column part, expected the columns path, sha256, label",
+        ),
+        (lambda t: t.replace("test", "train"), "got a test part without normal images, expected both"),
+        (lambda t: t.replace("3.png,", '3.png,"', 1), "unreadable file"),
+        (lambda t: "", "unreadable file"),
+    ],
+)
+def test_what_a_saved_split_has_wrong_is_told(edit, told: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    table = TABLES[0]
+    save_split(split(table), file := tmp_path / "split.csv")
+    file.write_text(edit(file.read_text()))
+    with pytest.raises(NeumoError, match=told) as raised:
+        load_split(file, table)
+    assert str(file) in str(raised.value)
+
+
+def test_files_that_are_no_saved_split_are_told(tmp_path: Path) -> None:
+    table = TABLES[0]
+    with pytest.raises(NeumoError, match=r"got the suffix '.xlsx', expected .csv or .parquet"):
+        save_split(split(table), tmp_path / "split.xlsx")
+    with pytest.raises(NeumoError, match="got no such file"):
+        load_split(tmp_path / "absent.csv", table)
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no more")
+    with pytest.raises(NeumoError, match=r"broken\.parquet: got an unreadable file"):
+        load_split(tmp_path / "broken.parquet", table)
+    (tmp_path / "latin.csv").write_bytes("path,sha256,label,part\nä,1,0,train\n".encode("latin-1"))
+    with pytest.raises(NeumoError, match=r"latin\.csv: got an unreadable file"):
+        load_split(tmp_path / "latin.csv", table)
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith("split")] == []
+
+
+def test_a_long_list_of_mismatches_is_cut(tmp_path: Path) -> None:
+    save_split(split(TABLES[0]), file := tmp_path / "split.csv")
+    with pytest.raises(NeumoError, match=r"differs in 130 images.*19.png \(other bytes\); and 110 more$"):
+        load_split(file, TABLES[0].assign(sha256="0" * 64))
+
+
+def test_real_data(coronahack: Path, tmp_path: Path) -> None:
+    from neumo.data.sources import read
+
+    table = read(coronahack).table
+    assert available(table) == {"random": None, "official": None, "patient": None}
+    identical = pd.Series(pd.factorize(table["sha256"])[0], index=table.index)
+    assert identical.nunique() < len(table)
+
+    mixed = split(table, "random")
+    assert part_counts(mixed)["test"] == {"normal": 315, "pneumonia": 866}
+    assert patients_on_both_sides(mixed) > 300
+
+    official = split(table, "official")
+    assert part_counts(official)["test"] == {"normal": 234, "pneumonia": 390}
+    assert patients_on_both_sides(official) == 170
+
+    whole = split(table, "patient")
+    assert part_counts(whole) == {
+        "train": {"normal": 1009, "pneumonia": 2770},
+        "validation": {"normal": 252, "pneumonia": 692},
+        "test": {"normal": 315, "pneumonia": 865},
+    }
+    assert patients_on_both_sides(whole) == 0
+    assert whole.groupby("sha256")["part"].nunique().max() == 1
+    save_split(whole, tmp_path / "split.csv")
+    assert load_split(tmp_path / "split.csv", table)["part"].equals(whole["part"])
