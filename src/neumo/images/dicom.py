@@ -3,7 +3,7 @@
 Stored values go through the modality LUT or rescale (DICOM PS3.3 C.11.1), then through the first VOI LUT or,
 where there is none, the first window (C.11.2); MONOCHROME1, where low is white, is inverted (C.7.6.3.1.2).
 A file with neither is shown in the full range of its bits if these are 8 or fewer. With more bits it is shown
-from the 0.5th to the 99.5th percentile of its pixels: few detectors fill the range they declare, and what sits
+from the 0.5th to the 99.5th percentile of its pixels: few detectors fill the range they declare, and what is
 at the very ends is markers, metal and the bare detector.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+import simplejpeg
 
 from neumo.errors import UnreadableImageError
 
@@ -58,16 +59,16 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
     try:
         dataset = pydicom.dcmread(file, force=True)
         kind = _check(path, dataset, max_pixels)
-        stored = dataset.pixel_array
+        stored = _stored(path, dataset)
         first = int(stored.min())
         levels = np.arange(
             first, int(stored.max()) + 1
-        )  # every stored value once: at most 2**16, not millions
+        )  # each stored value once: at most 2**16, not millions
         return _grey_levels(levels, stored, dataset, kind)[stored.astype(np.int32) - first], kind
     except (UnreadableImageError, MemoryError):
         raise
-    except Exception as error:  # pydicom and the decoders below it raise nearly every kind on broken files
-        got = f"a broken DICOM file ({' '.join(str(error).split())[:150] or type(error).__name__})"
+    except Exception as error:  # pydicom raises nearly every kind on broken files
+        got = f"a broken DICOM file ({' '.join(str(error).split()) or type(error).__name__})"
         raise UnreadableImageError(path, got, "a DICOM radiograph that decodes") from error
 
 
@@ -77,8 +78,8 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
     def refuse(got: str, expected: str = "a radiograph of one grey frame") -> UnreadableImageError:
         return UnreadableImageError(path, got, expected)
 
-    if "SOPClassUID" not in dataset and "Rows" not in dataset:
-        raise refuse("a file without DICOM content", "a DICOM radiograph")
+    if "SOPClassUID" not in dataset and "Rows" not in dataset:  # also what pydicom makes of a file cut short
+        raise refuse("a file that is no DICOM, or a truncated one", "a complete DICOM radiograph")
     modality = str(dataset.get("Modality", ""))
     if modality in NO_RADIOGRAPH:
         raise refuse(f"DICOM modality {modality}", "a radiograph (CR, DX, RG)")
@@ -96,6 +97,35 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
     if dataset.BitsAllocated > 16:
         raise refuse(f"DICOM of {dataset.BitsAllocated} bits per pixel", "at most 16 bits")
     return kind
+
+
+def _stored(path: Path, dataset: Dataset) -> np.ndarray:
+    """The stored values, integers (rows, columns), by a decoder that refuses broken data."""
+    from pydicom import uid
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.encaps import get_frame
+    from pydicom.pixels import pixel_array
+
+    dataset.file_meta = getattr(dataset, "file_meta", FileMetaDataset())
+    if "TransferSyntaxUID" not in dataset.file_meta:  # a file without a preamble does not say
+        implicit, _ = dataset.original_encoding
+        syntax = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax
+    syntax = dataset.file_meta.TransferSyntaxUID
+    # pydicom by itself would try all it has, GDCM first, which fills holes and chatters on standard error
+    if syntax in uid.JPEGLSTransferSyntaxes:
+        plugin = "pyjpegls"
+    elif syntax in uid.JPEG2000TransferSyntaxes:
+        plugin = "pylibjpeg"
+    else:
+        plugin = ""
+    try:
+        if syntax == uid.JPEGBaseline8Bit:
+            return simplejpeg.decode_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), "GRAY")[..., 0]
+        return pixel_array(dataset, decoding_plugin=plugin)
+    except Exception as error:
+        got = f"DICOM whose pixels do not decode ({syntax.name})"
+        raise UnreadableImageError(path, got, "complete pixels in a known transfer syntax") from error
 
 
 def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind: str) -> np.ndarray:

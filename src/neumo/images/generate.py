@@ -89,8 +89,8 @@ def generate(pixels: np.ndarray, transforms: Transforms, seed: int) -> np.ndarra
 
     The draws are those of ``ImageDataGenerator.get_random_transform(shape, seed)`` in Keras, the geometry is
     that of its ``apply_affine_transform`` with ``fill_mode="nearest"``, rounded to whole grey levels. One
-    difference: a width shift goes sideways here, as Keras documents it; the code of Keras 3 shifts up and down
-    (https://github.com/keras-team/keras/issues/17398).
+    difference: a width shift goes sideways here, as Keras documents it; the code of Keras 3 shifts up or
+    down (https://github.com/keras-team/keras/issues/17398).
 
     Args:
         pixels: uint8, shape (height, width).
