@@ -49,20 +49,11 @@ def make_table(normal: int, pneumonia: int, patients: int, seed: int = 0, repeat
 
 
 TABLES = [
-    make_table(*sizes, seed=i)
-    for i, sizes in enumerate(
-        [
-            (40, 90, 30),
-            (
-                300,
-                200,
-                60,
-            ),
-            (157, 433, 200),
-        ]
-    )
+    make_table(40, 90, patients=30, seed=0),
+    make_table(300, 200, patients=60, seed=1),
+    make_table(157, 433, patients=200, seed=2),
+    make_table(90, 70, patients=25, seed=7, repeated=12),
 ]
-TABLES += [make_table(90, 70, 25, seed=7, repeated=12)]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
