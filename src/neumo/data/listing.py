@@ -116,7 +116,7 @@ def survey(
     given = pd.DataFrame(
         {what: frame[name].str.strip().pipe(lambda s: s.mask(s == "")) for what, name in column.items()}
     )
-    given = given.reindex(columns=list(USUAL))
+    given = given.reindex(columns=list(USUAL)).astype("str")
     faults = [
         f"{file}: row {row + 1} has no {what} (column {column[what]!r}), expected one in every row"
         for what in ("path", "label")
