@@ -120,15 +120,18 @@ def _checks(found: Audit) -> Table:
         if not groups["count"]:
             return "none"
         classes, official = (groups[f"across_{what}"] or "none" for what in ("classes", "official"))
-        return (
-            f"{groups['count']:,} groups of {groups['images']:,} images, {classes} across classes, "
-            f"{official} across the official split"
-        )
+        s = "s" * (groups["count"] > 1)
+        crossing = f"{classes} across classes" + f", {official} across the official split" * divided
+        return f"{groups['count']:,} group{s} of {groups['images']:,} images, {crossing}"
 
+    divided = any(c["official"] for c in found.composition)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     listed = ", ".join(f"{c['listed']:,} {c['name']}" for c in found.classes)
     patients = found.patients
-    sizes = [f"{s['smallest']} to {s['largest']}" for s in found.sizes.values()]
+    sizes = [
+        f"{side} {s['smallest']:,}" + f" to {s['largest']:,}" * (s["smallest"] < s["largest"])
+        for side, s in found.sizes.items()
+    ]
     for check, result in {
         "rows": f"{found.rows:,} ({listed})",
         "images that are there": f"{found.images:,}",
@@ -138,12 +141,12 @@ def _checks(found: Audit) -> Table:
         "undecodable images": f"{len(found.undecodable):,}",
         "odd images": f"{len(found.odd):,}",
         "pixels": ", ".join(f"{n:,} {mode}" for mode, n in found.modes.items()) or "none",
-        "width by height": " by ".join(sizes) or "none",
+        "size in pixels": ", ".join(sizes) or "none",
         "byte-identical": across(found.identical),
         "near-identical": across(found.near_identical),
-        "patients": f"{patients['count']:,} known of {patients['known']:,} images; "
-        f"{patients['unknown']:,} images of unknown ones",
-        "patients in both official parts": f"{patients['across_official']:,}",
+        "patients": f"{patients['count']:,} with {patients['known']:,} images"
+        + f"; unknown for {patients['unknown']:,} images" * bool(patients["unknown"]),
+        **({"patients in both official parts": f"{patients['across_official']:,}"} if divided else {}),
     }.items():
         table.add_row(check, result)
     return table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.labels import assign, cause_from, is_negative, together
+from neumo.data.labels import assign, cause_from, is_known, together
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import NORMAL, PNEUMONIA, Dataset, counts, images_in, is_dicom, new_table, subfolders
 
@@ -39,7 +39,7 @@ def find(root: Path) -> tuple[Path, Classes]:
         if below[1]:
             return below
     classes: Classes = [(folder, None) for folder in inside if images_in(folder)]
-    if len(classes) == 1 and not is_negative(classes[0][0].name) and "pn" not in classes[0][0].name.lower():
+    if len(classes) == 1 and not is_known(classes[0][0].name):
         return root, []  # one folder of any other name is a heap of images, no class
     return root, [] if parts else classes
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from neumo.data.listing import load
 from neumo.data.patients import patient_of
 from neumo.data.table import (
     NORMAL,
@@ -54,7 +56,7 @@ def survey(csv: Path) -> Dataset:
     Raises:
         NeumoError: there is no ``train`` or ``test`` folder near the CSV.
     """
-    rows = pd.read_csv(csv, dtype=str, encoding="utf-8-sig")
+    rows = load(csv)
     root = csv.parent
     folder = _image_folder(root)
     name = rows["X_ray_image_name"].fillna("").str.strip()
@@ -87,8 +89,14 @@ def survey(csv: Path) -> Dataset:
         citation="Drawn by neumo phantom; shows no patient." if synthetic else CITATION,
         synthetic=synthetic,
         faults=tuple(
-            f"{csv}: row {row + 1} has the label {rows['Label'][row]!r}, expected Normal or Pnemonia"
-            for row in label.index[label == UNLABELLED]
+            [
+                f"{csv}: row {row + 1} has no X_ray_image_name, expected one"
+                for row in np.flatnonzero(name == "")
+            ]
+            + [
+                f"{csv}: row {row + 1} has the label {rows['Label'][row]!r}, expected Normal or Pnemonia"
+                for row in np.flatnonzero(label == UNLABELLED)
+            ]
         ),
     )
 

@@ -9,7 +9,7 @@ from neumo.data.inspections import inspect_images
 from neumo.data.threads import in_threads
 
 NEAR = 24  # bits of 256 in which the perceptual hashes of near-identical images differ at most
-_ROWS, _COLUMNS = 256, 4096  # hashes compared at a time: their distances fit a processor's cache
+_ROWS, _COLUMNS = 16, 16384  # hashes compared at a time: what is computed of them fits a processor's cache
 
 
 def identical_groups(table: pd.DataFrame) -> pd.Series:
@@ -25,16 +25,16 @@ def near_identical_groups(table: pd.DataFrame) -> pd.Series:
     in at most 24 bits; chains of such pairs make one group. Byte-identical images are always in one group;
     blank images, and those that cannot be decoded, are with no others.
 
-    How 24 was chosen, measured on the 5,903 CoronaHack images at 224 x 224 (17.4 million pairs): the nearest
-    pair of different files (12 bits apart) is one radiograph published twice, the next nearest are different
-    children (36, 38, 40, 42 ... bits), and of different classes the nearest are 42 apart. Of 300 images that
-    were changed, within 24 bits of the original: JPEG quality 20, half the size, noise of 5 grey levels,
-    contrast -20 %, gamma 1.5 all; brightness +20 % 99.7 %; 2 % cropped 98 %; turned by 1 degree 74 %;
-    4 % cropped 12 %; a marker pasted in 1 %; mirrored or inverted none. Hashes of 8 x 8 will not do: chests
-    are so alike that 38 pairs of different classes differ in at most 4 of 64 bits.
+    How 24 was chosen, measured by ``benchmarks/near_identical.py`` on the 5,903 CoronaHack images of 224 x
+    224 pixels (17.4 million pairs): the nearest pair of different files (12 bits apart) is one radiograph published
+    twice, the next nearest are different children (36, 38, 40, 42 ... bits), and of different classes the
+    nearest are 42 apart. Of 300 images that were changed, within 24 bits of the original: JPEG quality 20,
+    half the size, noise of 5 grey levels, contrast -20 %, gamma 1.5 all; brightness +20 % 99.7 %; 2 % cropped
+    98 %; turned by 1 degree 74 %; 4 % cropped 12 %; a marker pasted in 1 %; mirrored or inverted none. Hashes
+    of 8 x 8 will not do: 38 pairs of different classes differ in at most 4 of 64 bits.
 
     Images are decoded in threads and remembered (see `neumo.data.inspections.inspect_images`); hashes are
-    compared exhaustively: 100,000 images take some 10 seconds on two cores.
+    compared exhaustively: for 100,000 images 14 s of processor time (the same benchmark).
 
     Args:
         table: columns path, sha256.
@@ -45,11 +45,10 @@ def near_identical_groups(table: pd.DataFrame) -> pd.Series:
 def _near(table: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
     usable = (seen["phash"] != b"") & ~seen["problems"].map(lambda problems: "blank" in problems)
     content, _ = pd.factorize(table["sha256"])
-    hashes = np.frombuffer(b"".join(seen["phash"][usable]), dtype=np.uint64).reshape(-1, 4)
-    distinct, which = np.unique(hashes, axis=0, return_inverse=True)
-    group = components(close_pairs(distinct, NEAR), len(distinct))
+    which, distinct = pd.factorize(seen["phash"][usable])
+    hashes = np.frombuffer(b"".join(distinct), dtype=np.uint64).reshape(-1, 4)
     codes = len(table) + content
-    codes[usable.to_numpy()] = group[which.ravel()]
+    codes[usable.to_numpy()] = components(close_pairs(hashes, NEAR), len(hashes))[which]
     return _numbered(codes, table.index)
 
 
@@ -58,30 +57,30 @@ def close_pairs(hashes: np.ndarray, most: int) -> np.ndarray:
 
     Args:
         hashes: uint64 (n, 4), 256 bits each.
-        most: bits, below 128.
+        most: number of bits.
 
     Returns:
-        int (pairs, 2), each pair once, the smaller index first.
+        int64 (pairs, 2), each pair once, the smaller index first.
     """
+    n = len(hashes)
+    third, fourth = np.ascontiguousarray(hashes.T[2:])
 
     def compare(start: int) -> np.ndarray:
+        rows = slice(start, start + _ROWS)
         found = []
-        mine = hashes[start : start + _ROWS]
-        for other in range(start, len(hashes), _COLUMNS):
-            theirs = hashes[other : other + _COLUMNS]
-            # the finest coefficients differ the most: half of the bits rule out nearly all pairs
-            half = np.bitwise_count(mine[:, None, 2] ^ theirs[None, :, 2])
-            half += np.bitwise_count(mine[:, None, 3] ^ theirs[None, :, 3])
-            a, b = np.nonzero(half <= most)
-            bits = np.bitwise_count(mine[a] ^ theirs[b]).sum(axis=1, dtype=np.int64)
-            near = (bits <= most) & (a + start < b + other)
-            found.append(np.column_stack([a[near] + start, b[near] + other]))
+        for other in range(start, n, _COLUMNS):
+            columns = slice(other, other + _COLUMNS)
+            # fine structure differs the most between chests: half of the bits rule out nearly all pairs
+            half = np.bitwise_count(third[rows, None] ^ third[None, columns])
+            half += np.bitwise_count(fourth[rows, None] ^ fourth[None, columns])
+            a, b = np.divmod(np.flatnonzero(half <= most), half.shape[1])
+            a, b = a + start, b + other
+            near = np.bitwise_count(hashes[a] ^ hashes[b]).sum(axis=1, dtype=np.int64) <= most
+            found.append(np.column_stack([a, b])[near & (a < b)])
         return np.concatenate(found)
 
-    starts = range(0, len(hashes), _ROWS)
-    return np.concatenate(
-        [np.empty((0, 2), dtype=np.int64), *in_threads(compare, starts, "Comparing images")]
-    )
+    blocks = in_threads(compare, range(0, n, _ROWS), "Comparing images")
+    return np.concatenate([np.empty((0, 2), dtype=np.int64), *blocks])
 
 
 def components(pairs: np.ndarray, n: int) -> np.ndarray:

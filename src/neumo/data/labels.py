@@ -20,6 +20,7 @@ _NEGATIVE = {
 }
 _NEGATIVE |= {"control", "controls", "false", "no", "0", "n"}
 _BARE = {"1", "true", "yes", "y", "positive"}
+_POSITIVE = _BARE | {"pneumonia", "pnemonia", "bacteria", "virus", "abnormal"}
 
 
 def plain(name: str) -> str:
@@ -28,9 +29,9 @@ def plain(name: str) -> str:
     return re.sub(r"^(\d+)\.0+$", r"\1", name)
 
 
-def is_negative(name: str) -> bool:
-    """Whether a class is called what data sets call their normal class."""
-    return plain(name) in _NEGATIVE
+def is_known(name: str) -> bool:
+    """Whether a class is called what data sets call their normal class or pneumonia."""
+    return plain(name) in _NEGATIVE | _POSITIVE
 
 
 def assign(names: Iterable[str], positive: Iterable[str] | None, where: str) -> dict[str, int]:
@@ -59,7 +60,7 @@ def assign(names: Iterable[str], positive: Iterable[str] | None, where: str) -> 
                     f"{where}: got no class {name!r} (--positive), expected one of {quoted(names)}"
                 )
         return label
-    label = {n: NORMAL if is_negative(n) else PNEUMONIA for n in names}
+    label = {n: NORMAL if plain(n) in _NEGATIVE else PNEUMONIA for n in names}
     if len(names) > 1 and NORMAL not in label.values():
         raise NeumoError(
             f"{where}: got the classes {quoted(names)}, expected one called normal or healthy; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,11 +84,12 @@ def survey(
     Raises:
         NeumoError: there is nothing to look at: no such file, no image, a table that cannot be read.
     """
-    path = Path(data).expanduser().absolute()
+    path = Path(os.path.abspath(Path(data).expanduser()))  # noqa: PTH100 - links are not followed, '..' is
     if not path.exists():
         raise NeumoError(f"{data}: got no such file or folder, {EXPECTED}")
     wanted = [positive] if isinstance(positive, str) else list(positive or ()) or None
-    columns_given = path_column or label_column or patient_column
+    given = {"path": path_column, "label": label_column, "patient": patient_column}
+    columns_given = any(given.values())
 
     def as_listing(file: Path) -> Dataset:
         return listing.survey(
@@ -111,8 +113,10 @@ def survey(
     root, classes = class_folders.find(path)
     if len(classes) > 1 and not columns_given:
         return _checked(class_folders.survey(root, classes, wanted))
-    tables = [p for p in sorted(path.iterdir()) if p.is_file() and _is_listing(p)]
-    if len(tables) == 1 or (tables and columns_given):
+    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in listing.SUFFIXES - {".txt"}]
+    if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
+        tables = [p for p in tables if _is_listing(p, **given)]
+    if len(tables) == 1:
         return _checked(as_listing(tables[0]))
     if len(tables) > 1:
         names = ", ".join(p.name for p in tables)
@@ -148,7 +152,7 @@ def _unlabelled(root: Path, images: list[Path], name: str) -> Dataset:
         }
     )
     what = root / name if len(images) == 1 else root
-    fault = f"{what}: got {len(images):,} image(s) without labels, {EXPECTED}"
+    got = "an image" if len(images) == 1 else f"{len(images):,} images"
     return Dataset(
         table=new_table(found),
         name=name,
@@ -156,15 +160,13 @@ def _unlabelled(root: Path, images: list[Path], name: str) -> Dataset:
         root=root,
         rows=len(images),
         listed_counts={UNLABELLED: len(images)},
-        faults=(fault,),
+        faults=(f"{what}: got {got} without a label; {EXPECTED}",),
     )
 
 
-def _is_listing(file: Path) -> bool:
-    if file.suffix.lower() not in listing.SUFFIXES - {".txt"}:
-        return False
+def _is_listing(file: Path, **given: str | None) -> bool:
     try:
-        listing.columns(listing.load(file), file)
+        listing.columns(listing.load(file), file, **given)
     except (NeumoError, OSError):
         return False
     return True
