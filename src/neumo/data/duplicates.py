@@ -26,15 +26,15 @@ def near_identical_groups(table: pd.DataFrame) -> pd.Series:
     blank images, and those that cannot be decoded, are with no others.
 
     How 24 was chosen, measured by ``benchmarks/near_identical.py`` on the 5,903 CoronaHack images of 224 x
-    224 pixels (17.4 million pairs): the nearest pair of different files (12 bits apart) is one radiograph published
-    twice, the next nearest are different children (36, 38, 40, 42 ... bits), and of different classes the
-    nearest are 42 apart. Of 300 images that were changed, within 24 bits of the original: JPEG quality 20,
-    half the size, noise of 5 grey levels, contrast -20 %, gamma 1.5 all; brightness +20 % 99.7 %; 2 % cropped
-    98 %; turned by 1 degree 74 %; 4 % cropped 12 %; a marker pasted in 1 %; mirrored or inverted none. Hashes
-    of 8 x 8 will not do: 38 pairs of different classes differ in at most 4 of 64 bits.
+    224 pixels (17.4 million pairs): the nearest pair of different files (12 bits apart) is one radiograph
+    published twice, the next nearest are different children (36, 38, 40, 42 ... bits), and of different
+    classes the nearest are 42 apart. Of 300 images that were changed, within 24 bits of the original: JPEG
+    quality 20, half the size, noise of 5 grey levels, brightness +20 %, contrast -20 %, gamma 1.5 all; 2 %
+    cropped 93 %; turned by 1 degree 74 %; 4 % cropped 4 %; a marker pasted in 1 %; mirrored or inverted
+    none. Hashes of 8 x 8 will not do: 38 pairs of different classes differ in at most 4 of 64 bits.
 
     Images are decoded in threads and remembered (see `neumo.data.inspections.inspect_images`); hashes are
-    compared exhaustively: for 100,000 images 14 s of processor time (the same benchmark).
+    compared exhaustively: for 100,000 images 13 s of processor time (the same benchmark).
 
     Args:
         table: columns path, sha256.
