@@ -1,0 +1,49 @@
+"""All figures of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+
+from neumo.report import draw_data, draw_result, draw_training
+from neumo.report.drawing import LOOKS, STYLE, Drawing
+from neumo.study import published
+from neumo.study.results import Results
+
+
+def draw(results: Results) -> dict[str, Drawing]:
+    """Every figure that the results have numbers for, by name."""
+    tested = [protocol for protocol in LOOKS if results.tested(protocol)]
+    steps = [step for step in published.STEPS if results.ladder(step)]
+    with matplotlib.rc_context(STYLE):
+        drawings = [draw_data.composition(results), draw_data.counts(results)]
+        if steps:
+            drawings += [draw_training.ladder(results, steps), draw_training.all_training(results, steps)]
+            drawings += [draw_training.training(results, step) for step in steps]
+        if draw_training.drawn_both_ways(results):
+            drawings.append(draw_training.validation_drawing(results))
+        if tested:
+            drawings += [make(results, tested) for make in draw_result.OF_ALL_PROTOCOLS]
+            drawings += [draw_result.confusion(results, protocol) for protocol in tested]
+        for figure in (drawing.figure for drawing in drawings):
+            if (engine := figure.get_layout_engine()) is not None:
+                engine.execute(figure)  # once for all formats: it takes longer than drawing
+                figure.set_layout_engine("none")
+    return {drawing.name: drawing for drawing in drawings}
+
+
+def save_figures(results: Results, folder: str | Path) -> list[Path]:
+    """Write every figure as ``folder/NAME.png`` and ``folder/NAME.svg``.
+
+    Args:
+        results: what the study found.
+        folder: for the figures, made if need be.
+
+    Returns:
+        The files written; the same results give the same bytes.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    return [file for drawing in draw(results).values() for file in drawing.save(Path(folder))]

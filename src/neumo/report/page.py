@@ -1,0 +1,148 @@
+"""A study's results as one self-contained HTML page."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from neumo.data.split import PROTOCOLS
+from neumo.files import whole_file
+from neumo.images.generate import Transforms
+from neumo.report.draw_training import drawn_both_ways, training_name
+from neumo.report.drawing import LOOKS, METRICS
+from neumo.report.figures import draw
+from neumo.report.spread import Spread, differences, meaning, spread
+from neumo.report.thumbnails import contact_row, most_wrong
+from neumo.study import published
+from neumo.study.results import Results
+from neumo.train.steps import STEPS
+
+
+def write_page(results: Results, folder: str | Path) -> Path:
+    """Write ``report.html``: one file that loads nothing else.
+
+    Radiographs that are no longer where the results say are shown as a grey tile with their name.
+
+    Args:
+        results: what the study found.
+        folder: where to write it, made if need be.
+
+    Returns:
+        The file.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("neumo.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "three": three,
+        "whole": whole,
+        "or_none": or_none,
+        "per_hundred": per_hundred,
+        "took": took,
+        "file_name": file_name,
+    }
+    transforms = Transforms(**results.settings["transforms"])
+    page = environment.get_template("page.html").render(
+        results=results,
+        published=published,
+        same_network=(results.backbone["name"], results.backbone["weights"])
+        == (published.BACKBONE, published.WEIGHTS),
+        metrics=METRICS,
+        looks=LOOKS,
+        protocols=PROTOCOLS,
+        tested=[name for name in LOOKS if results.tested(name)],
+        figures=draw(results),
+        training_name=training_name,
+        ladder=ladder_rows(results),
+        repeated=repeated_losses(),
+        spread=spread,
+        differences=differences,
+        meaning=meaning(results),
+        both_ways=validation_both_ways(results),
+        transforms=transforms.describe(),
+        sheet=[contact_row(shown, transforms) for shown in results.contact_sheet],
+        mistakes={name: most_wrong(results.tested(name)) for name in LOOKS},
+    )
+    file = Path(folder) / "report.html"
+    with whole_file(file) as part:
+        part.write_text(page, encoding="utf-8")
+    return file
+
+
+def ladder_rows(results: Results) -> list[dict[str, Any]]:
+    """The ladder table: by step, the report's numbers beside ours over the seeds."""
+    return [
+        {
+            "name": step.name,
+            "title": step.title,
+            "report": published.STEPS[step.name],
+            "loss": Spread.of([run.validation["loss"] for run in runs]),
+            "accuracy": Spread.of([run.validation["accuracy"] for run in runs]),
+            "kept": sorted({run.best_epoch for run in runs}),
+            "parameters": runs[0].parameters,
+        }
+        for step in STEPS
+        if (runs := results.ladder(step.name))
+    ]
+
+
+def repeated_losses() -> set[str]:
+    """Steps whose published loss is that of an earlier step to the last digit."""
+    rows = [(name, row.loss) for name, row in published.STEPS.items() if row is not None]
+    return {name for place, (name, loss) in enumerate(rows) if loss in [early for _, early in rows[:place]]}
+
+
+def validation_both_ways(results: Results) -> dict[str, dict[str, Spread | None]]:
+    """How validation was drawn -> the final step's validation and test figures on the random split."""
+    return {
+        drawn: {
+            "loss": Spread.of([run.validation["loss"] for run in runs]),
+            "accuracy": Spread.of([run.validation["accuracy"] for run in runs]),
+            "test_loss": spread(runs, "loss"),
+            "test_accuracy": spread(runs, "accuracy"),
+        }
+        for drawn, runs in drawn_both_ways(results).items()
+    }
+
+
+def three(value: float | None) -> str:
+    """A number with three decimals, a dash where there is none."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}".replace("-", "−")
+
+
+def whole(value: int) -> str:
+    """A count with its thousands set off."""
+    return f"{value:,}"
+
+
+def or_none(count: int) -> str:
+    """A count, zero in a word."""
+    return whole(count) if count else "none"
+
+
+def per_hundred(value: float) -> str:
+    """A share as "96 of 100", with a decimal where it is nearly all or nothing."""
+    decimals = 0 if 0.01 <= value < 0.99 or value in (0, 1) else 1
+    return f"{value * 100:.{decimals}f} of 100"
+
+
+def took(seconds: float) -> str:
+    """A duration in plain words."""
+    if seconds < 100:
+        return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def file_name(path: str) -> str:
+    """The last part of a path of this system or another."""
+    return path.replace("\\", "/").rsplit("/", 1)[-1]

@@ -1,0 +1,127 @@
+"""Figures over the seeds, compared between protocols in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neumo.study.results import Results, Run
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One number over the seeds of a study.
+
+    Attributes:
+        mean: over the seeds.
+        sd: standard deviation over the seeds (n - 1), 0 for one seed.
+        minimum: over the seeds.
+        maximum: over the seeds.
+        low: of the 95 % interval of one seed, averaged over the seeds; NaN where there is no interval.
+        high: likewise.
+        seeds: how many.
+    """
+
+    mean: float
+    sd: float
+    minimum: float
+    maximum: float
+    low: float
+    high: float
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float], bounds: Iterable[tuple[float, float]] = ()) -> Spread:
+        """The spread of `values`, one per seed, with the interval of each."""
+        low, high = np.mean(list(bounds) or [(math.nan, math.nan)], axis=0)
+        sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        return cls(float(np.mean(values)), sd, min(values), max(values), float(low), float(high), len(values))
+
+    @property
+    def variance(self) -> float:
+        """Of the value of one seed: that within a test part, from its interval, plus that between seeds."""
+        return ((self.high - self.low) / (2 * 1.96)) ** 2 + self.sd**2
+
+
+def spread(runs: Sequence[Run], metric: str) -> Spread | None:
+    """A metric of the test part over the seeds; None where it is not defined."""
+    found = [run.test["metrics"][metric] for run in runs if run.test is not None]
+    if not found or any(one["value"] is None or one["low"] is None for one in found):
+        return None
+    return Spread.of([one["value"] for one in found], [(one["low"], one["high"]) for one in found])
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a metric on one protocol differs from that on the random split.
+
+    Attributes:
+        metric: name of the metric.
+        here: on the protocol.
+        there: on the random split.
+    """
+
+    metric: str
+    here: Spread
+    there: Spread
+
+    @property
+    def value(self) -> float:
+        """Below 0 where the protocol is harder than the random split."""
+        return self.here.mean - self.there.mean
+
+    @property
+    def noise(self) -> float:
+        """What chance explains 95 times in 100: 1.96 standard errors, the test parts taken as independent."""
+        return 1.96 * math.sqrt(self.here.variance + self.there.variance)
+
+    @property
+    def verdict(self) -> str:
+        """``"lower"``, ``"higher"`` or ``"within noise"``."""
+        if abs(self.value) <= self.noise:
+            return "within noise"
+        return "lower" if self.value < 0 else "higher"
+
+
+def differences(results: Results, protocol: str) -> list[Difference]:
+    """Accuracy and AUC on `protocol` against the random split, as far as both are defined."""
+    found = []
+    for metric in ("accuracy", "auc"):
+        here, there = (spread(results.tested(name), metric) for name in (protocol, "random"))
+        if here is not None and there is not None:
+            found.append(Difference(metric, here, there))
+    return found
+
+
+_WHERE = {"patient": "on patients kept apart", "official": "on the official test set"}
+
+
+def meaning(results: Results) -> str:
+    """A plain sentence on what the difference between the protocols says to a user of the classifier."""
+    found = {
+        _WHERE[name]: {one.verdict for one in differences(results, name)}
+        for name in _WHERE
+        if results.tested(name)
+    }
+    if not found:
+        return (
+            "These data allow the random split alone, so nothing here says how the classifier does on "
+            "patients whom it has never seen."
+        )
+    if worse := [where for where, verdicts in found.items() if "lower" in verdicts]:
+        return (
+            f"The random split flatters the classifier: {' and '.join(worse)} it does worse by more "
+            "than chance explains. For radiographs from elsewhere, the lowest figure is the safest guess."
+        )
+    if better := [where for where, verdicts in found.items() if "higher" in verdicts]:
+        return (
+            f"The random split does not flatter the classifier here: {' and '.join(better)} it does better "
+            "by more than chance explains. Those radiographs are easier; it has not learnt more."
+        )
+    return (
+        f"The difference is within the noise: {' and '.join(found)} the classifier does as well as on the "
+        "random split. If the random split flatters it, then by less than this many radiographs can show."
+    )
