@@ -13,6 +13,7 @@ import typer
 from neumo import __version__
 from neumo.cli.audit import audit
 from neumo.cli.phantom import phantom
+from neumo.cli.report import report
 from neumo.cli.split import split
 from neumo.errors import NeumoError
 
@@ -73,6 +74,7 @@ def _end(message: str, code: int) -> NoReturn:
 
 verb(audit)
 verb(phantom)
+verb(report)
 verb(split)
 
 
