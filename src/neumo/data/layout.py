@@ -57,9 +57,10 @@ def lay_out(
     """
     folder = Path(folder).absolute()
     before = made_before(folder)
-    for path in map(Path, split["path"]):
-        if folder in path.parents or folder.resolve() in path.resolve().parents:
-            raise NeumoError(f"{folder}: got the folder that {path} is read from, expected another one")
+    paths = [Path(path) for path in split["path"]]
+    for path in {path.parent for path in paths} | {path.resolve() for path in paths if path.is_symlink()}:
+        if {folder, folder.resolve()} & {path, path.resolve(), *path.parents, *path.resolve().parents}:
+            raise NeumoError(f"{folder}: got the folder that images are read from, expected another one")
     names = _names(split)
     digests = dict(zip(names, split["sha256"], strict=True))
     with TemporaryDirectory() as scratch:
@@ -72,8 +73,8 @@ def lay_out(
         _mark(folder, before, digests)
         for name in [TABLE, *(before.keys() - digests.keys())]:
             (folder / name).unlink(missing_ok=True)
-        for name, path in zip(track(names, "Laying out images"), split["path"], strict=True):
-            _place(Path(path), folder, name, digests[name], link)
+        for name, path in zip(track(names, "Laying out images"), paths, strict=True):
+            _place(path, folder, name, digests[name], link)
         for name, path in further.items():
             _place(path, folder, name, digests[name], link=False)
     _mark(folder, {}, digests)
