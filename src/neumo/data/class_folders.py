@@ -51,17 +51,15 @@ def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) 
     bacteria or virus where a file name of Kermany et al. says so, else the class folder's name.
 
     Raises:
-        NeumoError: it is not clear which classes are positive.
+        NeumoError: a class in `positive` is not there.
     """
-    label = assign((folder.name for folder, _ in classes), positive, str(root))
+    label, faults = assign((folder.name for folder, _ in classes), positive, str(root))
     found = pd.DataFrame(
         [
             {
                 "path": str(image),
                 "label": label[folder.name],
-                "cause": (cause_of(image) or cause_from(folder.name))
-                if label[folder.name] == PNEUMONIA
-                else "",
+                "cause": "" if label[folder.name] == NORMAL else cause_of(image) or cause_from(folder.name),
                 "patient": patient_of(image) or (dicom_patient(image) if is_dicom(image) else None),
                 "official": part,
             }
@@ -84,4 +82,5 @@ def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) 
         citation=KERMANY if kermany else "",
         positive_name=together((n for n, value in label.items() if value == PNEUMONIA), "pneumonia"),
         negative_name=together((n for n, value in label.items() if value == NORMAL), "normal"),
+        faults=tuple(faults),
     )

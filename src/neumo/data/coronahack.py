@@ -90,11 +90,11 @@ def survey(csv: Path) -> Dataset:
         synthetic=synthetic,
         faults=tuple(
             [
-                f"{csv}: row {row + 1} has no X_ray_image_name, expected one"
+                f"{csv}: got no X_ray_image_name in row {row + 1}, expected one in every row"
                 for row in np.flatnonzero(name == "")
             ]
             + [
-                f"{csv}: row {row + 1} has the label {rows['Label'][row]!r}, expected Normal or Pnemonia"
+                f"{csv}: got the label {rows['Label'][row]!r} in row {row + 1}, expected Normal or Pnemonia"
                 for row in np.flatnonzero(label == UNLABELLED)
             ]
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from neumo.data.table import NORMAL, PNEUMONIA
+from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED
 from neumo.errors import NeumoError
 
 _NEGATIVE = {
@@ -34,11 +34,14 @@ def is_known(name: str) -> bool:
     return plain(name) in _NEGATIVE | _POSITIVE
 
 
-def assign(names: Iterable[str], positive: Iterable[str] | None, where: str) -> dict[str, int]:
-    """Class name -> 0 normal or 1 pneumonia.
+def assign(
+    names: Iterable[str], positive: Iterable[str] | None, where: str
+) -> tuple[dict[str, int], list[str]]:
+    """Class name -> 0 normal or 1 pneumonia; and what makes that impossible, one line each.
 
     With `positive` the classes of these names are positive, all others negative. Without, classes called
-    normal, healthy, negative, no finding, control, 0 ... are negative, all others positive.
+    normal, healthy, negative, no finding, control, 0 ... are negative, all others positive. Several classes
+    with neither a normal one nor `positive` to tell them apart get -1.
 
     Args:
         names: the classes that occur.
@@ -46,8 +49,7 @@ def assign(names: Iterable[str], positive: Iterable[str] | None, where: str) -> 
         where: what a message is about, for example the folder.
 
     Raises:
-        NeumoError: a name in `positive` does not occur, or there is more than one class
-            with neither a normal one nor `positive` to tell them apart.
+        NeumoError: a name in `positive` does not occur.
     """
     names = sorted(set(names))
     wanted = [positive] if isinstance(positive, str) else list(positive or ())
@@ -59,14 +61,14 @@ def assign(names: Iterable[str], positive: Iterable[str] | None, where: str) -> 
                 raise NeumoError(
                     f"{where}: got no class {name!r} (--positive), expected one of {quoted(names)}"
                 )
-        return label
+        return label, []
     label = {n: NORMAL if plain(n) in _NEGATIVE else PNEUMONIA for n in names}
     if len(names) > 1 and NORMAL not in label.values():
-        raise NeumoError(
+        return dict.fromkeys(names, UNLABELLED), [
             f"{where}: got the classes {quoted(names)}, expected one called normal or healthy; "
             "say which are positive with --positive NAME"
-        )
-    return label
+        ]
+    return label, []
 
 
 def cause_from(name: str) -> str:

@@ -77,7 +77,8 @@ def columns(frame: pd.DataFrame, file: Path, **given: str | None) -> dict[str, s
         name = given.get(what)
         if name is not None and name not in frame.columns:
             raise NeumoError(
-                f"{file}: got no column {name!r} (--{what}-column), found the columns {quoted(frame.columns)}"
+                f"{file}: got no column {name!r}, expected --{what}-column to name one of the columns found: "
+                f"{quoted(frame.columns)}"
             )
         taken = set(chosen.values()) | set(given.values())
         guess = (by_plain_name[u] for u in usual.split() if u in by_plain_name)
@@ -85,8 +86,8 @@ def columns(frame: pd.DataFrame, file: Path, **given: str | None) -> dict[str, s
     for what in ("path", "label"):
         if chosen[what] is None:
             raise NeumoError(
-                f"{file}: got no {what} column, found the columns {quoted(frame.columns)}; "
-                f"say which one it is with --{what}-column NAME"
+                f"{file}: got no column that is called like a {what}, expected one among the columns found "
+                f"({quoted(frame.columns)}) to be named with --{what}-column"
             )
     return chosen
 
@@ -108,7 +109,7 @@ def survey(
     held against the files.
 
     Raises:
-        NeumoError: the file cannot be read, columns are missing or it is not clear which labels are positive.
+        NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
     """
     frame = load(file)
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
@@ -118,17 +119,18 @@ def survey(
     )
     given = given.reindex(columns=list(USUAL)).astype("str")
     faults = [
-        f"{file}: row {row + 1} has no {what} (column {column[what]!r}), expected one in every row"
+        f"{file}: got no {what} in row {row + 1} (column {column[what]!r}), expected one in every row"
         for what in ("path", "label")
         for row in given.index[given[what].isna()]
     ]
     names = given["label"].dropna().unique()
-    label_of = assign(names, positive, f"{file} (column {column['label']!r})")
+    label_of, unclear = assign(names, positive, f"{file} (column {column['label']!r})")
+    faults += unclear
     if not positive and any(re.fullmatch(r"-?\d+", plain(name)) for name in names):
         for row in given.index[
             given["label"].notna() & ~given["label"].map(plain, na_action="ignore").isin(["0", "1"])
         ]:
-            faults.append(f"{file}: row {row + 1} has the label {given['label'][row]!r}, expected 0 or 1")
+            faults.append(f"{file}: got the label {given['label'][row]!r} in row {row + 1}, expected 0 or 1")
             label_of[given["label"][row]] = UNLABELLED
     label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
 
@@ -139,7 +141,7 @@ def survey(
     missing = given["path"][named & ~there]
     if not skip_missing:
         faults += [
-            f"{path[row]}: listed in row {row + 1} of {file}, expected an image there; "
+            f"{path[row]}: got no such file, expected an image as listed in row {row + 1} of {file}; "
             "leave such rows out with --skip-missing"
             for row in missing.index
         ]
@@ -148,12 +150,12 @@ def survey(
             "path": path[there].map(str),
             "label": label[there],
             "cause": [
-                "" if value != PNEUMONIA else (cause or cause_of(p) or cause_from(text)).lower()
+                "" if value == NORMAL else (cause or cause_of(p) or cause_from(text or "1")).lower()
                 for value, cause, p, text in zip(
                     label[there],
                     _or_none(given["cause"][there]),
                     path[there],
-                    given["label"][there],
+                    _or_none(given["label"][there]),
                     strict=True,
                 )
             ],
@@ -167,7 +169,7 @@ def survey(
     first = found.drop_duplicates("path")
     earlier = found["path"].map(first.set_index("path")["label"])
     faults += [
-        f"{path}: row {row + 1} of {file} gives it another label than an earlier row, expected one label"
+        f"{path}: got another label in row {row + 1} of {file} than in an earlier row, expected one label"
         for row, path in zip(found.index, found["path"], strict=True)
         if earlier[row] != found["label"][row]
     ]
@@ -233,10 +235,11 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _unreadable(file: Path, error: Exception) -> str:
+    why = " ".join(str(error).split())
     if file.suffix.lower() in {".parquet", ".pq"}:
-        return f"got something that is not Parquet ({error}), expected a Parquet file"
+        return f"got something that is not Parquet ({why}), expected a Parquet file"
     if isinstance(error, UnicodeDecodeError):
         return "got bytes that are not UTF-8 text, expected a CSV with a path and a label column"
     if isinstance(error, pd.errors.EmptyDataError):
         return "got an empty file, expected a CSV with a path and a label column"
-    return f"got text that is not a table ({error}), expected a CSV with a path and a label column"
+    return f"got text that is not a table ({why}), expected a CSV with a path and a label column"

@@ -132,7 +132,9 @@ def _checked(dataset: Dataset) -> Dataset:
     """Add the faults that any layout can have."""
     there = set(dataset.table["label"])
     if dataset.table.empty:
-        return dataset.with_faults(f"{dataset.root}: got {dataset.rows:,} rows but none of their images")
+        return dataset.with_faults(
+            f"{dataset.root}: got {dataset.rows:,} rows but none of their images, expected images"
+        )
     if len(there & {NORMAL, PNEUMONIA}) < 2 and not dataset.faults:
         name = dataset.label_name(min(there))
         return dataset.with_faults(

@@ -119,9 +119,17 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def images_in(folder: Path, deep: bool = True) -> list[Path]:
-    """The image files in `folder` (and, `deep`, below it), in order of path."""
+    """The image files in `folder` (and, `deep`, below it), in order of path.
+
+    Raises:
+        PermissionError: a folder cannot be read; to pass over it would lose its images unseen.
+    """
+
+    def stop(error: OSError) -> None:
+        raise error
+
     found = []
-    for base, folders, files in os.walk(folder, followlinks=True):
+    for base, folders, files in os.walk(folder, onerror=stop, followlinks=True):
         folders[:] = [name for name in folders if deep and not _is_junk(name)]
         found += [path for path in (Path(base, name) for name in files) if is_image(path)]
     return sorted(found)
