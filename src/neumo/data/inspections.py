@@ -6,7 +6,7 @@ import json
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +42,18 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
         known = dict(memory.execute("SELECT sha256, seen FROM inspections WHERE kind = ?", (_KIND,)))
         seen = {sha256: json.loads(known[sha256]) for sha256 in paths if sha256 in known}
         new = [sha256 for sha256 in paths if sha256 not in seen]
-        if new:
-            work = in_threads(_inspect, [Path(paths[sha256]) for sha256 in new], "Inspecting images")
-            for i, (sha256, found) in enumerate(zip(new, work, strict=True), 1):
+        batch: list[tuple[str, str, str]] = []
+        try:
+            files = [Path(paths[sha256]) for sha256 in new]
+            work = in_threads(_inspect, files, "Inspecting images") if new else iter(())
+            for sha256, found in zip(new, work, strict=True):
                 seen[sha256] = found
                 if not found["unreadable"]:  # another version of a library may read it
-                    row = (sha256, _KIND, json.dumps(found))
-                    memory.execute("INSERT OR REPLACE INTO inspections VALUES (?, ?, ?)", row)
-                if i % _BATCH == 0:
-                    memory.commit()
+                    batch.append((sha256, _KIND, json.dumps(found)))
+                if len(batch) == _BATCH:
+                    _keep(memory, batch)
+        finally:
+            _keep(memory, batch)
     rows = pd.DataFrame(
         [seen[sha256] for sha256 in table["sha256"]], index=table.index, columns=list(_NOTHING)
     )
@@ -90,25 +93,28 @@ def _inspect(path: Path) -> dict[str, Any]:
     }
 
 
+def _keep(memory: sqlite3.Connection, batch: list[tuple[str, str, str]]) -> None:
+    """Write a batch down and empty it; a full disk only costs the next audit time, so it stops nothing."""
+    with suppress(sqlite3.OperationalError), memory:
+        memory.executemany("INSERT OR REPLACE INTO inspections VALUES (?, ?, ?)", batch)
+    batch.clear()
+
+
 @contextmanager
 def _memory() -> Iterator[sqlite3.Connection]:
-    """The cache's database; one that is broken or cannot be written is replaced, with a line that says so."""
+    """The cache's database; in memory where it cannot be written, made anew (a line says so) where broken."""
     file = cache_folder() / "inspections.sqlite"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         database = _open(str(file))
-    except sqlite3.OperationalError as error:  # locked, read-only, no such folder
-        print(f"neumo: {file}: got {error}; images are inspected without a cache", file=sys.stderr)
+    except (sqlite3.OperationalError, OSError):  # locked, read-only, full
         database = _open(":memory:")
     except sqlite3.DatabaseError as error:
         print(f"neumo: {file}: got a broken cache ({error}); it is made anew", file=sys.stderr)
         file.replace(file.with_suffix(".broken"))
         database = _open(str(file))
     with closing(database):
-        try:
-            yield database
-        finally:
-            database.commit()
+        yield database
 
 
 def _open(file: str) -> sqlite3.Connection:
@@ -118,8 +124,9 @@ def _open(file: str) -> sqlite3.Connection:
         database.execute(
             "CREATE TABLE IF NOT EXISTS inspections (sha256, kind, seen, PRIMARY KEY (sha256, kind))"
         )
-        database.execute("SELECT count(*) FROM inspections").fetchone()
         database.commit()
+        if (found := database.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(found)
     except sqlite3.Error:
         database.close()
         raise
