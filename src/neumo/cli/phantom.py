@@ -31,4 +31,5 @@ def phantom(
     make_phantoms(
         folder, patients=patients, images=images, size=size, difficulty=difficulty, seed=seed, masks=masks
     )
-    print(f"{folder}: a SYNTHETIC chest X-ray data set, drawn, not taken; see {folder / 'SYNTHETIC.txt'}")
+    files = list(folder.rglob("*.jpeg"))
+    print(f"{folder}: {len(files)} images of {patients} patients, SYNTHETIC: drawn, not taken")
