@@ -30,7 +30,7 @@ class Run:
         counts: images by part ("train", "validation", "test") and kind ("normal", "pneumonia", "generated").
         scaling: mean and standard deviation, in grey levels, that the pixels were normalised with.
         history: "loss", "accuracy", "val_loss", "val_accuracy", one value per epoch.
-        best_epoch: index of the epoch whose weights were kept.
+        best_epoch: the epoch, counted from 1, whose weights were kept.
         validation: "loss" and "accuracy" of the kept weights on the validation part.
         parameters: "total" and "trainable", of backbone and head together.
         threshold: the operating point chosen on validation, with the rule that chose it.
@@ -106,10 +106,14 @@ class Results:
             and run.test is not None
         ]
 
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, as in ``results.json``."""
+        return dataclasses.asdict(self)
+
     def save(self, file: str | Path) -> None:
         """Write the file, whole or not at all."""
         with whole_file(file) as part:
-            part.write_text(json.dumps(dataclasses.asdict(self), indent=1, allow_nan=False), encoding="utf-8")
+            part.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False), encoding="utf-8")
 
     @classmethod
     def load(cls, file: str | Path) -> Results:

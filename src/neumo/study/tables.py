@@ -1,0 +1,74 @@
+"""A study's results as tables on the terminal."""
+
+from __future__ import annotations
+
+from statistics import mean, stdev
+
+from rich.console import Console
+from rich.table import Table
+
+from neumo.study import published
+from neumo.study.results import Results, Run
+from neumo.train.steps import STEPS
+
+
+def show(results: Results) -> None:
+    """Print the ladder and the protocols side by side on standard output."""
+    console = Console()
+    if results.dataset["synthetic"]:
+        console.print("SYNTHETIC radiographs: drawn, not taken. These figures say nothing about patients.")
+    console.print(_ladder(results))
+    console.print(_protocols(results))
+    for protocol, why in results.skipped.items():
+        console.print(f"{protocol} protocol left out: {why}")
+    console.print("A research tool, not a medical device.")
+
+
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation (of the sample, n - 1) over seeds; the value itself for one seed."""
+    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
+
+
+def _ladder(results: Results) -> Table:
+    seeds = len(results.settings["seeds"])
+    table = Table(title=f"The ladder, on validation ({seeds} seed{'s' * (seeds > 1)})", title_justify="left")
+    for heading in ("step", "loss", "accuracy", "report's loss", "report's accuracy"):
+        table.add_column(heading, justify="left" if heading == "step" else "right")
+    for step in STEPS:
+        runs = results.ladder(step.name)
+        report = published.STEPS[step.name]
+        table.add_row(
+            step.name,
+            spread([run.validation["loss"] for run in runs]),
+            spread([run.validation["accuracy"] for run in runs]),
+            *((f"{report.loss:.4f}", f"{report.accuracy:.4f}") if report else ("", "")),
+        )
+    return table
+
+
+def _protocols(results: Results) -> Table:
+    table = Table(title="The final step, on the test part of each protocol", title_justify="left")
+    metrics = ("loss", "accuracy", "auc", "sensitivity", "specificity")
+    for heading in ("protocol", "images", *metrics):
+        table.add_column(heading, justify="left" if heading == "protocol" else "right")
+    for protocol in ("random", "patient", "official"):
+        runs = results.tested(protocol)
+        if runs:
+            table.add_row(
+                protocol,
+                str(_test(runs[0])["n"]),
+                *(spread([_value(r, name) for r in runs]) for name in metrics),
+            )
+    table.add_row(
+        "report's", "1182", f"{published.TEST.loss:.4f}", f"{published.TEST.accuracy:.4f}", "", "", ""
+    )
+    return table
+
+
+def _test(run: Run) -> dict:
+    assert run.test is not None
+    return run.test
+
+
+def _value(run: Run, metric: str) -> float:
+    return _test(run)["metrics"][metric]["value"]

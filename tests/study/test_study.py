@@ -1,0 +1,155 @@
+"""A whole study on synthetic radiographs: what it leaves, what it keeps, what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import neumo
+from neumo.errors import NeumoError
+from neumo.phantom.dataset import make_phantoms
+from neumo.study.results import Results
+from neumo.study.study import Study
+from neumo.train.steps import STEPS
+
+CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 4}
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_phantoms(
+        tmp_path_factory.mktemp("data") / "phantoms", patients=50, size=96, difficulty="easy"
+    )
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("study-cache")
+
+
+@pytest.fixture(autouse=True)
+def _one_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEUMO_CACHE", str(cache))
+
+
+@pytest.fixture(scope="module")
+def out(phantoms: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study") / "out"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUMO_CACHE", str(cache))
+        Study(phantoms, seeds=(0, 1), **CHOICES).run(folder)
+    return folder
+
+
+def test_leaves_all_that_it_promises(out: Path) -> None:
+    for name in ("report.html", "results.json", "predictions.csv", "classifier.neumo", "splits", "figures"):
+        assert (out / name).exists(), name
+    assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg"}
+
+
+def test_runs_the_ladder_and_the_three_protocols(out: Path) -> None:
+    results = Results.load(out / "results.json")
+    assert results.skipped == {}
+    for step in STEPS:
+        assert [run.seed for run in results.ladder(step.name)] == [0, 1]
+    for protocol in ("random", "patient", "official"):
+        assert [run.seed for run in results.tested(protocol)] == [0, 1]
+    assert {run.validation_drawn for run in results.runs} == {"before-balancing", "after-balancing"}
+
+
+def test_looks_at_the_test_part_only_for_the_final_step(out: Path) -> None:
+    for run in Results.load(out / "results.json").runs:
+        assert (run.test is not None) == (run.step == STEPS[-1].name)
+
+
+def test_figures_follow_from_the_saved_predictions_and_splits(out: Path) -> None:
+    results = Results.load(out / "results.json")
+    predictions = pd.read_csv(out / "predictions.csv")
+    for protocol in ("random", "patient", "official"):
+        for run in results.tested(protocol):
+            own = predictions[
+                (predictions["protocol"] == protocol)
+                & (predictions["seed"] == run.seed)
+                & (predictions["validation_drawn"] == "before-balancing")
+            ]
+            divided = pd.read_csv(out / "splits" / f"{protocol}-seed{run.seed}.csv")
+            assert sorted(own["sha256"]) == sorted(divided.loc[divided["part"] == "test", "sha256"])
+            assert run.test is not None
+            assert run.test["metrics"]["auc"]["value"] == pytest.approx(
+                roc_auc_score(own["label"], own["probability"])
+            )
+
+
+def test_parameters_are_those_of_backbone_and_head(out: Path) -> None:
+    results = Results.load(out / "results.json")
+    base = results.ladder("base")[0]
+    assert base.parameters == {"total": 410_208 + 1281, "trainable": 1281}
+
+
+def test_goes_on_from_finished_trials_with_the_same_numbers(out: Path, phantoms: Path) -> None:
+    first = Results.load(out / "results.json")
+    written = {path: path.stat().st_mtime_ns for path in (out / "trials").rglob("trial.json")}
+    again = Study(phantoms, seeds=(0, 1), **CHOICES).run(out)
+    assert again.to_dict()["runs"] == first.to_dict()["runs"]
+    assert {path: path.stat().st_mtime_ns for path in (out / "trials").rglob("trial.json")} == written
+
+
+def test_another_choice_fits_anew(out: Path, phantoms: Path, tmp_path: Path) -> None:
+    first = Results.load(out / "results.json").ladder("deeper")[0]
+    other = Study(phantoms, **{**CHOICES, "epochs": 2}).run(tmp_path / "out")
+    assert len(other.ladder("deeper")[0].history["loss"]) == 2
+    assert first.history["loss"][:2] == pytest.approx(other.ladder("deeper")[0].history["loss"])
+
+
+def test_killed_at_any_point_it_goes_on(phantoms: Path, out: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "neumo", "study", str(phantoms), "--backbone", "MobileNetV2-0.35"]
+    command += ["--weights", "none", "--epochs", "4", "--out", str(tmp_path / "out"), "--json"]
+    environment = {**os.environ, "NEUMO_CACHE": str(tmp_path / "cache")}
+    trials = tmp_path / "out" / "trials"
+    for wanted in (0, 1, 3):
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and len(list(trials.glob("*/trial.json"))) < wanted:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    runs = json.loads(finished.stdout)["runs"]
+    expected = [run for run in Results.load(out / "results.json").to_dict()["runs"] if run["seed"] == 0]
+    assert [run["history"] for run in runs] == [run["history"] for run in expected]
+    assert [run["test"] for run in runs] == [run["test"] for run in expected]
+
+
+def test_a_saved_split_can_be_given_back(out: Path, phantoms: Path, tmp_path: Path) -> None:
+    given = out / "splits" / "patient-seed1.csv"
+    results = Study(phantoms, given_split=given, **CHOICES).run(tmp_path / "out")
+    used = pd.read_csv(tmp_path / "out" / "splits" / "random-seed0.csv").sort_values("path")
+    assert list(used["part"]) == list(pd.read_csv(given).sort_values("path")["part"])
+    assert results.settings["given_split"] == str(given)
+
+
+def test_a_folder_with_other_files_is_refused(phantoms: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(NeumoError, match=r"got a folder with other files"):
+        Study(phantoms, **CHOICES).run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_the_saved_classifier_is_the_ladders_last_head(out: Path) -> None:
+    predictions = pd.read_csv(out / "predictions.csv")
+    own = predictions.query("protocol == 'random' and seed == 0 and validation_drawn == 'before-balancing'")
+    own = own.head(20)
+    found = neumo.load(out / "classifier.neumo").predict(list(own["path"]))
+    np.testing.assert_allclose([p.probability for p in found], own["probability"], atol=1e-4)
