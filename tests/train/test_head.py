@@ -139,7 +139,7 @@ def test_stored_features_train_as_the_whole_network_does_on_radiographs(
 
 
 def _separable(
-    n: int, features: int = 20, noise: float = 1.0
+    n: int, features: int = 6, noise: float = 1.0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     random = np.random.default_rng(5)
     x = random.normal(size=(n, features)).astype(np.float32)
@@ -153,7 +153,7 @@ def _fit(step: Step, n: int = 300, noise: float = 1.0, **options: Any) -> Fitted
 
 @pytest.mark.parametrize("each", STEPS, ids=lambda s: s.name)
 def test_every_step_learns(each: Step) -> None:
-    history = _fit(each, noise=0.1, epochs=50).history
+    history = _fit(each, n=600, noise=0.1, epochs=25, batch_size=8).history
     assert history["val_loss"][-1] < history["val_loss"][0]
     assert history["val_accuracy"][-1] > 0.75
 
@@ -206,10 +206,10 @@ def _holed() -> NDArray[np.float32]:
         ({"y": np.ones(40)}, "training part: got 40 images all of class 1, expected both classes"),
         ({"x": _holed()}, "training part: got features that are not finite in row 7, expected finite"),
         ({"x_val": _holed()}, "validation part: got features that are not finite in row 7"),
-        ({"x_val": np.empty((0, 20)), "y_val": np.empty(0)}, "validation part: got no images, expected at"),
+        ({"x_val": np.empty((0, 6)), "y_val": np.empty(0)}, "validation part: got no images, expected at"),
         ({"y": np.arange(40) % 3}, "training part: got label 2, expected 0 for normal or 1 for pneumonia"),
-        ({"y": np.ones(39)}, r"got features \(40, 20\), labels \(39,\), expected"),
-        ({"x_val": np.ones((40, 19))}, "validation part: got 19 features, expected 20"),
+        ({"y": np.ones(39)}, r"got features \(40, 6\), labels \(39,\), expected"),
+        ({"x_val": np.ones((40, 5))}, "validation part: got 5 features, expected 6"),
         ({"epochs": 0}, "got 0 epochs with batches of 32, expected 1 or more"),
     ],
 )

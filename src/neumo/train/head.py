@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from neumo.backend import keras
 from neumo.errors import NeumoError
 from neumo.progress import advance
+from neumo.train import loop
 from neumo.train.steps import Step
 
 EPOCHS = 15
@@ -127,29 +127,24 @@ def fit_head(
         raise NeumoError(f"got {epochs} epochs with batches of {batch_size}, expected 1 or more of each")
 
     model = build_head(step, x.shape[1], seed)
-    batches = _Batches(x, y, batch_size, orders(len(x), seed))
     with advance(f"Training {step.name}", epochs) as bar:
-        each_epoch = keras.callbacks.LambdaCallback(
-            on_epoch_begin=lambda epoch, logs: batches.reorder(),
-            on_epoch_end=lambda epoch, logs: bar.step(),
-        )
-        callbacks = [each_epoch]
+        callbacks = [keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: bar.step())]
         if step.early_stopping:
             stopping = keras.callbacks.EarlyStopping(
                 monitor="val_loss", min_delta=MIN_DELTA, patience=PATIENCE, restore_best_weights=True
             )
             callbacks.append(stopping)
-        history = model.fit(
-            batches,
-            validation_data=(x_val, y_val),
-            validation_batch_size=max(batch_size, 1024),
+        loop.fit(
+            model,
+            (x, y),
+            (x_val, y_val),
+            orders(len(x), seed),
             epochs=epochs,
+            batch_size=batch_size,
             callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        ).history
-    best = stopping.best_epoch + 1 if step.early_stopping else len(history["loss"])
-    return Fitted(model, {name: [float(v) for v in values] for name, values in history.items()}, best)
+        )
+    history = {name: [float(v) for v in values] for name, values in model.history.history.items()}
+    return Fitted(model, history, stopping.best_epoch + 1 if step.early_stopping else len(history["loss"]))
 
 
 def orders(n: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -157,27 +152,6 @@ def orders(n: int, seed: int) -> Iterator[NDArray[np.int64]]:
     random = np.random.default_rng(seed)
     while True:
         yield random.permutation(n)
-
-
-class _Batches(keras.utils.PyDataset):
-    """Batches for Keras in a given order per epoch; Keras' own shuffling draws from global state."""
-
-    def __init__(
-        self, x: NDArray[Any], y: NDArray[Any], size: int, orders: Iterator[NDArray[np.int64]]
-    ) -> None:
-        super().__init__()
-        self.x, self.y, self.size, self.orders = x, y, size, orders
-        self.order = np.arange(len(x))
-
-    def reorder(self) -> None:
-        self.order = next(self.orders)
-
-    def __len__(self) -> int:
-        return -(-len(self.x) // self.size)
-
-    def __getitem__(self, batch: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        rows = self.order[batch * self.size : (batch + 1) * self.size]
-        return self.x[rows], self.y[rows]
 
 
 def _compiled(model: keras.Model) -> keras.Model:
