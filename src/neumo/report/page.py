@@ -18,7 +18,11 @@ from neumo.report.spread import Spread, differences, meaning, spread
 from neumo.report.thumbnails import contact_row, most_wrong
 from neumo.study import published
 from neumo.study.results import Results
+from neumo.study.settings import Settings
 from neumo.train.steps import STEPS
+
+NAMED = {"backbone", "weights", "seeds", "transforms"}
+"""Choices that the page tells elsewhere, or one by one."""
 
 
 def write_page(results: Results, folder: str | Path) -> Path:
@@ -69,6 +73,7 @@ def write_page(results: Results, folder: str | Path) -> Path:
         differences=differences,
         meaning=meaning(results),
         both_ways=validation_both_ways(results),
+        departures=departures(results),
         transforms=transforms.describe(),
         sheet=[contact_row(shown, transforms) for shown in results.contact_sheet],
         mistakes={name: most_wrong(results.tested(name)) for name in LOOKS},
@@ -113,6 +118,15 @@ def validation_both_ways(results: Results) -> dict[str, dict[str, Spread | None]
         }
         for drawn, runs in drawn_both_ways(results).items()
     }
+
+
+def departures(results: Results) -> dict[str, tuple[Any, Any]]:
+    """Choice -> what this run took, what the study's defaults are, where they differ."""
+    usual = Settings().to_dict()
+    taken = results.settings
+    changed = {name: (taken[name], usual[name]) for name in usual if name in taken and name not in NAMED}
+    moved = {name: (taken["transforms"][name], value) for name, value in usual["transforms"].items()}
+    return {name: pair for name, pair in {**changed, **moved}.items() if pair[0] != pair[1]}
 
 
 def three(value: float | None) -> str:
