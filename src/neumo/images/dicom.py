@@ -9,8 +9,9 @@ at the very ends is markers, metal and the bare detector.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -35,8 +36,8 @@ NO_RADIOGRAPH = frozenset(
 
 
 def is_dicom(head: bytes) -> bool:
-    """Whether a file's first 132 bytes are a DICOM preamble."""
-    return head[128:132] == b"DICM"
+    """Whether a file with these first 132 bytes is DICOM: a preamble or, in old files, group 0008 at once."""
+    return head[128:132] == b"DICM" or (head[:2] == b"\x08\x00" and head[3:4] == b"\x00")
 
 
 def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray, str]:
@@ -112,16 +113,17 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
         syntax = uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
         dataset.file_meta.TransferSyntaxUID = syntax
     syntax = dataset.file_meta.TransferSyntaxUID
-    # pydicom by itself would try all it has, GDCM first, which fills holes and chatters on standard error
-    if syntax in uid.JPEGLSTransferSyntaxes:
-        plugin = "pyjpegls"
-    elif syntax in uid.JPEG2000TransferSyntaxes:
-        plugin = "pylibjpeg"
-    else:
-        plugin = ""
+    # pydicom by itself would try every decoder, GDCM first, which fills holes and chatters on standard error
+    plugin = ""
     try:
         if syntax == uid.JPEGBaseline8Bit:
             return simplejpeg.decode_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), "GRAY")[..., 0]
+        if syntax in uid.JPEGLSTransferSyntaxes:
+            plugin = "pyjpegls"
+            if not get_frame(dataset.PixelData, 0, number_of_frames=1).rstrip(b"\0").endswith(b"\xff\xd9"):
+                raise ValueError("no end of image")  # pyjpegls would find out too, after half a minute
+        elif syntax in uid.JPEG2000TransferSyntaxes:
+            plugin = "pylibjpeg"
         return pixel_array(dataset, decoding_plugin=plugin)
     except Exception as error:
         got = f"DICOM whose pixels do not decode ({syntax.name})"
@@ -143,8 +145,11 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     if tables and "LUTData" in tables[0]:
         values = apply_voi(np.rint(values).astype(np.int64), dataset)
         black, white = 0.0, 2.0 ** tables[0].LUTDescriptor[2] - 1
-    elif _has_window(dataset):
-        black, white = apply_windowing(np.array([-1e12, 1e12]), dataset)  # the two ends of what it gives
+    elif window := _window(dataset):
+        centre, width = window
+        black, white = apply_windowing(
+            centre + width * np.array([-50, 50]), dataset
+        )  # the ends of what it gives
         values = apply_windowing(values, dataset)
     elif bits <= 8:
         ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
@@ -159,16 +164,11 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     return np.rint(255 * np.where(padding, 0, grey)).astype(np.uint8)
 
 
-def _has_window(dataset: Dataset) -> bool:
-    """Whether there is a window that PS3.3 C.11.2.1.2 allows; some files carry an empty or a zero one."""
-
-    def first(value: Any) -> float:
-        return (
-            float(value[0] if hasattr(value, "__getitem__") else value)
-            if value not in (None, "", [])
-            else 0.0
-        )
-
-    width = first(dataset.get("WindowWidth"))
-    exact = dataset.get("VOILUTFunction", "LINEAR") != "LINEAR"
-    return dataset.get("WindowCenter") not in (None, "", []) and (width > 0 if exact else width >= 1)
+def _window(dataset: Dataset) -> tuple[float, float] | None:
+    """Centre and width of the first window, None where PS3.3 C.11.2.1.2 allows none such (empty, width 0)."""
+    centre, width = dataset.get("WindowCenter"), dataset.get("WindowWidth")
+    if centre in (None, "", []) or width in (None, "", []):
+        return None
+    centre, width = (float(value[0] if isinstance(value, Sequence) else value) for value in (centre, width))
+    linear = dataset.get("VOILUTFunction", "LINEAR") == "LINEAR"
+    return (centre, width) if width >= 1 or (width > 0 and not linear) else None

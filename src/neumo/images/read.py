@@ -90,7 +90,7 @@ def _read(path: Path, size: int | None, inspect: bool) -> Inspection:
         if facts.st_size == 0:
             raise UnreadableImageError(path, "an empty file", EXPECTED)
         with path.open("rb") as file:
-            dicom = is_dicom(file.read(132)) or path.suffix.lower() in (".dcm", ".dicom")
+            dicom = is_dicom(file.read(132))
             file.seek(0)
             if dicom:
                 grey, mode = read_dicom(path, file, MAX_PIXELS)
@@ -120,20 +120,21 @@ def _decode(
     kind = "picture"
     try:
         image: Image.Image = Image.open(file, formats=FORMATS)
-        kind, mode = image.format or kind, image.mode
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        original = image.size[::-1] if orientation >= 5 and kind != "TIFF" else image.size
+        kind, mode, original = image.format or kind, image.mode, image.size
+        if image.width * image.height > MAX_PIXELS:
+            raise _too_large(path, f"{kind} of {image.width} x {image.height} pixels")
         frames = getattr(image, "n_frames", 1)
         if frames > 1 and kind != "MPO":  # a camera's JPEG, with a preview as its second picture
             raise UnreadableImageError(path, f"{kind} of {frames} pictures", "one picture")
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_large(path, f"{kind} of {image.width} x {image.height} pixels")
         if kind in ("JPEG", "MPO") and mode in ("L", "RGB"):
+            orientation = _orientation(image)
             file.seek(0)
             image = _decode_jpeg(file.read(), "RGB" if inspect and mode == "RGB" else "GRAY", size)
             image.getexif()[ExifTags.Base.Orientation] = orientation
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
+        if (orientation := _orientation(image)) != 1:
+            ImageOps.exif_transpose(image, in_place=True)
+            original = original if orientation < 5 else original[::-1]  # 5 to 8 lie on their side
         return _grey(path, image), mode, original, _oddities(image) if inspect else ()
     except (UnreadableImageError, MemoryError):
         raise
@@ -141,13 +142,20 @@ def _decode(
         raise UnreadableImageError(path, "a file that is no picture", EXPECTED) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, str(error)) from error
-    except (
-        Exception
-    ) as error:  # Pillow raises OSError, SyntaxError, ValueError, struct.error ... on broken files
+    except Exception as error:  # Pillow raises nearly every kind on broken files
         text = " ".join(str(error).split())
         if "truncated" in text or "remature end" in text:
             raise UnreadableImageError(path, f"a truncated {kind} ({text})", f"a complete {kind}") from error
         raise UnreadableImageError(path, f"a broken {kind} ({text})", f"a {kind} that decodes") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, upright, also where the EXIF data is broken: the picture may be whole."""
+    try:
+        orientation = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return 1
+    return orientation if 1 <= orientation <= 8 else 1
 
 
 def _too_large(path: Path, got: str) -> UnreadableImageError:

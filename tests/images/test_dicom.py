@@ -1,0 +1,305 @@
+"""DICOM files come out as PS3.3 says a viewer shows them, in every transfer syntax."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gdcm
+import numpy as np
+import pydicom
+import pytest
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
+from pydicom.uid import UID
+
+from neumo.errors import UnreadableImageError
+from neumo.images.read import inspect_radiograph, read_radiograph
+
+
+@pytest.fixture
+def dx(dicom_folder: Path) -> Dataset:
+    """A real uncompressed DX radiograph, 8 bits, 1024 x 1024, without a window."""
+    return pydicom.dcmread(dicom_folder / "dx_1024_implicit_little_endian.dcm")
+
+
+@pytest.fixture
+def deep(dx: Dataset) -> Dataset:
+    """The same with 12 bits stored in 16, values 400 ... 3,460 and a marker at 4,095."""
+    values = dx.pixel_array.astype(np.uint16) * 12 + 400
+    values[:5, :5] = 4095
+    dx.PixelData = values.tobytes()
+    dx.BitsAllocated, dx.BitsStored, dx.HighBit = 16, 12, 11
+    dx["PixelData"].VR = "OW"
+    return dx
+
+
+def saved(dataset: Dataset, path: Path, **elements: Any) -> Path:
+    for name, value in elements.items():
+        setattr(dataset, name, value)
+    dataset.save_as(path)
+    return path
+
+
+def read(dataset: Dataset, folder: Path, **elements: Any) -> np.ndarray:
+    return read_radiograph(saved(dataset, folder / "a.dcm", **elements), size=None).astype(float)
+
+
+def refused(path: Path, got: str) -> None:
+    for reader in (read_radiograph, inspect_radiograph):
+        with pytest.raises(UnreadableImageError) as told:
+            reader(path)
+        assert got in told.value.got
+        assert "\n" not in str(told.value)
+
+
+def test_real_files_are_radiographs(dicom_folder: Path) -> None:
+    files = sorted(dicom_folder.glob("*.dcm"))
+    assert len(files) == 5
+    for file in files:
+        found = inspect_radiograph(file)
+        assert found.problems == ()
+        assert (f"{found.height}x{found.width}" in file.name) or found.height == found.width == 1024
+        np.testing.assert_array_equal(found.pixels, read_radiograph(file))
+        assert found.mode == ("MONOCHROME1" if "monochrome1" in file.name else "MONOCHROME2")
+
+
+def test_monochrome1_is_inverted(dicom_folder: Path) -> None:
+    # these two files hold the same stored values and differ only in the photometric interpretation
+    low_is_white = read_radiograph(dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome1.dcm", size=None)
+    low_is_black = read_radiograph(dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome2.dcm", size=None)
+    np.testing.assert_array_equal(low_is_white, 255 - low_is_black)
+    stored = pydicom.dcmread(dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome2.dcm").pixel_array
+    np.testing.assert_array_equal(low_is_black, stored)
+
+
+def test_two_compressions_of_one_radiograph_agree(dicom_folder: Path) -> None:
+    first = dicom_folder / "cr_pa_1955x1841_jpeg2000_15bit_monochrome1.dcm"
+    second = dicom_folder / "cr_pa_1955x1841_jpegls_15bit_monochrome1.dcm"
+    for size, largest in ((None, 0.5), (224, 0.2)):
+        difference = read_radiograph(first, size).astype(int) - read_radiograph(second, size)
+        assert np.abs(difference).mean() < largest
+    # window 15,000 / 30,000 by the linear function of PS3.3 C.11.2.1.2.1, then low values white
+    stored = pydicom.dcmread(second).pixel_array.astype(float)
+    shown = np.clip((stored - 14999.5) / 29999 + 0.5, 0, 1)
+    assert np.abs(read_radiograph(second, None) - 255 * (1 - shown)).max() < 0.51
+
+
+def test_eight_bits_without_a_window_stay_as_they_are(dx: Dataset, tmp_path: Path) -> None:
+    np.testing.assert_array_equal(read(dx, tmp_path), dx.pixel_array)
+
+
+def by_gdcm(source: Path, target: Path, syntax: int) -> Path:
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(source))
+    assert reader.Read()
+    change = gdcm.ImageChangeTransferSyntax()
+    change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
+    change.SetInput(reader.GetImage())
+    assert change.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(target))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    assert writer.Write()
+    return target
+
+
+@pytest.mark.parametrize("syntax", ["JPEGLosslessProcess14", "JPEGLosslessProcess14_1", "JPEGLSLossless"])
+@pytest.mark.parametrize("bits", [8, 12])
+def test_syntaxes_that_gdcm_writes(
+    dx: Dataset, tmp_path: Path, syntax: str, bits: int, request: pytest.FixtureRequest
+) -> None:
+    dataset = request.getfixturevalue("deep") if bits == 12 else dx
+    expected = read(dataset, tmp_path)
+    file = by_gdcm(tmp_path / "a.dcm", tmp_path / "b.dcm", getattr(gdcm.TransferSyntax, syntax))
+    assert pydicom.dcmread(file).file_meta.TransferSyntaxUID.is_compressed
+    np.testing.assert_array_equal(read_radiograph(file, None), expected)
+
+
+def test_jpeg_extended(dx: Dataset, tmp_path: Path) -> None:
+    expected = read(dx, tmp_path)
+    file = by_gdcm(tmp_path / "a.dcm", tmp_path / "b.dcm", gdcm.TransferSyntax.JPEGExtendedProcess2_4)
+    assert pydicom.dcmread(file).file_meta.TransferSyntaxUID == uid.JPEGExtended12Bit
+    assert np.abs(read_radiograph(file, None) - expected).mean() < 2
+
+
+@pytest.mark.parametrize("syntax", [uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless])
+@pytest.mark.parametrize("bits", [8, 12])
+def test_syntaxes_that_pydicom_writes(
+    dx: Dataset, tmp_path: Path, syntax: UID, bits: int, request: pytest.FixtureRequest
+) -> None:
+    dataset = request.getfixturevalue("deep") if bits == 12 else dx
+    expected = read(dataset, tmp_path)
+    dataset.compress(syntax, generate_instance_uid=False)
+    assert dataset.file_meta.TransferSyntaxUID == syntax
+    np.testing.assert_array_equal(read(dataset, tmp_path), expected)
+
+
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.DeflatedExplicitVRLittleEndian])
+def test_uncompressed_syntaxes(deep: Dataset, tmp_path: Path, syntax: UID) -> None:
+    expected = read(deep, tmp_path)
+    deep.file_meta.TransferSyntaxUID = syntax
+    np.testing.assert_array_equal(read(deep, tmp_path), expected)
+
+
+def test_big_endian(deep: Dataset, tmp_path: Path) -> None:
+    expected = read(deep, tmp_path)
+    big = Dataset({element.tag: element for element in deep})
+    big.PixelData = np.frombuffer(deep.PixelData, np.uint16).byteswap().tobytes()
+    big.file_meta = deep.file_meta
+    big.file_meta.TransferSyntaxUID = uid.ExplicitVRBigEndian
+    big.save_as(tmp_path / "b.dcm", enforce_file_format=True)
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "b.dcm", None), expected)
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_old_files_without_a_preamble(deep: Dataset, tmp_path: Path, implicit: bool) -> None:
+    expected = read(deep, tmp_path)
+    old = Dataset({element.tag: element for element in deep})
+    old.save_as(tmp_path / "old", implicit_vr=implicit, little_endian=True)
+    assert (tmp_path / "old").read_bytes()[:2] == b"\x08\x00"
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "old", None), expected)
+
+
+def test_dicom_is_known_by_its_content(dicom_folder: Path, dx: Dataset, tmp_path: Path) -> None:
+    file = saved(dx, tmp_path / "a.png")
+    expected = read_radiograph(dicom_folder / "dx_1024_implicit_little_endian.dcm")
+    np.testing.assert_array_equal(read_radiograph(file), expected)
+
+
+def test_twelve_bits_without_a_window_are_shown_between_percentiles(deep: Dataset, tmp_path: Path) -> None:
+    stored = deep.pixel_array
+    low, high = np.percentile(stored, (0.5, 99.5))
+    expected = np.clip((stored - low) / (high - low), 0, 1) * 255
+    assert np.abs(read(deep, tmp_path) - expected).max() < 0.51
+    inverted = read(deep, tmp_path, RescaleSlope=-2, RescaleIntercept=4095)
+    assert np.abs(inverted - (255 - expected)).max() < 1.01
+
+
+@pytest.mark.parametrize(("center", "width"), [(None, None), ("", ""), ([], []), (0, 0), (2000, None)])
+def test_an_empty_window_is_none(deep: Dataset, tmp_path: Path, center: Any, width: Any) -> None:
+    expected = read(deep, tmp_path)
+    np.testing.assert_array_equal(read(deep, tmp_path, WindowCenter=center, WindowWidth=width), expected)
+
+
+def test_window_after_rescale(deep: Dataset, tmp_path: Path) -> None:
+    values = deep.pixel_array * 0.5 - 1000
+    deep.RescaleSlope, deep.RescaleIntercept = 0.5, -1000
+    # the first of two windows; the functions of PS3.3 C.11.2.1.2 and C.11.2.1.3
+    linear = np.clip((values - (-199.5 - 0.5)) / 799 + 0.5, 0, 1) * 255
+    elements = {"WindowCenter": [-199.5, 0], "WindowWidth": [800, 100]}
+    assert np.abs(read(deep, tmp_path, **elements) - linear).max() < 0.51
+    exact = np.clip((values + 199.5) / 800 + 0.5, 0, 1) * 255
+    assert np.abs(read(deep, tmp_path, VOILUTFunction="LINEAR_EXACT") - exact).max() < 0.51
+    sigmoid = 255 / (1 + np.exp(-4 * (values + 199.5) / 800))
+    assert np.abs(read(deep, tmp_path, VOILUTFunction="SIGMOID") - sigmoid).max() < 0.51
+
+
+def table(first: int, entries: np.ndarray, bits: int) -> list[Dataset]:
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", [len(entries) % 65536, first, bits])
+    item.add_new("LUTData", "OW", entries.astype("<u2").tobytes())
+    return [item]
+
+
+def test_lookup_tables_come_first(deep: Dataset, tmp_path: Path) -> None:
+    entries = np.linspace(0, 1, 4096) ** 2 * 1023
+    square = (deep.pixel_array / 4095) ** 2 * 255
+    deep.WindowCenter, deep.WindowWidth = 10, 20
+    shown = read(deep, tmp_path, VOILUTSequence=table(0, entries.astype(np.uint16), 10))
+    assert np.abs(shown - square).max() < 1
+    del deep.VOILUTSequence, deep.WindowCenter, deep.WindowWidth
+    shown = read(
+        deep,
+        tmp_path,
+        ModalityLUTSequence=table(0, (entries * 64).astype(np.uint16), 16),
+        WindowCenter=32768,
+        WindowWidth=65536,
+    )
+    assert np.abs(shown - square).max() < 1
+
+
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_not_counted(deep: Dataset, tmp_path: Path, kind: str) -> None:
+    deep.PhotometricInterpretation = kind
+    values = deep.pixel_array.copy()
+    outside = np.zeros(values.shape, bool)
+    outside[:, :40] = outside[:, -40:] = True
+    values[outside] = 2
+    deep.PixelData = values.tobytes()
+    deep.add_new("PixelPaddingValue", "US", 0)
+    deep.add_new("PixelPaddingRangeLimit", "US", 3)
+    low, high = np.percentile(values[~outside], (0.5, 99.5))
+    inside = np.clip((values - low) / (high - low), 0, 1) * 255
+    expected = np.where(outside, 0, 255 - inside if kind == "MONOCHROME1" else inside)
+    assert np.abs(read(deep, tmp_path) - expected).max() < 0.51
+    del deep.PixelPaddingRangeLimit
+    assert np.abs(read(deep, tmp_path) - expected).mean() > 1
+
+
+def test_signed_values(deep: Dataset, tmp_path: Path) -> None:
+    expected = read(deep, tmp_path)
+    deep.PixelData = (deep.pixel_array.astype(np.int16) - 2048).tobytes()
+    np.testing.assert_array_equal(read(deep, tmp_path, PixelRepresentation=1), expected)
+
+
+def test_blank_picture_is_read(deep: Dataset, tmp_path: Path) -> None:
+    deep.PixelData = np.full((1024, 1024), 700, np.uint16).tobytes()
+    assert inspect_radiograph(saved(deep, tmp_path / "a.dcm")).problems == ("blank",)
+
+
+@pytest.mark.parametrize(
+    ("elements", "got"),
+    [
+        ({"NumberOfFrames": 3}, "DICOM of 3 frames"),
+        ({"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}, "DICOM in colour (RGB)"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "DICOM in colour (PALETTE COLOR)"),
+        ({"PhotometricInterpretation": None}, "DICOM in colour"),
+        ({"Modality": "CT"}, "DICOM modality CT"),
+        ({"Modality": "SR"}, "DICOM modality SR"),
+        ({"Rows": 60000, "Columns": 60000}, "DICOM of 60000 x 60000 pixels"),
+        ({"Rows": 2000}, "DICOM whose pixels do not decode"),
+        ({"BitsAllocated": 32}, "DICOM of 32 bits per pixel"),
+        ({"Rows": None}, "a broken DICOM file"),
+    ],
+)
+def test_what_is_no_grey_radiograph(dx: Dataset, tmp_path: Path, elements: dict[str, Any], got: str) -> None:
+    refused(saved(dx, tmp_path / "a.dcm", **elements), got)
+
+
+def test_no_pixels(dx: Dataset, tmp_path: Path) -> None:
+    del dx.PixelData
+    refused(saved(dx, tmp_path / "a.dcm"), "DICOM without pixels (Secondary Capture Image Storage)")
+
+
+def test_unknown_transfer_syntax(dx: Dataset, tmp_path: Path) -> None:
+    dx.PixelData = encapsulate([b"\0" * 1000])
+    dx["PixelData"].VR = "OB"
+    dx.file_meta.TransferSyntaxUID = uid.MPEG2MPML
+    refused(saved(dx, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (MPEG2")
+
+
+def test_preamble_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM")
+    refused(tmp_path / "a.dcm", "a file that is no DICOM, or a truncated one")
+    (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM" + b"no DICOM at all" * 50)
+    refused(tmp_path / "a.dcm", "")
+
+
+def test_truncated_files(dicom_folder: Path, tmp_path: Path) -> None:
+    for file in dicom_folder.glob("*.dcm"):
+        data = file.read_bytes()
+        for share in (0.2, 0.99):
+            (tmp_path / "a.dcm").write_bytes(data[: int(share * len(data))])
+            refused(tmp_path / "a.dcm", "")
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_holes_in_compressed_pixels(dicom_folder: Path, tmp_path: Path, end: bytes) -> None:
+    for file in dicom_folder.glob("cr*.dcm"):
+        dataset = pydicom.dcmread(file)
+        frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+        dataset.PixelData = encapsulate([frame[: len(frame) * 9 // 10] + end])
+        refused(saved(dataset, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (JPEG")
