@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.data.pictures import draw
+
+
+def neumo(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "neumo", "audit", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def as_json(*arguments: object) -> dict[str, Any]:
+    run = neumo(*arguments, "--json")
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    draw(tmp_path / "set" / "healthy" / "a.png", 1)
+    draw(tmp_path / "set" / "sick" / "b.png", 2)
+    (tmp_path / "set" / "sick" / "broken [1].png").write_text("no image")
+    return tmp_path / "set"
+
+
+def test_coronahack(coronahack: Path) -> None:
+    found = as_json(coronahack)
+    assert (found["rows"], found["images"]) == (5910, 5903)
+    assert [(c["name"], c["listed"]) for c in found["classes"]] == [("normal", 1576), ("pneumonia", 4334)]
+    assert (len(found["missing"]), len(found["unlisted"])) == (7, 16)
+    assert (found["identical"]["count"], found["identical"]["across_classes"]) == (30, 0)
+    assert found["patients"]["across_official"] == 170
+
+
+def test_people_get_a_table(folder: Path) -> None:
+    run = neumo(folder)
+    assert run.returncode == 0, run.stderr
+    for shown in (
+        "set (class-folders)",
+        "healthy",
+        "sick",
+        "33.33%",
+        "broken [1].png: got",
+        "not a medical device",
+    ):
+        assert shown in run.stdout
+    assert run.stderr == ""
+
+
+def test_a_dicom_file(dicom_folder: Path) -> None:
+    file = dicom_folder / "dx_1024_implicit_little_endian.dcm"
+    found = as_json(file)
+    assert (found["images"], found["modes"], found["sizes"]["width"]["median"]) == (
+        1,
+        {"MONOCHROME2": 1},
+        1024,
+    )
+    assert "without a label" in found["faults"][0]
+    assert neumo(file).returncode == 0
+
+
+def test_columns_and_positive(folder: Path) -> None:
+    (folder / "t.csv").write_text("wo,was,wer\nhealthy/a.png,gesund,x\nsick/b.png,krank,y\n")
+    given = ["--path-column", "wo", "--label-column", "was", "--patient-column", "wer", "--positive", "krank"]
+    found = as_json(folder / "t.csv", *given)
+    assert [(c["name"], c["images"]) for c in found["classes"]] == [("gesund", 1), ("krank", 1)]
+    assert found["patients"]["count"] == 2
+    run = neumo(folder / "t.csv")
+    assert run.returncode == 2
+    assert "'wo', 'was', 'wer'" in run.stderr
+
+
+def test_skip_missing(folder: Path) -> None:
+    (folder / "t.csv").write_text("path,label\nhealthy/a.png,0\nsick/b.png,1\ngone.png,1\n")
+    assert "gone.png: got no such file" in as_json(folder / "t.csv")["faults"][0]
+    found = as_json(folder / "t.csv", "--skip-missing")
+    assert (found["faults"], found["missing"]) == ([], ["gone.png"])
+
+
+def test_one_class_only_is_reported(folder: Path) -> None:
+    found = as_json(folder / "healthy")
+    assert found["images"] == 1
+    assert found["faults"]
+
+
+@pytest.mark.parametrize("make", ["nowhere", "empty", "noise.csv"])
+def test_nothing_to_audit(make: str, tmp_path: Path) -> None:
+    if make == "empty":
+        (tmp_path / make).mkdir()
+    elif make == "noise.csv":
+        (tmp_path / make).write_bytes(bytes(range(256)))
+    run = neumo(tmp_path / make)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    [line] = run.stderr.splitlines()
+    assert make in line
+    assert "expected" in line

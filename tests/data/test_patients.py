@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pydicom
+import pytest
+
+from neumo.data.patients import cause_of, dicom_patient, patient_of
+
+
+@pytest.mark.parametrize(
+    ("name", "patient"),
+    [
+        ("person1_virus_6.jpeg", "person1"),
+        ("person447_virus_921_1.jpeg", "person447"),
+        ("test/person1000_bacteria_2931.jpeg", "person1000"),
+        ("IM-0115-0001.jpeg", "IM-0115"),
+        ("IM-0439-0001-0002.jpeg", "IM-0439"),
+        ("NORMAL2-IM-0421-0001.jpeg", "NORMAL2-IM-0421"),
+        (
+            "streptococcus-pneumoniae-pneumonia-temporal-evolution-1-day3.jpg",
+            "streptococcus-pneumoniae-pneumonia-temporal-evolution-1",
+        ),
+        (
+            "SARS-10.1148rg.242035193-g04mr34g09a-Fig9a-day17.jpeg",
+            "SARS-10.1148rg.242035193-g04mr34g09",
+        ),
+        ("kjr-21-e24-g002-l-a.jpg", None),
+        ("1-s2.0-S0929664620300449-gr2_lrg-b.jpg", None),
+        ("FE9F9A5D-2830-46F9-851B-1FF4534959BE.jpeg", None),
+        ("chest.png", None),
+        ("day3.png", None),
+    ],
+)
+def test_patient_of_a_file_name(name: str, patient: str | None) -> None:
+    assert patient_of(name) == patient
+
+
+def test_panels_of_one_figure_over_days_are_one_patient() -> None:
+    days = [f"SARS-10.1148rg.242035193-g04mr34g09{p}-Fig9{p}-day{d}.jpeg" for p, d in [("a", 17), ("c", 27)]]
+    other = "SARS-10.1148rg.242035193-g04mr34g07b-Fig7b-day12.jpeg"
+    assert patient_of(days[0]) == patient_of(days[1]) != patient_of(other)
+
+
+def test_170_person_numbers_are_in_both_official_parts(coronahack: Path) -> None:
+    rows = pd.read_csv(coronahack / "Chest_xray_Corona_Metadata.csv")
+    patient = rows["X_ray_image_name"].map(patient_of)
+    parts = rows.groupby(patient)["Dataset_type"].nunique()
+    assert (parts == 2).sum() == 170
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("person1_virus_6.jpeg", "virus"),
+        ("person78_bacteria_378.jpeg", "bacteria"),
+        ("IM-0115-0001.jpeg", None),
+    ],
+)
+def test_cause_of_a_file_name(name: str, cause: str | None) -> None:
+    assert cause_of(name) == cause
+
+
+class TestDicomPatient:
+    @pytest.fixture
+    def file(self, dicom_folder: Path) -> Path:
+        return dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome2.dcm"
+
+    def identified(self, file: Path, tmp_path: Path, number: str | None) -> str | None:
+        header = pydicom.dcmread(file)
+        header.PatientID = number
+        header.save_as(tmp_path / "image")
+        return dicom_patient(tmp_path / "image")
+
+    def test_is_the_same_for_one_id_only(self, file: Path, tmp_path: Path) -> None:
+        first, again, other = (self.identified(file, tmp_path, n) for n in ("4711", " 4711 ", "4712"))
+        assert first is not None
+        assert first == again != other
+
+    def test_does_not_tell_the_id(self, file: Path, tmp_path: Path) -> None:
+        assert "4711" not in str(self.identified(file, tmp_path, "4711"))
+
+    @pytest.mark.parametrize("number", [None, "", "0000", "ANONYMOUS", "anonymized", "unknown"])
+    def test_placeholders_are_nobody(self, number: str | None, file: Path, tmp_path: Path) -> None:
+        assert self.identified(file, tmp_path, number) is None
+
+    def test_a_file_that_is_not_dicom_has_none(self, tmp_path: Path) -> None:
+        (tmp_path / "text.dcm").write_text("not DICOM")
+        assert dicom_patient(tmp_path / "text.dcm") is None
