@@ -65,8 +65,9 @@ def make_phantoms(
 ) -> Path:
     """Draw a synthetic chest X-ray data set that reads like CoronaHack's archive.
 
-    The same arguments give the same bytes. A set that an interruption left half done is completed, a complete
-    one is only checked; nothing that is already in `folder` is ever changed.
+    The same arguments give the same bytes, under the same versions of NumPy, SciPy and Pillow. A set that an
+    interruption left half done is completed, a complete one is only checked; nothing that is already in
+    `folder` is ever changed.
 
     Args:
         folder: a new or empty folder, or one that holds this very set.
@@ -201,7 +202,7 @@ def _holds(folder: Path, notice: str) -> bool:
     if not same:
         raise NeumoError(
             f"{folder}: got a folder that holds something else, expected a new or empty folder, or this very "
-            "phantom set (same patients, images, size, difficulty, seed and neumo version)"
+            "phantom set (same options, same neumo version)"
         )
     if not (folder / CHECKSUMS).is_file():
         return False

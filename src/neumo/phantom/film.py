@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from neumo.phantom.thorax import Map, Thorax
 
-# Linear attenuation, 1/cm, near 50 keV, the mean of a 70 kVp beam behind filter
-# (NIST XCOM: water 0.227, cortical bone 0.80; scatter lowers what a detector sees of both).
+# Linear attenuation in 1/cm. NIST's tables (Hubbell and Seltzer, NISTIR 5632) give 0.227 for water and 0.81
+# for cortical bone of 1.92 g/cm3 at 50 keV; a wide beam loses less, and a child's bone is less dense.
 SOFT, BONE = 0.21, 0.62
-AERATED = 0.28  # density of lung that is full of air, relative to soft tissue
+AERATED = 0.26  # density of inflated lung relative to soft tissue (ICRU Report 46: 0.26 g/cm3)
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Exposure:
     marker: str  # letter on the film, "" where there is none
     marker_at: tuple[float, float]  # x, y as a share of the image
     marker_size: float
+
+    def field(self, size: int) -> tuple[slice, slice]:
+        """Rows and columns of a (size, size) image that the collimator leaves open."""
+        left, top, right, bottom = (round(share * size) for share in self.border)
+        return slice(top, size - bottom), slice(left, size - right)
 
 
 def choose_exposure(rng: np.random.Generator, depth: float, official: str = "train") -> Exposure:
@@ -82,13 +87,14 @@ def develop(beam: Map, exposure: Exposure, rng: np.random.Generator) -> NDArray[
     grey = 1 / (1 + np.exp(np.float32(exposure.contrast) * (np.float32(exposure.level) - density)))
     floor = 1 / (1 + np.exp(exposure.contrast * exposure.level))  # the film behind nothing
     grey = (grey - floor) / (1 - floor) * np.float32(275)
-    left, top, right, bottom = (round(share * size) for share in exposure.border)
-    grey[:top], grey[size - bottom :], grey[:, :left], grey[:, size - right :] = 0, 0, 0, 0
-    return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+    pixels = np.zeros((size, size), np.uint8)
+    field = exposure.field(size)
+    pixels[field] = np.clip(np.rint(grey[field]), 0, 255)
+    return pixels
 
 
 def _scattered(signal: Map) -> Map:
-    """The signal spread over a wide neighbourhood, computed on an eighth of the pixels' side."""
+    """The signal spread over a wide neighbourhood, computed on 32 x 32 pixels."""
     from PIL import Image
     from scipy.ndimage import gaussian_filter
 

@@ -98,7 +98,7 @@ def interstitial(
         lines += [_streaks(side, at, wide, high, patient), _rings(at, wide, high, patient)]
     streaks = gaussian_filter(draw_lines(np.concatenate(lines), thorax.pose, len(reach)), len(reach) / 320)
     net = np.exp(
-        -np.square(_clouds(thorax, patient, cells=18) / np.float32(0.3))
+        -np.square(_clouds(thorax, patient, cells=22) / np.float32(0.3))
     )  # thin where the noise is 0
     haze = np.maximum(0.75 + 0.45 * _clouds(thorax, patient, cells=9), 0)
     dense = strength.filling * patient.uniform(0.7, 1.2) * image.uniform(0.85, 1.15)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neumo.phantom.film import attenuation, burn_in, choose_exposure, develop
+from neumo.phantom.film import Exposure, attenuation, burn_in, choose_exposure, develop
 from neumo.phantom.pneumonia import Strength, consolidation, interstitial
-from neumo.phantom.thorax import grow_anatomy, project, strike_pose
+from neumo.phantom.thorax import Map, Thorax, grow_anatomy, project, strike_pose
 
 LESIONS = {"bacteria": consolidation, "virus": interstitial}
 
@@ -38,7 +38,8 @@ def draw_radiograph(
         seed: of the whole data set.
 
     Returns:
-        Pixels, uint8 (size, size), and where the lesion is, bool (size, size), all False in a normal image.
+        Pixels, uint8 (size, size), and the region of the lesion, bool (size, size), inside the lungs: where
+        fluid is at least 0.2 times as thick as at its thickest. All False in a normal image.
 
     Example:
         >>> pixels, lesion = draw_radiograph("bacteria", patient=7)
@@ -54,5 +55,16 @@ def draw_radiograph(
         ill = np.random.default_rng([seed, patient, 2]), np.random.default_rng([seed, patient, image, 3])
         filled = LESIONS[cause](thorax, Strength.at(difficulty), *ill)
     pixels = develop(attenuation(thorax, filled), exposure, chance)
-    fluid = filled * thorax.lung
-    return burn_in(pixels, exposure), (fluid > 0.25 * fluid.max()) & thorax.lungs
+    return burn_in(pixels, exposure), _outline(filled * thorax.lung, thorax, exposure)
+
+
+def _outline(fluid: Map, thorax: Thorax, exposure: Exposure) -> NDArray[np.bool_]:
+    """The region of a lesion, its gaps closed, in the open field and the lungs."""
+    from scipy.ndimage import uniform_filter
+
+    size = len(fluid)
+    dense = uniform_filter(fluid, size // 20)
+    field = exposure.field(size)
+    lesion = np.zeros(fluid.shape, np.bool_)
+    lesion[field] = ((dense > 0.2 * dense.max()) & thorax.lungs)[field]
+    return lesion
