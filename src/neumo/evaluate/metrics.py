@@ -1,0 +1,266 @@
+"""How good a set of predicted probabilities is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neumo.errors import NeumoError
+from neumo.evaluate.intervals import LEVEL, Statistics, Weights, bootstrap
+
+BINS = 10
+_EDGE = 1e-7  # Keras' epsilon: the loss of a certain, wrong prediction is 16.1 instead of infinite
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the ends of its 95 % interval; NaN where an end could not be computed."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the predictions for one set of images are worth.
+
+    Args:
+        n: number of images.
+        threshold: images with a probability of at least this are called pneumonia.
+        metrics: loss (binary cross-entropy, in nats), accuracy, auc (area under the ROC curve),
+            average_precision, sensitivity, specificity, balanced_accuracy, brier and ece (expected
+            calibration error, Guo et al., arXiv:1706.04599), each with its bootstrap interval.
+        confusion: [[true negatives, false positives], [false negatives, true positives]].
+        roc: "fpr", "tpr" and "threshold", a number per point; the first calls nothing pneumonia (NaN).
+        precision_recall: "precision", "recall" and "threshold" likewise; the last calls nothing pneumonia.
+        calibration: "low" and "high" edge, "count" of images, mean "predicted" probability and "observed"
+            fraction of pneumonia of ten bins of equal width; NaN where a bin is empty. Equal widths, since
+            ECE is defined on them and a reader finds the probability they were given on the axis; most
+            predictions lie near 0 or 1, so read the count before trusting a middle bin.
+        bootstrap: "replicates", "resampled" ("patients" or "images"), "units" that were drawn from, "level",
+            and "one_class", the replicates that lacked a class: they have no AUC, average precision,
+            sensitivity, specificity or balanced accuracy, and are left out of those intervals.
+    """
+
+    n: int
+    threshold: float
+    metrics: dict[str, Estimate]
+    confusion: list[list[int]]
+    roc: dict[str, list[float]]
+    precision_recall: dict[str, list[float]]
+    calibration: dict[str, list[float]]
+    bootstrap: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as nested dicts and lists for JSON, None where a number is not defined."""
+        return _without_nan(asdict(self))
+
+
+def evaluate(
+    y: ArrayLike,
+    p: ArrayLike,
+    *,
+    threshold: float = 0.5,
+    groups: ArrayLike | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """Evaluate predicted probabilities against labels.
+
+    Args:
+        y: (n,) 0 normal, 1 pneumonia.
+        p: (n,) or (n, 1) predicted probability of pneumonia.
+        threshold: images with a probability of at least this are called pneumonia.
+        groups: (n,) patient of each image, missing where unknown; patients are resampled for the intervals.
+        replicates: of the bootstrap.
+        seed: of the bootstrap.
+
+    Raises:
+        NeumoError: sizes differ, a label is not 0 or 1, a probability not in [0, 1], or a class is absent.
+
+    Example:
+        >>> evaluate([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]).metrics["auc"].value
+        0.75
+    """
+    y, p = checked(y, p)
+    if not 0 <= threshold <= 1:
+        raise NeumoError(f"threshold: got {threshold}, expected a probability from 0 to 1")
+    if groups is not None and len(np.asarray(groups, object)) != len(y):
+        raise NeumoError(
+            f"groups: got {len(np.asarray(groups, object))} patients, expected {len(y)}, one per image"
+        )
+    if replicates < 1:
+        raise NeumoError(f"replicates: got {replicates}, expected 1 or more")
+    values = measure(y, p, threshold, np.ones((1, len(y))))
+    intervals = bootstrap(
+        lambda weights: measure(y, p, threshold, weights),
+        len(y),
+        groups=groups,
+        replicates=replicates,
+        seed=seed,
+    )
+    called = p >= threshold
+    return Evaluation(
+        n=len(y),
+        threshold=float(threshold),
+        metrics={name: Estimate(float(v[0]), *intervals.bounds[name]) for name, v in values.items()},
+        confusion=[[int((called[y == label] == call).sum()) for call in (False, True)] for label in (0, 1)],
+        roc=_roc(y, p),
+        precision_recall=_precision_recall(y, p),
+        calibration=_calibration(y, p),
+        bootstrap={
+            "replicates": replicates,
+            "resampled": "images" if intervals.units == len(y) else "patients",
+            "units": intervals.units,
+            "level": LEVEL,
+            "one_class": intervals.undefined["auc"],
+        },
+    )
+
+
+def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statistics:
+    """Every metric of `Evaluation.metrics` for many weightings of the same predictions at once.
+
+    Args:
+        y: (n,) 0 or 1.
+        p: (n,) probabilities.
+        threshold: images with a probability of at least this are called pneumonia.
+        weights: (r, n) how often each image counts, whole numbers.
+
+    Returns:
+        (r,) values by name; NaN where a class has no weight.
+    """
+    total = weights.sum(axis=1)
+    falling = np.argsort(-p, kind="stable")
+    last_of_tie = np.flatnonzero(np.diff(p[falling], append=-1.0))
+    true_positives = np.cumsum((weights * y)[:, falling], axis=1)[:, last_of_tie]
+    false_positives = np.cumsum((weights * (1 - y))[:, falling], axis=1)[:, last_of_tie]
+    positives, negatives = true_positives[:, -1], false_positives[:, -1]
+    gained = np.diff(true_positives, axis=1, prepend=0)
+    precision = true_positives / np.maximum(true_positives + false_positives, 1)
+    area = (np.diff(false_positives, axis=1, prepend=0) * (true_positives - gained / 2)).sum(axis=1)
+
+    called = p >= threshold
+    in_bin = np.eye(BINS)[_bin(p)]
+    sure = np.clip(p, _EDGE, 1 - _EDGE)
+    with np.errstate(invalid="ignore"):
+        sensitivity = weights @ (y * called) / positives
+        specificity = weights @ ((1 - y) * ~called) / negatives
+        return {
+            "loss": weights @ -(y * np.log(sure) + (1 - y) * np.log1p(-sure)) / total,
+            "accuracy": weights @ (called == y) / total,
+            "auc": area / (positives * negatives),
+            "average_precision": (gained * precision).sum(axis=1) / positives,
+            "sensitivity": sensitivity,
+            "specificity": specificity,
+            "balanced_accuracy": (sensitivity + specificity) / 2,
+            "brier": weights @ (p - y) ** 2 / total,
+            "ece": np.abs(weights @ (in_bin * (p - y)[:, None])).sum(axis=1) / total,
+        }
+
+
+def by_cause(
+    y: ArrayLike, p: ArrayLike, cause: ArrayLike, threshold: float = 0.5
+) -> dict[str, dict[str, float]]:
+    """How many of the pneumonias of each cause are found.
+
+    Args:
+        y: (n,) 0 normal, 1 pneumonia.
+        p: (n,) predicted probability of pneumonia.
+        cause: (n,) names such as "bacteria" or "virus"; those of normal images are not looked at.
+        threshold: images with a probability of at least this are called pneumonia.
+
+    Returns:
+        By cause "n", the number of its images, "sensitivity", and "low" and "high", its 95 % Wilson score
+        interval, which stays honest where a small group is found completely.
+    """
+    from scipy.stats import binomtest
+
+    y, p = checked(y, p)
+    cause = np.asarray(cause, object)
+    if cause.shape != y.shape:
+        raise NeumoError(f"cause: got {len(cause)} causes, expected {len(y)}, one per image")
+    found = {}
+    for name in sorted(set(cause[y == 1])):
+        hits = p[(y == 1) & (cause == name)] >= threshold
+        interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(LEVEL, method="wilson")
+        found[str(name)] = {
+            "n": len(hits),
+            "sensitivity": float(hits.mean()),
+            "low": float(interval.low),
+            "high": float(interval.high),
+        }
+    return found
+
+
+def checked(y: ArrayLike, p: ArrayLike) -> tuple[Floats, Floats]:
+    """`y` and `p` as (n,) float64 that can be evaluated.
+
+    Raises:
+        NeumoError: as `evaluate`.
+    """
+    y, p = np.asarray(y), np.asarray(p, np.float64)
+    p = p[:, 0] if p.ndim == 2 and p.shape[1] == 1 else p
+    if y.ndim != 1 or y.shape != p.shape:
+        raise NeumoError(f"predictions: got labels {y.shape}, probabilities {p.shape}, expected (n,) of both")
+    if not np.isin(y, (0, 1)).all():
+        raise NeumoError(f"predictions: got label {y[~np.isin(y, (0, 1))][0]}, expected 0 or 1")
+    if not ((p >= 0) & (p <= 1)).all():
+        wrong = p[~((p >= 0) & (p <= 1))][0]
+        raise NeumoError(f"predictions: got probability {wrong}, expected a number from 0 to 1")
+    for label, name in ((0, "normal"), (1, "pneumonia")):
+        if not (y == label).any():
+            raise NeumoError(f"predictions: got {len(y)} images without a {name} one, expected both classes")
+    return y.astype(np.float64), p
+
+
+def _bin(p: Floats) -> NDArray[np.int64]:
+    return np.minimum((p * BINS).astype(np.int64), BINS - 1)
+
+
+def _roc(y: Floats, p: Floats) -> dict[str, list[float]]:
+    from sklearn.metrics import roc_curve
+
+    fpr, tpr, threshold = roc_curve(y, p)
+    threshold[0] = np.nan
+    return {"fpr": fpr.tolist(), "tpr": tpr.tolist(), "threshold": threshold.tolist()}
+
+
+def _precision_recall(y: Floats, p: Floats) -> dict[str, list[float]]:
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, threshold = precision_recall_curve(y, p, drop_intermediate=True)
+    return {
+        "precision": precision.tolist(),
+        "recall": recall.tolist(),
+        "threshold": [*threshold.tolist(), math.nan],
+    }
+
+
+def _calibration(y: Floats, p: Floats) -> dict[str, list[float]]:
+    of_image, edges = _bin(p), np.linspace(0, 1, BINS + 1)
+    count = np.bincount(of_image, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        predicted, observed = (np.bincount(of_image, v, BINS) / count for v in (p, y))
+    return {
+        "low": edges[:-1].tolist(),
+        "high": edges[1:].tolist(),
+        "count": count.tolist(),
+        "predicted": predicted.tolist(),
+        "observed": observed.tolist(),
+    }
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _without_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,60 @@
+"""The threshold that turns a probability into a decision."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from neumo.errors import NeumoError
+from neumo.evaluate.metrics import checked
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold, why it was chosen, and what it gives on the images it was chosen on.
+
+    Args:
+        threshold: images with a probability of at least this are called pneumonia.
+        rule: how it was chosen, in words.
+        sensitivity: fraction of the validation part's pneumonias that it finds.
+        specificity: fraction of the validation part's normal images that it leaves alone.
+    """
+
+    threshold: float
+    rule: str
+    sensitivity: float
+    specificity: float
+
+
+def choose_threshold(y: ArrayLike, p: ArrayLike, sensitivity: float | None = None) -> OperatingPoint:
+    """Choose the operating point on the validation part, never on the test part.
+
+    A missed pneumonia costs more than a false alarm, so a user may ask for a sensitivity. The highest
+    threshold that reaches it raises the fewest false alarms.
+
+    Args:
+        y: (n,) 0 normal, 1 pneumonia.
+        p: (n,) or (n, 1) predicted probability of pneumonia.
+        sensitivity: fraction of pneumonias to find, above 0 and at most 1; None for a threshold of 0.5.
+
+    Raises:
+        NeumoError: a class is absent, or the sensitivity is not a fraction.
+
+    Example:
+        >>> choose_threshold([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.9], sensitivity=1.0).threshold
+        0.2
+    """
+    y, p = checked(y, p)
+    threshold, rule = 0.5, "0.5, the default"
+    if sensitivity is not None:
+        if not 0 < sensitivity <= 1:
+            raise NeumoError(f"sensitivity: got {sensitivity}, expected a fraction above 0 and at most 1")
+        highest_first = np.sort(p[y == 1])[::-1]
+        needed = math.ceil(sensitivity * len(highest_first) - 1e-9)  # 0.07 * 100 is 7.000000000000001
+        threshold = float(highest_first[needed - 1])
+        rule = f"the highest that finds {sensitivity:.4g} of the validation part's pneumonias"
+    called = p >= threshold
+    return OperatingPoint(threshold, rule, float(called[y == 1].mean()), float((~called[y == 0]).mean()))

@@ -1,0 +1,59 @@
+"""The operating point finds as many pneumonias as asked, with the fewest false alarms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_curve
+
+from neumo.errors import NeumoError
+from neumo.evaluate.metrics import evaluate
+from neumo.evaluate.operating_point import choose_threshold
+
+_random = np.random.default_rng(0)
+Y = (_random.uniform(size=400) < 0.7).astype(int)
+P = (1 / (1 + np.exp(-(2 * Y - 1 + 1.5 * _random.normal(size=400))))).round(2)
+
+
+def test_default_is_one_half() -> None:
+    point = choose_threshold(Y, P)
+    found = evaluate(Y, P, replicates=1).metrics
+    assert point.threshold == 0.5
+    assert "default" in point.rule
+    assert point.sensitivity == found["sensitivity"].value
+    assert point.specificity == found["specificity"].value
+
+
+@pytest.mark.parametrize("target", [0.01, 0.5, 0.9, 0.98, 1.0])
+def test_highest_threshold_that_reaches_the_target(target: float) -> None:
+    point = choose_threshold(Y, P, sensitivity=target)
+    fpr, tpr, thresholds = roc_curve(Y, P, drop_intermediate=False)
+    first = int(np.argmax(tpr >= target))
+    assert point.threshold == thresholds[first]
+    assert point.sensitivity == pytest.approx(tpr[first])
+    assert point.specificity == pytest.approx(1 - fpr[first])
+    assert f"{target:g}" in point.rule
+
+
+def test_a_target_that_is_met_exactly_asks_for_no_more() -> None:
+    y = np.array([0] + [1] * 100)
+    p = np.concatenate([[0.5], np.arange(1, 101) / 200])
+    for hits in range(1, 101):
+        assert choose_threshold(y, p, sensitivity=hits / 100).sensitivity == pytest.approx(hits / 100)
+
+
+def test_threshold_from_float32_probabilities_finds_the_same_images_again() -> None:
+    p = _random.uniform(size=400).astype(np.float32)
+    point = choose_threshold(Y, p, sensitivity=0.9)
+    assert (p[Y == 1] >= point.threshold).mean() == point.sensitivity >= 0.9
+
+
+@pytest.mark.parametrize("target", [0.0, -0.1, 1.01, 98.0, float("nan")])
+def test_sensitivity_is_a_fraction(target: float) -> None:
+    with pytest.raises(NeumoError, match=r"sensitivity: got .*, expected a fraction above 0 and at most 1"):
+        choose_threshold(Y, P, sensitivity=target)
+
+
+def test_without_pneumonias_there_is_no_operating_point() -> None:
+    with pytest.raises(NeumoError, match="got 3 images without a pneumonia one"):
+        choose_threshold([0, 0, 0], [0.1, 0.2, 0.3], sensitivity=0.9)
