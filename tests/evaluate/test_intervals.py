@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,6 @@ from scipy.stats import norm
 
 from neumo.evaluate.intervals import Statistics, bootstrap
 from neumo.evaluate.metrics import measure
-
 
 TRUTH = {"auc": norm.cdf(1.5 / 2**0.5), "accuracy": norm.cdf(0.75)}  # normal scores, means 1.5 apart
 
@@ -28,7 +29,7 @@ def _coverage(clustered: bool, by_patient: bool) -> dict[str, float]:
         score = y * 1.5 + random.normal(size=240)[patient] + 1e-6 * random.normal(size=240)
         p = norm.cdf(score - 0.75)
         found = bootstrap(
-            lambda weights, y=y, p=p: measure(y, p, 0.5, weights),
+            partial(measure, y, p, 0.5),
             240,
             groups=patient if by_patient else None,
             replicates=200,

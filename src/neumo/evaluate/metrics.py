@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def evaluate(
         raise NeumoError(f"replicates: got {replicates}, expected 1 or more")
     values = measure(y, p, threshold, np.ones((1, len(y))))
     intervals = bootstrap(
-        lambda weights: measure(y, p, threshold, weights),
+        partial(measure, y, p, threshold),
         len(y),
         groups=groups,
         replicates=replicates,
