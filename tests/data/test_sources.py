@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -87,6 +88,11 @@ class TestCoronaHack:
         (archive / "SYNTHETIC.txt").write_text("drawn")
         dataset = read(archive)
         assert (dataset.layout, dataset.synthetic) == ("phantom", True)
+
+    def test_positive_is_not_ignored(self, archive: Path) -> None:
+        with pytest.raises(NeumoError, match="got --positive 'virus', expected none"):
+            read(archive, positive="virus")
+        assert len(read(archive, positive=["Pneumonia"]).table) == 2
 
     def test_without_images(self, archive: Path) -> None:
         shutil.rmtree(archive / "Coronahack-Chest-XRay-Dataset")
@@ -366,6 +372,11 @@ class TestNothingToRead:
             assert labels(dataset) == {"a.png": -1}
             with pytest.raises(NeumoError, match="got an image without a label; expected"):
                 read(data)
+
+    def test_a_name_that_is_not_utf8(self, tmp_path: Path) -> None:
+        draw(tmp_path / "a.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png"))
+        with pytest.raises(NeumoError, match=r"caf\?.png: got a file name that is not UTF-8, expected one"):
+            survey(tmp_path)
 
     def test_several_tables(self, tmp_path: Path) -> None:
         draw(tmp_path / "a.png")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data import class_folders, coronahack, listing
+from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, images_in, is_dicom, is_image, new_table
 from neumo.errors import NeumoError
@@ -102,6 +103,10 @@ def survey(
         )
 
     if not columns_given and (csv := coronahack.find_csv(path)):
+        if wanted and not {plain(name) for name in wanted} <= {"pneumonia", "pnemonia"}:
+            raise NeumoError(
+                f"{csv}: got --positive {quoted(wanted)}, expected none as CoronaHack itself lists pneumonia"
+            )
         return _checked(coronahack.survey(csv))
     if path.is_file():
         if path.suffix.lower() in listing.SUFFIXES:

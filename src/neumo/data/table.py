@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.threads import in_threads
+from neumo.errors import NeumoError
 from neumo.images import dicom
 
 NORMAL, PNEUMONIA, UNLABELLED = 0, 1, -1
@@ -123,6 +124,7 @@ def images_in(folder: Path, deep: bool = True) -> list[Path]:
 
     Raises:
         PermissionError: a folder cannot be read; to pass over it would lose its images unseen.
+        NeumoError: a name is not UTF-8, so that no table can hold it.
     """
 
     def stop(error: OSError) -> None:
@@ -132,7 +134,19 @@ def images_in(folder: Path, deep: bool = True) -> list[Path]:
     for base, folders, files in os.walk(folder, onerror=stop, followlinks=True):
         folders[:] = [name for name in folders if deep and not _is_junk(name)]
         found += [path for path in (Path(base, name) for name in files) if is_image(path)]
+    for path in found:
+        if not _is_text(str(path)):
+            shown = str(path).encode(errors="replace").decode()
+            raise NeumoError(f"{shown}: got a file name that is not UTF-8, expected one; rename the file")
     return sorted(found)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_junk(folder_name: str) -> bool:
