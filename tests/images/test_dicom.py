@@ -245,6 +245,13 @@ def test_signed_values(deep: Dataset, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(deep, tmp_path, PixelRepresentation=1), expected)
 
 
+def test_bits_above_the_stored_ones_are_not_seen(deep: Dataset, tmp_path: Path) -> None:
+    expected = read(deep, tmp_path)
+    overlay = np.random.default_rng(0).integers(0, 16, (1024, 1024), dtype=np.uint16) << 12
+    deep.PixelData = (deep.pixel_array | overlay).tobytes()
+    np.testing.assert_array_equal(read(deep, tmp_path), expected)
+
+
 def test_blank_picture_is_read(deep: Dataset, tmp_path: Path) -> None:
     deep.PixelData = np.full((1024, 1024), 700, np.uint16).tobytes()
     assert inspect_radiograph(saved(deep, tmp_path / "a.dcm")).problems == ("blank",)

@@ -116,5 +116,8 @@ def test_describes_itself() -> None:
         "Each generated image is its original rotated by up to 0.2 degrees, shifted sideways by up to 2.5% "
         "of the width and scaled by 0.9 to 1.1 in height and in width."
     )
+    assert "shifted up or down by up to 10.0% of the height and sheared by up to 5 degrees." in (
+        Transforms(height_shift_range=0.1, shear_range=5, zoom_range=0).describe()
+    )
     assert "left as it is" in Transforms(0, 0, 0, 0, 0).describe()
     assert "mirrored left to right" in Transforms(horizontal_flip=True).describe()

@@ -311,6 +311,13 @@ def test_several_pictures_in_one_file(tmp_path: Path, grey: np.ndarray, kind: st
     refused(tmp_path / f"a.{kind}", "of 3 pictures")
 
 
+def test_a_cameras_jpeg_may_carry_a_preview(tmp_path: Path, grey: np.ndarray) -> None:
+    preview = Image.fromarray(grey).resize((56, 56))
+    Image.fromarray(grey).save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[preview], quality=100)
+    assert Image.open(tmp_path / "a.jpg").format == "MPO"
+    assert np.abs(read_radiograph(tmp_path / "a.jpg") - grey.astype(int)).max() <= 4
+
+
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("side", [10_001, 60_000])
 def test_decompression_bomb(tmp_path: Path, side: int) -> None:

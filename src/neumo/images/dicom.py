@@ -62,9 +62,8 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
         kind = _check(path, dataset, max_pixels)
         stored = _stored(path, dataset)
         first = int(stored.min())
-        levels = np.arange(
-            first, int(stored.max()) + 1
-        )  # each stored value once: at most 2**16, not millions
+        # worked out once for each possible value, at most 2**16, instead of for millions of pixels
+        levels = np.arange(first, int(stored.max()) + 1)
         return _grey_levels(levels, stored, dataset, kind)[stored.astype(np.int32) - first], kind
     except (UnreadableImageError, MemoryError):
         raise
@@ -147,9 +146,7 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
         black, white = 0.0, 2.0 ** tables[0].LUTDescriptor[2] - 1
     elif window := _window(dataset):
         centre, width = window
-        black, white = apply_windowing(
-            centre + width * np.array([-50, 50]), dataset
-        )  # the ends of what it gives
+        black, white = apply_windowing(centre + width * np.array([-50, 50]), dataset)  # far outside: its ends
         values = apply_windowing(values, dataset)
     elif bits <= 8:
         ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)

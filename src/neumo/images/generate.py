@@ -55,11 +55,11 @@ class Transforms:
 
     def describe(self) -> str:
         """One plain sentence, for the report page."""
-        zoom = self.zoom_range
+        zoom, rise = self.zoom_range, self.height_shift_range
         moves = {
             f"rotated by up to {self.rotation_range:g} degrees": self.rotation_range,
             f"shifted sideways by up to {self.width_shift_range:.1%} of the width": self.width_shift_range,
-            f"shifted up or down by to {self.height_shift_range:.1%} of the height": self.height_shift_range,
+            f"shifted up or down by up to {rise:.1%} of the height": rise,
             f"sheared by up to {self.shear_range:g} degrees": self.shear_range,
             f"scaled by {1 - zoom:g} to {1 + zoom:g} in height and in width": zoom,
             "mirrored left to right in half of the cases": self.horizontal_flip,
@@ -138,9 +138,8 @@ def _affine(pixels: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.nd
     outside = np.maximum(-corners, corners - np.array([[height], [width]])).max()
     margin = max(0, math.ceil(outside)) + 2
     image = Image.fromarray(np.pad(pixels, margin, mode="edge").astype(np.float32))
-    (yy, yx), (xy, xx) = (
-        matrix  # Pillow wants (x, y), measured from the corner of the first pixel, not its centre
-    )
+    # Pillow wants (x, y), measured from the corner of the first pixel instead of its centre
+    (yy, yx), (xy, xx) = matrix
     y, x = offset + margin + 0.5 - matrix @ (0.5, 0.5)
     moved = image.transform(
         (width, height), Image.Transform.AFFINE, (xx, xy, x, yx, yy, y), Image.Resampling.BILINEAR
