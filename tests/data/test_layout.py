@@ -135,6 +135,25 @@ def test_files_of_the_users_own_are_left_alone(table: pd.DataFrame, tmp_path: Pa
     assert images == expected(divided, files)
 
 
+def test_a_place_that_was_given_up_is_the_users(table: pd.DataFrame, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = lay_out(split(table, seed=0), out)
+    contents = [file.read_bytes() for file in first]
+    lay_out(split(table, seed=1), out)
+    row, given_up = next((i, file) for i, file in enumerate(first) if not file.exists())
+    given_up.write_bytes(contents[row])
+    lay_out(split(table, seed=1), out)
+    assert given_up.read_bytes() == contents[row]
+
+
+def test_links_whose_images_have_moved_are_renewed(table: pd.DataFrame, tmp_path: Path) -> None:
+    lay_out(split(table), tmp_path / "out", link=True)
+    (tmp_path / "source").rename(tmp_path / "moved")
+    moved = split(table.assign(path=table["path"].str.replace("/source/", "/moved/")))
+    files = lay_out(moved, tmp_path / "out", link=True)
+    assert laid_out(tmp_path / "out") == expected(moved, files)
+
+
 @pytest.mark.parametrize("what", ["a file", "a folder", "a hidden file", "images"])
 def test_a_folder_that_neumo_did_not_make_is_not_written_into(
     what: str, table: pd.DataFrame, tmp_path: Path
@@ -300,6 +319,7 @@ def test_stopped_anywhere_the_next_run_goes_on(
     link: bool, table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every rename, removal and folder is once the last thing that is done."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
     first, second = split(table, seed=0)[:6], split(table, seed=1)[:6]
     whole = {}
     for divided in (first, second):
@@ -327,7 +347,6 @@ def test_stopped_anywhere_the_next_run_goes_on(
             return call
 
         with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync", lambda file: None)
             for name in ("replace", "unlink", "mkdir", "rmdir"):
                 patch.setattr(Path, name, dies(getattr(Path, name)))
             try:

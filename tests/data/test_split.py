@@ -230,6 +230,8 @@ def test_classes_that_are_too_small_are_told() -> None:
     one_child = table.assign(patient=table["patient"].where(table["label"] == 1, "n1"))
     with pytest.raises(NeumoError, match="got 40 normal images in 1 inseparable groups"):
         split(one_child, "patient")
+    with pytest.raises(NeumoError, match="got 40 normal images in 1 inseparable groups"):
+        split(one_child, "patient", test_fraction=0.8)
     two_children = one_child.assign(patient=one_child["patient"].where(one_child.index > 0, "n2"))
     assert part_counts(split(two_children, "patient", validation_fraction=0))["test"]["normal"] == 1
     with pytest.raises(

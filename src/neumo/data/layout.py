@@ -175,7 +175,7 @@ def _place(source: Path, folder: Path, name: str, digest: str, link: bool) -> No
         return
     if not link and not file.is_symlink() and _holds(file, digest):
         return
-    incoming.unlink(missing_ok=True)
+    incoming.unlink(missing_ok=True)  # of a stopped run, or a hard link that was renamed to itself
     try:
         if link:
             _link(source, incoming)
@@ -188,7 +188,6 @@ def _place(source: Path, folder: Path, name: str, digest: str, link: bool) -> No
         raise NeumoError(f"{source}: got other bytes than when it was read, expected the same image")
     file.parent.mkdir(parents=True, exist_ok=True)
     incoming.replace(file)
-    incoming.unlink(missing_ok=True)  # POSIX leaves both names where they are hard links to one file
 
 
 def _link(source: Path, link: Path) -> None:

@@ -64,12 +64,12 @@ def _draw_groups(table: pd.DataFrame, groups: np.ndarray, fraction: float, seed:
     sizes = np.zeros((groups.max() + 1, 2), int)
     np.add.at(sizes, (groups, table["label"].to_numpy()), 1)
     normal, pneumonia = (int(n) for n in sizes.sum(0))
-    want = [min(max(round(fraction * n), 1), max(n - 1, 1)) for n in (normal, pneumonia)]
+    want = [round(fraction * n) for n in (normal, pneumonia)]
     rng = np.random.default_rng(seed)
 
     def distance(a: int, b: int) -> float:
         without = (a in (0, normal)) + (b in (0, pneumonia))  # a class without an image on one side
-        return without + abs(a - want[0]) / (2 * normal) + abs(b - want[1]) / (2 * pneumonia)
+        return without + abs(a - want[0]) / (2 * normal or 1) + abs(b - want[1]) / (2 * pneumonia or 1)
 
     best, nearest = np.zeros(len(sizes), bool), distance(0, 0)
     for _ in range(_DRAWS):
@@ -364,7 +364,7 @@ def _read(file: str | Path) -> pd.DataFrame:
         raise NeumoError(f"{file}: got no such file, expected a saved split")
     try:
         if Path(file).suffix.lower() == ".csv":
-            saved = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            saved = pd.read_csv(file, dtype=str, keep_default_na=False)
         else:
             saved = pd.read_parquet(file)
     except PermissionError:
