@@ -52,6 +52,16 @@ def test_layers_stand_in_the_reports_order() -> None:
     assert layers == ["BatchNormalization", "Dense", "Dropout", "Dense", "Dropout", "Dense"]
 
 
+def test_equal_heads_have_equal_names_and_weights() -> None:
+    first, again = (build_head(step("regularised"), 8, seed=4) for _ in range(2))
+    assert first.to_json() == again.to_json()
+    for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    kernels = [w for w in first.get_weights() if w.ndim == 2]
+    other = [w for w in build_head(step("regularised"), 8, seed=5).get_weights() if w.ndim == 2]
+    assert not any((a == b).any() for a, b in zip(kernels, other, strict=True))
+
+
 def _radiographs(folder: Path | None, n: int, size: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Some real radiographs, or where there are none smooth random images; both classes by turns."""
     y = np.arange(n) % 2

@@ -34,14 +34,12 @@ def build_head(step: Step, features: int, seed: int) -> keras.Model:
     seeds = (int(s) for s in np.random.default_rng(seed).integers(2**31, size=2 * len(step.dense) + 1))
     layers = [keras.Input((features,), name="features")]
     if step.batch_norm:
-        layers.append(keras.layers.BatchNormalization())
-    for units in step.dense:
-        initial = keras.initializers.GlorotUniform(next(seeds))
-        layers.append(keras.layers.Dense(units, activation=step.activation, kernel_initializer=initial))
+        layers.append(keras.layers.BatchNormalization(name="batch_norm"))
+    for i, units in enumerate(step.dense, start=1):
+        layers.append(_dense(units, step.activation, next(seeds), f"dense_{i}"))
         if step.dropout:
-            layers.append(keras.layers.Dropout(step.dropout, seed=next(seeds)))
-    initial = keras.initializers.GlorotUniform(next(seeds))
-    layers.append(keras.layers.Dense(1, activation="sigmoid", kernel_initializer=initial, name="probability"))
+            layers.append(keras.layers.Dropout(step.dropout, seed=next(seeds), name=f"dropout_{i}"))
+    layers.append(_dense(1, "sigmoid", next(seeds), "probability"))
     return _compiled(keras.Sequential(layers, name="head"))
 
 
@@ -154,8 +152,13 @@ def orders(n: int, seed: int) -> Iterator[NDArray[np.int64]]:
         yield random.permutation(n)
 
 
+def _dense(units: int, activation: str, seed: int, name: str) -> keras.layers.Dense:
+    initial = keras.initializers.GlorotUniform(seed)
+    return keras.layers.Dense(units, activation=activation, kernel_initializer=initial, name=name)
+
+
 def _compiled(model: keras.Model) -> keras.Model:
-    model.compile(keras.optimizers.Adam(), "binary_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(name="adam"), "binary_crossentropy", metrics=["accuracy"])
     return model
 
 
