@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from neumo.study.results import Results
 from neumo.study.study import Study
 from neumo.train.steps import STEPS
 
-CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 4}
+CHOICES: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 4}
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from neumo.cli.audit import audit
 from neumo.cli.phantom import phantom
 from neumo.cli.report import report
 from neumo.cli.split import split
+from neumo.cli.study import study
 from neumo.errors import NeumoError
 
 app = typer.Typer(
@@ -76,6 +77,7 @@ verb(audit)
 verb(phantom)
 verb(report)
 verb(split)
+verb(study)
 
 
 def main() -> None:

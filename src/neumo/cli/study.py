@@ -13,7 +13,7 @@ import typer
 Data = Annotated[
     Path | None,
     typer.Argument(
-        help="The CoronaHack folder, class folders, or a CSV or Parquet file; without it, synthetic radiographs."
+        help="The CoronaHack folder, class folders, a CSV or Parquet file; without it, synthetic images."
     ),
 ]
 Backbone = Annotated[

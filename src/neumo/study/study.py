@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import platform
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
 
 from neumo.backend import keras
-from neumo.classifier import Classifier
-from neumo.data.audit import Audit, audit
+from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
+from neumo.data.inspections import inspect_images
 from neumo.data.sources import read
-from neumo.data.split import available, load_split, save_split, split
+from neumo.data.split import PROTOCOLS, available, load_split, save_split, split
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
-from neumo.features.engine import precision
+from neumo.features.engine import resolve_precision
 from neumo.features.extract import Scaling
 from neumo.files import whole_file
 from neumo.phantom.dataset import make_phantoms
@@ -30,7 +30,7 @@ from neumo.report.figures import save_figures
 from neumo.report.page import write_page
 from neumo.study.results import Results, Run
 from neumo.study.settings import VALIDATION, Settings
-from neumo.study.trial import Bench, Trial
+from neumo.study.trial import Bench, Trial, versions
 from neumo.train.steps import STEPS, Step
 
 PHANTOM = {"backbone": "MobileNetV2-0.35", "weights": "none"}
@@ -89,7 +89,7 @@ class Study:
         dataset = self._read(out)
         network = backbone(self.settings.backbone, self.settings.weights)
         found = audit(dataset)
-        dataset = self._readable(dataset, found)
+        dataset = self._readable(dataset)
         bench = Bench(dataset, self.settings, network)
         splits, skipped = self._splits(dataset, out)
 
@@ -132,16 +132,18 @@ class Study:
             return self.data
         return read(make_phantoms(out / "phantom") if self.data is None else self.data)
 
-    def _readable(self, dataset: Dataset, found: Audit) -> Dataset:
-        """The data set without images that the audit could not decode, if that is wanted."""
-        bad = found.undecodable
-        if not bad:
+    def _readable(self, dataset: Dataset) -> Dataset:
+        """The data set without images that cannot be decoded, if that is wanted."""
+        reasons = inspect_images(dataset.table)["unreadable"]
+        bad = dataset.table["path"][reasons != ""]
+        if bad.empty:
             return dataset
         if not self.skip_unreadable:
             more = f" (and {len(bad) - 1:,} more)" if len(bad) > 1 else ""
-            raise NeumoError(f"{next(iter(bad.values()))}{more}; --skip-unreadable leaves such images out")
-        table = dataset.table[~dataset.table["path"].isin(bad)].reset_index(drop=True)
-        return dataclasses.replace(dataset, table=table)
+            raise NeumoError(
+                f"{bad.iloc[0]}: {reasons[bad.index[0]]}{more}; --skip-unreadable leaves such images out"
+            )
+        return dataclasses.replace(dataset, table=dataset.table.drop(bad.index).reset_index(drop=True))
 
     def _splits(
         self, dataset: Dataset, out: Path
@@ -234,7 +236,7 @@ def _kept(out: Path, bench: Bench, plan: _Plan) -> Trial | None:
 
 
 def _keep(out: Path, bench: Bench, plan: _Plan) -> Trial:
-    """Run the trial and leave it where `_kept` finds it; ``trial.json`` comes last and vouches for the rest."""
+    """Run the trial and leave it where `_kept` finds it; ``trial.json`` vouches for the rest."""
     trial = bench.fit(plan.split, plan.protocol, plan.step, plan.seed, plan.drawn, tested=plan.tested)
     folder = _folder(out, plan)
     with whole_file(folder / "head.keras") as part:
@@ -259,7 +261,19 @@ def _save_predictions(kept: list[tuple[Run, pd.DataFrame]], file: Path) -> None:
 
 def _save_classifier(final: Trial, results: Results, bench: Bench, file: Path) -> None:
     """The ladder's last head of the first seed; its card tells what all protocols say of the step."""
-    Classifier.from_trial(final, bench, tested=results).save(file)
+    bench.classifier(final, tested=_means(results)).save(file)
+
+
+def _means(results: Results) -> dict[str, dict[str, float]]:
+    """Protocol -> metric -> mean over seeds, of the final step."""
+    found = {}
+    for protocol in PROTOCOLS:
+        tests = [run.test for run in results.tested(protocol) if run.test is not None]
+        if tests:
+            found[protocol] = {
+                name: fmean(test["metrics"][name]["value"] for test in tests) for name in tests[0]["metrics"]
+            }
+    return found
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
@@ -288,11 +302,9 @@ def _contact_sheet(split: pd.DataFrame, copies: int) -> list[dict[str, Any]]:
 
 
 def _environment() -> dict[str, str]:
-    names = ("neumo", "keras", "torch", "openvino", "numpy", "pandas", "scikit-learn", "pillow")
     return {
-        **{name: importlib.metadata.version(name) for name in names},
-        "python": platform.python_version(),
+        **versions(),
         "platform": platform.platform(),
         "keras backend": keras.backend.backend(),
-        "precision": precision(),
+        "precision": resolve_precision("auto"),
     }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
+import platform
 import time
 from dataclasses import dataclass
 
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from neumo.backend import keras
+from neumo.classifier import Classifier, new_classifier
 from neumo.data.balance import balance, balance_then_validate
 from neumo.data.split import part_counts
 from neumo.data.table import Dataset
@@ -147,6 +150,39 @@ class Bench:
         _judge(run, predictions)
         return Trial(run, fitted.model, scaling, predictions)
 
+    def classifier(self, trial: Trial, tested: dict[str, dict[str, float]]) -> Classifier:
+        """The trial's head on its backbone, as something that can be saved.
+
+        Args:
+            trial: of this bench.
+            tested: for the card, protocol -> metric -> value on the test part.
+        """
+        run, dataset = trial.run, self.dataset
+        card = {
+            "name": f"{dataset.name}, {self.backbone.name}, {run.step}",
+            "positive": dataset.positive_name,
+            "negative": dataset.negative_name,
+            "threshold": run.threshold,
+            "backbone": {"name": self.backbone.name, "weights_id": self.backbone.weights_id},
+            "scaling": run.scaling,
+            "data": {
+                "name": dataset.name,
+                "images": len(dataset.table),
+                "citation": dataset.citation,
+                "synthetic": dataset.synthetic,
+            },
+            "training": {
+                "protocol": run.protocol,
+                "step": run.step,
+                "seed": run.seed,
+                "counts": run.counts,
+                "settings": self.settings.to_dict(),
+            },
+            "test": tested,
+            "made_by": versions(),
+        }
+        return new_classifier(card, self.backbone.build(), trial.head, trial.scaling.mean, trial.scaling.std)
+
     def _arrange(self, split: pd.DataFrame, seed: int, drawn: str) -> pd.DataFrame:
         """Balanced rows: the split with "copy", which counts generated images from 1."""
         last = self._arranged
@@ -174,6 +210,12 @@ class Bench:
         return last[2]
 
 
+def versions() -> dict[str, str]:
+    """What numbers may depend on: neumo, Python and the libraries that compute."""
+    names = ("neumo", "keras", "torch", "openvino", "numpy", "pandas", "scikit-learn", "pillow")
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
+
+
 def probabilities(head: keras.Model, features: np.ndarray) -> np.ndarray:
     """Probability of pneumonia, float64 (n,), for features float32 (n, d)."""
     return np.asarray(head.predict(features, batch_size=1024, verbose=0), np.float64)[:, 0]
@@ -183,14 +225,13 @@ def _judge(run: Run, predictions: pd.DataFrame) -> None:
     """Write what the test part says into `run`."""
     y, p = predictions["label"].to_numpy(), predictions["probability"].to_numpy()
     threshold = run.threshold["threshold"]
-    patients = predictions["patient"]
-    groups = patients.fillna("image " + predictions["sha256"]).to_numpy() if patients.notna().any() else None
-    run.test = evaluate(y, p, threshold=threshold, groups=groups).to_dict()
+    patients = predictions["patient"] if predictions["patient"].notna().any() else None
+    run.test = evaluate(y, p, threshold=threshold, groups=patients).to_dict()
     run.by_cause = by_cause(y, p, predictions["cause"].to_numpy(), threshold)
     worst = predictions.assign(off=np.abs(p - y), wrong=(p >= threshold) != y)
     worst = worst[worst["wrong"]].sort_values("off", ascending=False).head(MISTAKES)
     run.mistakes = [
-        {key: None if pd.isna(value) else value for key, value in row.items()}
+        {str(key): None if pd.isna(value) else value for key, value in row.items()}
         for row in worst[["path", "label", "cause", "patient", "probability"]].to_dict("records")
     ]
 

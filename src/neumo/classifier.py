@@ -1,0 +1,230 @@
+"""The saved classifier: from the pixels of any radiograph to a probability."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from neumo.errors import NeumoError
+from neumo.features.backbones import SIZE
+from neumo.features.engine import Engine
+from neumo.files import whole_file
+from neumo.images.read import read_radiograph
+
+if TYPE_CHECKING:
+    import openvino
+
+    from neumo.backend import keras
+
+FORMAT = 1
+"""Of the saved file."""
+
+NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one radiograph.
+
+    Attributes:
+        path: the file, as it was given.
+        probability: of pneumonia, 0 to 1.
+        threshold: the operating point; at or above it the decision is the positive class.
+        decision: name of the class.
+        notice: that this is not a diagnosis.
+    """
+
+    path: str
+    probability: float
+    threshold: float
+    decision: str
+    notice: str = field(default=NOTICE, repr=False)
+
+
+class Classifier:
+    """A trained network with all that its input and output need.
+
+    It carries its own pre-processing and normalisation, so nobody can feed it wrongly scaled pixels, its
+    operating point, and a card that says what it was trained and tested on.
+
+    Args:
+        card: what the file's ``card.json`` says; see `Classifier.card`.
+        graph: OpenVINO graph from grey levels, float32 (n, 3, 224, 224), to probabilities, (n, 1).
+        keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3).
+
+    Attributes:
+        card: "format", "name", "positive", "negative", "size", "threshold" with the "rule" that chose it,
+            "backbone", "scaling", "data" (what it was trained on, how to cite it, whether it was synthetic),
+            "training" (protocol, step, seed, counts, settings), "test" (metrics by protocol, mean over
+            seeds), "made_by" (versions) and "notice".
+    """
+
+    def __init__(self, card: dict[str, Any], graph: openvino.Model, keras_file: bytes) -> None:
+        self.card = card
+        self._graph = graph
+        self._keras_file = keras_file
+
+    @overload
+    def predict(self, radiographs: str | Path) -> Prediction: ...
+    @overload
+    def predict(self, radiographs: Iterable[str | Path]) -> list[Prediction]: ...
+    def predict(self, radiographs: str | Path | Iterable[str | Path]) -> Prediction | list[Prediction]:
+        """Predict one radiograph, or several in order.
+
+        Args:
+            radiographs: a file that `neumo.read_radiograph` can read, or several.
+
+        Raises:
+            NeumoError: a file cannot be read as a radiograph.
+
+        Example:
+            >>> neumo.load("classifier.neumo").predict("xray.jpg").probability
+            0.97
+        """
+        if isinstance(radiographs, str | Path):
+            return next(self.stream([radiographs]))
+        return list(self.stream(radiographs))
+
+    def stream(self, radiographs: Iterable[str | Path]) -> Iterator[Prediction]:
+        """Predict any number of radiographs as they come, reading ahead; see `predict`."""
+        paths: list[str | Path] = []
+
+        def pixels() -> Iterator[np.ndarray]:
+            with ThreadPoolExecutor(2) as pool:
+                rest = iter(radiographs)
+                while some := list(islice(rest, self._engine.batch)):
+                    paths.extend(some)
+                    yield np.stack(list(pool.map(read_radiograph, some)))
+
+        done = 0
+        for probabilities in self._engine.map(pixels()):
+            for probability in probabilities[:, 0]:
+                yield self._prediction(paths[done], float(probability))
+                done += 1
+
+    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224)."""
+        return self._engine(pixels)[:, 0].astype(np.float64)
+
+    @property
+    def threshold(self) -> float:
+        """The operating point: probabilities at or above it are called positive."""
+        return float(self.card["threshold"]["threshold"])
+
+    def keras_model(self) -> keras.Model:
+        """The network in Keras: grey levels, float32 (n, 224, 224, 3), 0 to 255, to (n, 1) probabilities."""
+        from neumo.backend import keras
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "network.keras")
+            file.write_bytes(self._keras_file)
+            return keras.saving.load_model(file, compile=False)
+
+    def save(self, file: str | Path) -> None:
+        """Write the classifier as one file, whole or not at all.
+
+        It is a ZIP archive of ``card.json``, ``network.xml`` with ``network.bin`` (OpenVINO),
+        ``network.keras`` and ``SHA256SUMS`` over them. Nothing in it is code.
+        """
+        members = {"card.json": json.dumps(self.card, indent=1).encode(), "network.keras": self._keras_file}
+        members["network.xml"], members["network.bin"] = _serialised(self._graph)
+        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items())
+        with whole_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("SHA256SUMS", sums)
+            for name, data in members.items():
+                archive.writestr(name, data)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(self._graph)
+
+    def _prediction(self, path: str | Path, probability: float) -> Prediction:
+        positive = probability >= self.threshold
+        return Prediction(
+            str(path), probability, self.threshold, self.card["positive" if positive else "negative"]
+        )
+
+
+def load(file: str | Path) -> Classifier:
+    """Load a saved classifier; nothing in the file is run.
+
+    Args:
+        file: written by `Classifier.save`.
+
+    Raises:
+        NeumoError: it is not a classifier, is of another format, or was changed or cut off.
+    """
+    expected = "expected a classifier that neumo saved"
+    try:
+        data = Path(file).read_bytes()
+    except FileNotFoundError:
+        raise NeumoError(f"{file}: got no such file, {expected}") from None
+    except IsADirectoryError:
+        raise NeumoError(f"{file}: got a folder, {expected}") from None
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sums = dict(
+                reversed(line.split("  ")) for line in archive.read("SHA256SUMS").decode().splitlines()
+            )
+            members = {name: archive.read(name) for name in sums}
+        changed = [name for name, data in members.items() if hashlib.sha256(data).hexdigest() != sums[name]]
+        if changed:
+            raise NeumoError(f"{file}: got a changed {changed[0]}, {expected} and nobody edited")
+        card = json.loads(members["card.json"])
+        if card["format"] != FORMAT:
+            raise NeumoError(
+                f"{file}: got format {card['format']}, expected {FORMAT}; another neumo wrote it"
+            )
+        network = members["network.xml"], members["network.bin"], members["network.keras"]
+    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+        raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
+    import openvino
+
+    return Classifier(card, openvino.Core().read_model(network[0], network[1]), network[2])
+
+
+def new_classifier(
+    card: dict[str, Any], base: keras.Model, head: keras.Model, mean: Any, std: Any
+) -> Classifier:
+    """Make a classifier of a frozen backbone and the head that was trained on its features.
+
+    Args:
+        card: as `Classifier.card`, without "format", "size" and "notice".
+        base: (n, 224, 224, 3) to (n, d).
+        head: (n, d) to (n, 1) probabilities.
+        mean: grey level that becomes 0 at the base's input, one number or one per channel.
+        std: grey levels that become 1 there.
+    """
+    from neumo.backend import keras
+    from neumo.features.graph import convert
+
+    grey = keras.Input((SIZE, SIZE, 3), name="grey")
+    mean, variance = (np.broadcast_to(np.asarray(part, np.float32), 3) for part in (mean, np.square(std)))
+    scaled = keras.layers.Normalization(mean=mean.tolist(), variance=variance.tolist())(grey)
+    network = keras.Model(grey, head(base(scaled)), name="neumo")
+    with tempfile.TemporaryDirectory() as folder:
+        network.save(Path(folder, "network.keras"))
+        keras_file = Path(folder, "network.keras").read_bytes()
+    return Classifier(
+        {**card, "format": FORMAT, "size": SIZE, "notice": NOTICE}, convert(network), keras_file
+    )
+
+
+def _serialised(graph: openvino.Model) -> tuple[bytes, bytes]:
+    import openvino
+
+    with tempfile.TemporaryDirectory() as folder:
+        openvino.save_model(graph, Path(folder, "network.xml"), compress_to_fp16=False)
+        return Path(folder, "network.xml").read_bytes(), Path(folder, "network.bin").read_bytes()

@@ -1,0 +1,76 @@
+"""One classifier from one data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from neumo.classifier import Classifier
+from neumo.data.duplicates import near_identical_groups
+from neumo.data.sources import read
+from neumo.data.split import available, load_split, split
+from neumo.data.table import Dataset
+from neumo.errors import NeumoError
+from neumo.features.backbones import backbone
+from neumo.study.settings import Settings
+from neumo.study.trial import Bench
+from neumo.train.steps import STEPS, step
+
+
+def train(
+    data: str | Path | Dataset,
+    *,
+    protocol: str | None = None,
+    given_split: str | Path | None = None,
+    ladder_step: str = STEPS[-1].name,
+    seed: int = 0,
+    **settings: Any,
+) -> Classifier:
+    """Train one classifier and test it once.
+
+    Args:
+        data: what `neumo.read` reads, or has read.
+        protocol: how the test part is chosen; "patient" where patients are known, else "random".
+        given_split: a saved split to use instead.
+        ladder_step: which head; the last of the study's ladder if not given.
+        seed: of the split, the initial weights and the order of the images.
+        settings: see `neumo.study.settings.Settings`; given by name.
+
+    Returns:
+        The classifier; its card has the figures of the test part.
+
+    Raises:
+        NeumoError: data or settings that cannot be used.
+
+    Example:
+        >>> classifier = train("CoronaHack", backbone="ResNet50")
+        >>> classifier.save("mine.neumo")
+    """
+    choices = Settings(seeds=(seed,), **settings)
+    dataset = data if isinstance(data, Dataset) else read(data)
+    groups = near_identical_groups(dataset.table)
+    if given_split is not None:
+        protocol, divided = "given", load_split(given_split, dataset.table)
+    else:
+        if protocol is None:
+            known = dataset.table["patient"].notna().any()
+            protocol = (
+                "patient"
+                if known and available(dataset.table, groups=groups)["patient"] is None
+                else "random"
+            )
+        divided = split(
+            dataset.table,
+            protocol,
+            test_fraction=choices.test_fraction,
+            validation_fraction=choices.validation_fraction,
+            seed=seed,
+            groups=groups,
+        )
+    if not (divided["part"] == "validation").any():
+        raise NeumoError("split: got no validation part, expected one to choose the operating point on")
+    bench = Bench(dataset, choices, backbone(choices.backbone, choices.weights))
+    trial = bench.fit(divided, protocol, step(ladder_step), seed, choices.validation_drawn, tested=True)
+    assert trial.run.test is not None
+    tested = {name: estimate["value"] for name, estimate in trial.run.test["metrics"].items()}
+    return bench.classifier(trial, {protocol: tested})
