@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Of the saved file."""
+
+AHEAD = 32
+"""Radiographs that are read before they are needed."""
 
 NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
 
@@ -77,7 +82,7 @@ class Classifier:
         self._keras_file = keras_file
 
     @overload
-    def predict(self, radiographs: str | Path) -> Prediction: ...
+    def predict(self, radiographs: str | Path) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload
     def predict(self, radiographs: Iterable[str | Path]) -> list[Prediction]: ...
     def predict(self, radiographs: str | Path | Iterable[str | Path]) -> Prediction | list[Prediction]:
@@ -97,22 +102,46 @@ class Classifier:
             return next(self.stream([radiographs]))
         return list(self.stream(radiographs))
 
-    def stream(self, radiographs: Iterable[str | Path]) -> Iterator[Prediction]:
-        """Predict any number of radiographs as they come, reading ahead; see `predict`."""
-        paths: list[str | Path] = []
+    def stream(
+        self,
+        radiographs: Iterable[str | Path],
+        *,
+        unreadable: Callable[[NeumoError], None] | None = None,
+    ) -> Iterator[Prediction]:
+        """Predict any number of radiographs in order, reading ahead; see `predict`.
 
-        def pixels() -> Iterator[np.ndarray]:
-            with ThreadPoolExecutor(2) as pool:
-                rest = iter(radiographs)
-                while some := list(islice(rest, self._engine.batch)):
-                    paths.extend(some)
-                    yield np.stack(list(pool.map(read_radiograph, some)))
+        Args:
+            radiographs: files.
+            unreadable: told of each file that cannot be read, which is then left out; without it, the first
+                such file ends the stream.
+        """
+        paths: deque[str | Path] = deque()
 
-        done = 0
-        for probabilities in self._engine.map(pixels()):
+        def batches() -> Iterator[np.ndarray]:
+            readable = self._readable(radiographs, unreadable)
+            while some := list(islice(readable, self._engine.batch)):
+                paths.extend(path for path, _ in some)
+                yield np.stack([pixels for _, pixels in some])
+
+        for probabilities in self._engine.map(batches()):
             for probability in probabilities[:, 0]:
-                yield self._prediction(paths[done], float(probability))
-                done += 1
+                yield self._prediction(paths.popleft(), float(probability))
+
+    def _readable(
+        self, radiographs: Iterable[str | Path], unreadable: Callable[[NeumoError], None] | None
+    ) -> Iterator[tuple[str | Path, np.ndarray]]:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            rest = iter(radiographs)
+            ahead = deque((path, pool.submit(read_radiograph, path)) for path in islice(rest, AHEAD))
+            while ahead:
+                path, reading = ahead.popleft()
+                ahead.extend((path, pool.submit(read_radiograph, path)) for path in islice(rest, 1))
+                try:
+                    yield path, reading.result()
+                except NeumoError as error:
+                    if unreadable is None:
+                        raise
+                    unreadable(error)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224)."""
@@ -175,9 +204,8 @@ def load(file: str | Path) -> Classifier:
         raise NeumoError(f"{file}: got a folder, {expected}") from None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            sums = dict(
-                reversed(line.split("  ")) for line in archive.read("SHA256SUMS").decode().splitlines()
-            )
+            lines = archive.read("SHA256SUMS").decode().splitlines()
+            sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
             members = {name: archive.read(name) for name in sums}
         changed = [name for name, data in members.items() if hashlib.sha256(data).hexdigest() != sums[name]]
         if changed:

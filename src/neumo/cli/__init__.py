@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import sys
+import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -13,6 +14,7 @@ import typer
 from neumo import __version__
 from neumo.cli.audit import audit
 from neumo.cli.phantom import phantom
+from neumo.cli.predict import predict
 from neumo.cli.report import report
 from neumo.cli.split import split
 from neumo.cli.study import study
@@ -75,6 +77,7 @@ def _end(message: str, code: int) -> NoReturn:
 
 verb(audit)
 verb(phantom)
+verb(predict)
 verb(report)
 verb(split)
 verb(study)
@@ -82,4 +85,6 @@ verb(study)
 
 def main() -> None:
     """Run the command line."""
+    for chatty in ("PIL", "pydicom"):  # what they warn of on standard error, neumo says in its one line
+        warnings.filterwarnings("ignore", module=chatty)
     app()

@@ -1,0 +1,66 @@
+"""``neumo predict``: radiographs through a saved classifier."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neumo.errors import NeumoError
+
+if TYPE_CHECKING:
+    from neumo.classifier import Prediction
+
+
+def predict(
+    classifier: Annotated[Path, typer.Argument(help="A classifier that neumo saved.")],
+    radiographs: Annotated[
+        list[Path], typer.Argument(help="Image files, folders of them, or a CSV or Parquet file with paths.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document per radiograph and line.")
+    ] = False,
+) -> None:
+    """Say how probable pneumonia is on each radiograph.
+
+    A file that cannot be read does not stop the others: it is named at the end, and the exit code is 1. This
+    is a research tool, not a medical device: nothing here is a diagnosis.
+    """
+    from neumo.classifier import load
+    from neumo.data.sources import survey
+
+    model = load(classifier)
+    files = [path for given in radiographs for path in survey(given).table["path"]]
+    bad: list[str] = []
+    found = list(model.stream(files, unreadable=lambda error: bad.append(str(error))))
+    if as_json:
+        for prediction in found:
+            print(json.dumps(dataclasses.asdict(prediction)))
+    else:
+        _show(found)
+        print(model.card["notice"])
+        if model.card["data"]["synthetic"]:
+            print("This classifier was trained on SYNTHETIC radiographs and knows nothing of real ones.")
+    for message in bad:
+        print(f"neumo: {message}", file=sys.stderr)
+    if bad and not found:
+        raise NeumoError(f"got {len(bad)} unreadable files, expected at least one radiograph")
+    if bad:
+        raise typer.Exit(1)
+
+
+def _show(found: list[Prediction]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    table.add_column("radiograph", overflow="fold")
+    table.add_column("probability", justify="right")
+    table.add_column("decision")
+    for prediction in found:
+        table.add_row(prediction.path, f"{prediction.probability:.4f}", prediction.decision)
+    Console().print(table)
