@@ -17,7 +17,8 @@ import numpy as np
 
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE, Backbone
-from neumo.features.engine import Engine, engine_id, resolve_precision
+from neumo.features.engine import Engine, resolve_precision
+from neumo.features.networks import kept_graph, versions
 from neumo.features.scaling import RAW, Scaling
 from neumo.features.store import FeatureStore
 from neumo.images.generate import Transforms, copy_seed, generate
@@ -91,7 +92,7 @@ def extract(
         "weights": backbone.weights_id,
         "precision": precision,
         "scaling": [scaling.mean, scaling.std],
-        **engine_id(),
+        **versions(),
         **_pixels_id(),
     }
     places, images = _wanted(rows, transforms)
@@ -109,7 +110,7 @@ def extract(
             place(found)
             missing += filter(None, (image.without(found) for image in some))
         if missing:
-            engine = Engine(backbone, scaling, precision)
+            engine = Engine(kept_graph(backbone), scaling, precision)
             with advance(f"{backbone.name} features", sum(len(image.copies) for image in missing)) as bar:
                 for found, moments in _compute(missing, engine, transforms):
                     store.put_many(space, found)

@@ -1,0 +1,77 @@
+"""`neumo cache`: what neumo keeps on disk."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Delete it; all of it can be computed again.")
+    ] = False,
+    backbone: Annotated[
+        str | None, typer.Option(help="Only what belongs to this backbone.", metavar="NAME")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+) -> None:
+    """Show what neumo has computed and keeps, where, and how much room it takes; or clear it.
+
+    It lies in the user's cache folder, or in the one that NEUMO_CACHE names.
+    """
+    from json import dumps
+
+    from neumo.features.backbones import backbone as look_up
+    from neumo.features.networks import clear_networks, networks_size
+    from neumo.features.store import FeatureStore
+    from neumo.files import cache_folder
+
+    name = None if backbone is None else look_up(backbone, "none").name
+    folder, cleared = cache_folder(), None
+    with FeatureStore() as store:
+        if clear:
+            cleared = store.clear(**({"backbone": name} if name else {}))
+            clear_networks(name)
+            for file in () if name else folder.glob("inspections.*"):
+                file.unlink(missing_ok=True)
+        spaces = [space for space in store.summary() if name in (None, space.get("backbone"))]
+        sizes = {
+            "features": store.size,
+            "networks": networks_size(),
+            "inspections": sum(file.stat().st_size for file in folder.glob("inspections.*")),
+        }
+    found = {"folder": str(folder), "bytes": sizes, "cleared": cleared, "spaces": spaces}
+    if json:
+        print(dumps(found, indent=1))
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{escape(found['folder'])}[/bold]")
+    if found["cleared"] is not None:
+        console.print(f"Cleared {found['cleared']:,} entries.")
+    table = Table("what", "weights", "precision", "scaling (mean, std)")
+    table.add_column("images", justify="right")
+    table.add_column("MB", justify="right")
+    for space in found["spaces"]:
+        scaling = ", ".join(_numbers(part) for part in space.get("scaling", ()))
+        what, weights = space.get("backbone", "pixel statistics"), space.get("weights", "")
+        precision, entries = space.get("precision", ""), f"{space['entries']:,}"
+        table.add_row(what, escape(weights[:16]), precision, scaling, entries, f"{space['bytes'] / 1e6:.1f}")
+    if found["spaces"]:
+        console.print(table)
+    else:
+        console.print("No features.")
+    on_disk = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in found["bytes"].items())
+    console.print(f"On disk: {on_disk}")
+
+
+def _numbers(part: float | list[float]) -> str:
+    return f"{part:g}" if isinstance(part, int | float) else "/".join(f"{one:g}" for one in part)
