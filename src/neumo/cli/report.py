@@ -17,7 +17,7 @@ def report(
     that are gone.
     """
     from neumo.errors import NeumoError
-    from neumo.report.figures import save_figures
+    from neumo.report.figures import draw, save_figures
     from neumo.report.page import write_page
     from neumo.study.results import Results
 
@@ -25,5 +25,6 @@ def report(
     if not file.is_file():
         raise NeumoError(f"{file}: got no such file, expected the results of a neumo study")
     results = Results.load(file)
-    save_figures(results, folder / "figures")
-    print(write_page(results, folder))
+    drawings = draw(results)
+    save_figures(results, folder / "figures", drawings)
+    print(write_page(results, folder, drawings))

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import StrMethodFormatter
 
 from neumo.report.drawing import (
     INK,
     LOOKS,
+    LOWER_IS_BETTER,
     METRICS,
     MUTED,
     PAPER,
@@ -56,15 +58,13 @@ def precision_recall(results: Results, tested: list[str]) -> Drawing:
     lowest = 0.5
     for protocol in tested:
         runs = results.tested(protocol)
-        counts = [confusion_counts(run) for run in runs]
-        precisions = [called[1] / max(called.sum(), 1) for called in (count[:, 1] for count in counts)]
-        share = float(np.mean([count[1].sum() / count.sum() for count in counts]))
         curves = [_precision_recall_points(run) for run in runs]
-        points = list(zip(values(runs, "sensitivity"), precisions, strict=True))
+        points = [point for run in runs if (point := _precision_recall_point(run)) is not None]
         _seeds_and_mean(ax, LOOKS[protocol], curves, points)
+        share = float(np.mean([count[1].sum() / count.sum() for count in map(confusion_counts, runs)]))
         ax.axhline(share, **{**COIN, "color": LOOKS[protocol].colour})
-        lowest = min(lowest, share - 0.05, *precisions)
-    ax.set(xlim=(-0.01, 1.01), ylim=(max(0, lowest), 1.01))
+        lowest = min(lowest, share - 0.05, *(precision - 0.05 for _, precision in points))
+    ax.set(xlim=(-0.01, 1.01), ylim=(max(-0.01, lowest), 1.01))
     ax.set(xlabel="sensitivity (recall)", ylabel="precision (positive predictive value)")
     protocol_legend(figure, results, tested, "average_precision")
     alt = "Precision-recall curves; dotted lines are the share of pneumonia."
@@ -111,15 +111,16 @@ def calibration(results: Results, tested: list[str]) -> Drawing:
     for protocol in tested:
         look = LOOKS[protocol]
         line: dict[str, Any] = {"color": look.colour, "linestyle": look.line}
-        predicted, observed, count = _calibration_points(results.tested(protocol))
+        predicted, observed, count, edges = _calibration_points(results.tested(protocol))
         full = count > 0
         ax.plot(
             predicted[full], observed[full], marker=look.mark, markersize=4.5, markeredgecolor=PAPER, **line
         )
-        below.stairs(count, np.linspace(0, 1, len(count) + 1), linewidth=1.3, **line)
+        below.stairs(count, edges, linewidth=1.3, **line)
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share that has pneumonia")
     below.set_yscale("symlog", linthresh=1)
     below.set_ylim(bottom=0)
+    below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     below.set(xlabel="predicted probability of pneumonia", ylabel="radiographs")
     protocol_legend(figure, results, tested, "brier")
     alt = "Predicted probability against the share that has pneumonia, with counts below."
@@ -128,7 +129,7 @@ def calibration(results: Results, tested: list[str]) -> Drawing:
 
 def protocols(results: Results, tested: list[str]) -> Drawing:
     """The metrics that are better when higher, on every protocol, with their intervals."""
-    shown = [name for name in METRICS if name not in ("loss", "brier")]
+    shown = [name for name in METRICS if name not in LOWER_IS_BETTER]
     figure = canvas(3.4)
     ax = figure.subplots()
     lowest = 1.0
@@ -146,23 +147,25 @@ def protocols(results: Results, tested: list[str]) -> Drawing:
 
 
 def by_cause(results: Results, tested: list[str]) -> Drawing:
-    """Share called right by cause, with the range over the seeds."""
-    causes = {cause: None for name in tested for run in results.tested(name) for cause in run.by_cause}
-    names = sorted(causes, key=lambda cause: (cause != "normal", cause))
-    figure = canvas(0.9 + 0.5 * len(names))
+    """Share called right: sensitivity by cause of pneumonia, specificity of the normal radiographs."""
+    causes = sorted({cause for name in tested for run in results.tested(name) for cause in run.by_cause})
+    figure = canvas(1.4 + 0.5 * len(causes))
     ax = figure.subplots()
     said = []
     for protocol, y in _beside(tested):
-        for row, cause in enumerate(names):
-            found = [
-                run.by_cause[cause]["sensitivity"]
-                for run in results.tested(protocol)
-                if cause in run.by_cause
-            ]
-            if found:
-                _mean_and_range(ax, LOOKS[protocol], row + y, found, min(found), max(found))
-                said.append(f"{LOOKS[protocol].title}, {cause}: {np.mean(found):.3f}")
-    named_rows(ax, names)
+        runs = results.tested(protocol)
+        for row, cause in enumerate(("normal", *causes)):
+            if row == 0:
+                seeds, lows, highs = (values(runs, "specificity", part) for part in ("value", "low", "high"))
+            else:
+                found = [run.by_cause[cause] for run in runs if cause in run.by_cause]
+                seeds, lows, highs = ([one[part] for one in found] for part in ("sensitivity", "low", "high"))
+            if seeds:
+                _mean_and_range(
+                    ax, LOOKS[protocol], row + y, seeds, float(np.mean(lows)), float(np.mean(highs))
+                )
+                said.append(f"{LOOKS[protocol].title}, {cause}: {np.mean(seeds):.3f}")
+    named_rows(ax, ["normal", *causes])
     ax.set_xlim(right=1.01)
     ax.set_xlabel("share called right")
     protocol_legend(figure, results, tested)
@@ -201,32 +204,40 @@ def _mean_and_range(ax: Axes, look: Look, y: float, seeds: Sequence[float], low:
 def confusion_counts(run: Run) -> np.ndarray:
     """Images of the test part, int (2, 2): rows by truth, columns by answer, normal first."""
     assert run.test is not None
-    found = run.test["confusion"]
-    return np.array([[found["tn"], found["fp"]], [found["fn"], found["tp"]]])
+    return np.array(run.test["confusion"])
 
 
 def _roc_points(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """False positive rate and sensitivity, both rising."""
     assert run.test is not None
-    return np.array(run.test["roc"]["false_positive_rate"]), np.array(run.test["roc"]["sensitivity"])
+    return np.array(run.test["roc"]["fpr"]), np.array(run.test["roc"]["tpr"])
 
 
 def _precision_recall_points(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Recall, rising, with its precision."""
+    """Recall, rising, with its precision; scikit-learn gives them falling."""
     assert run.test is not None
     curve = run.test["precision_recall"]
-    order = np.argsort(curve["recall"], kind="stable")
-    return np.array(curve["recall"])[order], np.array(curve["precision"])[order]
+    return np.array(curve["recall"])[::-1], np.array(curve["precision"])[::-1]
 
 
-def _calibration_points(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean probability, share positive (NaN where empty) and images by bin, each (bins,), over all seeds."""
-    bins = [run.test["calibration"] for run in runs if run.test is not None]
-    count = np.array([[one["count"] for one in each] for each in bins])
+def _precision_recall_point(run: Run) -> tuple[float, float] | None:
+    """Recall and precision at the operating point; None where nothing was called pneumonia."""
+    (_, false_alarms), (missed, found) = confusion_counts(run)
+    called = found + false_alarms
+    return (found / (found + missed), found / called) if called else None
+
+
+def _calibration_points(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Bins over all seeds: mean probability, share positive, images, each (bins,); edges (bins + 1,).
+
+    Empty bins have NaN for probability and share.
+    """
+    found = [run.test["calibration"] for run in runs if run.test is not None]
+    count = np.array([one["count"] for one in found])
     total = count.sum(axis=0)
 
     def mean(key: str) -> np.ndarray:
-        weighted = (np.array([[one[key] or 0.0 for one in each] for each in bins]) * count).sum(axis=0)
-        return np.divide(weighted, total, out=np.full(total.shape, np.nan), where=total > 0)
+        known = np.array([[value or 0.0 for value in one[key]] for one in found])
+        return np.divide((known * count).sum(axis=0), total, out=np.full(len(total), np.nan), where=total > 0)
 
-    return mean("predicted"), mean("observed"), total
+    return mean("predicted"), mean("observed"), total, np.array([*found[0]["low"], found[0]["high"][-1]])

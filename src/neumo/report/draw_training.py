@@ -47,10 +47,11 @@ def ladder(results: Results, steps: list[str]) -> Drawing:
     axes[0].set_yticks(range(len(names)), names)
     axes[0].tick_params(axis="y", labelcolor=INK)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
+    label = "ours" if len(ours[0]) == 1 else "ours, mean and range over seeds"
     diamond: dict[str, Any] = {"color": VERMILLION, "marker": "D", "fillstyle": "none", "linestyle": ""}
     legend(
         figure,
-        Line2D([], [], color=BLUE, marker="o", label="ours: mean, min to max over seeds"),
+        Line2D([], [], color=BLUE, marker="o", label=label),
         Line2D([], [], label="report", **diamond),
     )
     said = (

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and edited, and files are small
     "svg.hashsalt": "neumo",  # the same results give the same bytes
     "path.simplify_threshold": 0.5,
+    "text.parse_math": False,  # a data set's own names may hold a dollar sign
     "text.color": INK,
     "axes.labelcolor": MUTED,
     "axes.edgecolor": GRID,
@@ -97,8 +99,11 @@ METRICS = {
     "balanced_accuracy": "Balanced accuracy",
     "loss": "Loss",
     "brier": "Brier score",
+    "ece": "Calibration error",
 }
-"""Every metric by name, with its title; the last two are better when lower."""
+"""Every metric by name, with its title."""
+
+LOWER_IS_BETTER = ("loss", "brier", "ece")
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,7 @@ class Drawing:
     figure: Figure
     alt: str
 
+    @cached_property
     def svg(self) -> str:
         """The figure as an SVG document on white."""
         text = io.StringIO()
@@ -127,15 +133,14 @@ class Drawing:
         """Write ``folder/NAME.svg`` and ``folder/NAME.png`` (200 dots per inch)."""
         svg, png = (folder / f"{self.name}.{ending}" for ending in ("svg", "png"))
         with whole_file(svg) as part:
-            part.write_text(self.svg(), encoding="utf-8")
+            part.write_text(self.svg, encoding="utf-8")
         with whole_file(png) as part, matplotlib.rc_context(STYLE):
             self.figure.savefig(part, format="png", dpi=200, metadata={"Software": None})
         return [svg, png]
 
     def inline(self) -> str:
         """The figure as an ``<svg>`` element: in the page's colours, as wide as its place, ids of its own."""
-        svg = self.svg()
-        svg = svg[svg.index("<svg") :]
+        svg = self.svg[self.svg.index("<svg") :]
         # matplotlib's style sheet would reach the whole page, whose own says the same for figures
         svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
         used = set(re.findall(r'(?:href="|url\()#([^")]+)', svg))

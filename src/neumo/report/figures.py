@@ -33,12 +33,15 @@ def draw(results: Results) -> dict[str, Drawing]:
     return {drawing.name: drawing for drawing in drawings}
 
 
-def save_figures(results: Results, folder: str | Path) -> list[Path]:
+def save_figures(
+    results: Results, folder: str | Path, drawings: dict[str, Drawing] | None = None
+) -> list[Path]:
     """Write every figure as ``folder/NAME.png`` and ``folder/NAME.svg``.
 
     Args:
         results: what the study found.
         folder: for the figures, made if need be.
+        drawings: as from `draw`, where they are there already.
 
     Returns:
         The files written; the same results give the same bytes.
@@ -46,4 +49,5 @@ def save_figures(results: Results, folder: str | Path) -> list[Path]:
     Raises:
         OSError: the folder cannot be written.
     """
-    return [file for drawing in draw(results).values() for file in drawing.save(Path(folder))]
+    drawings = draw(results) if drawings is None else drawings
+    return [file for drawing in drawings.values() for file in drawing.save(Path(folder))]

@@ -12,7 +12,7 @@ from neumo.data.split import PROTOCOLS
 from neumo.files import whole_file
 from neumo.images.generate import Transforms
 from neumo.report.draw_training import drawn_both_ways, training_name
-from neumo.report.drawing import LOOKS, METRICS
+from neumo.report.drawing import LOOKS, METRICS, Drawing
 from neumo.report.figures import draw
 from neumo.report.spread import Spread, differences, meaning, spread
 from neumo.report.thumbnails import contact_row, most_wrong
@@ -25,7 +25,7 @@ NAMED = {"backbone", "weights", "seeds", "transforms"}
 """Choices that the page tells elsewhere, or one by one."""
 
 
-def write_page(results: Results, folder: str | Path) -> Path:
+def write_page(results: Results, folder: str | Path, drawings: dict[str, Drawing] | None = None) -> Path:
     """Write ``report.html``: one file that loads nothing else.
 
     Radiographs that are no longer where the results say are shown as a grey tile with their name.
@@ -33,6 +33,7 @@ def write_page(results: Results, folder: str | Path) -> Path:
     Args:
         results: what the study found.
         folder: where to write it, made if need be.
+        drawings: as from `draw`, where they are there already.
 
     Returns:
         The file.
@@ -65,7 +66,7 @@ def write_page(results: Results, folder: str | Path) -> Path:
         looks=LOOKS,
         protocols=PROTOCOLS,
         tested=[name for name in LOOKS if results.tested(name)],
-        figures=draw(results),
+        figures=draw(results) if drawings is None else drawings,
         training_name=training_name,
         ladder=ladder_rows(results),
         repeated=repeated_losses(),
