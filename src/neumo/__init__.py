@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from neumo.data.split import load_split, save_split, split
     from neumo.data.table import Dataset
     from neumo.errors import NeumoError, UnreadableImageError
-    from neumo.evaluate.metrics import Evaluation, evaluate
+    from neumo.evaluation.metrics import Evaluation, evaluate
     from neumo.images.read import read_radiograph
     from neumo.phantom.dataset import make_phantoms
     from neumo.study.results import Results
@@ -62,7 +62,7 @@ _HOME = {
     "neumo.data.split": ("load_split", "save_split", "split"),
     "neumo.data.table": ("Dataset",),
     "neumo.errors": ("NeumoError", "UnreadableImageError"),
-    "neumo.evaluate.metrics": ("Evaluation", "evaluate"),
+    "neumo.evaluation.metrics": ("Evaluation", "evaluate"),
     "neumo.images.read": ("read_radiograph",),
     "neumo.phantom.dataset": ("make_phantoms",),
     "neumo.study.results": ("Results",),

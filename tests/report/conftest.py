@@ -13,16 +13,16 @@ from neumo.data.audit import audit
 from neumo.data.balance import balance, balance_then_validate
 from neumo.data.sources import read
 from neumo.data.split import part_counts, split
-from neumo.evaluate.metrics import by_cause, evaluate
-from neumo.evaluate.operating_point import choose_threshold
+from neumo.evaluation.metrics import by_cause, evaluate
+from neumo.evaluation.operating_point import choose_threshold
 from neumo.images.read import read_radiograph
 from neumo.phantom.dataset import make_phantoms
 from neumo.report.drawing import Drawing
 from neumo.report.figures import draw
 from neumo.study.results import Results, Run
 from neumo.study.settings import Settings
-from neumo.train.head import fit_head
-from neumo.train.steps import STEPS
+from neumo.training.head import fit_head
+from neumo.training.steps import STEPS
 
 SIDE = 12
 EPOCHS = 6

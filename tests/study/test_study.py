@@ -21,7 +21,7 @@ from neumo.errors import NeumoError
 from neumo.phantom.dataset import make_phantoms
 from neumo.study.results import Results
 from neumo.study.study import Study
-from neumo.train.steps import STEPS
+from neumo.training.steps import STEPS
 
 CHOICES: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 4}
 

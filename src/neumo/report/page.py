@@ -19,7 +19,7 @@ from neumo.report.thumbnails import contact_row, most_wrong
 from neumo.study import published
 from neumo.study.results import Results
 from neumo.study.settings import Settings
-from neumo.train.steps import STEPS
+from neumo.training.steps import STEPS
 
 NAMED = {"backbone", "weights", "seeds", "transforms"}
 """Choices that the page tells elsewhere, or one by one."""

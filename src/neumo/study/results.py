@@ -34,7 +34,7 @@ class Run:
         validation: "loss" and "accuracy" of the kept weights on the validation part.
         parameters: "total" and "trainable", of backbone and head together.
         threshold: the operating point chosen on validation, with the rule that chose it.
-        test: `neumo.evaluate.metrics.Evaluation.to_dict()` on the test part; None for the steps that the
+        test: `neumo.evaluation.metrics.Evaluation.to_dict()` on the test part; None for the steps that the
             study does not test.
         by_cause: per cause of the test part: "n", "sensitivity" (specificity for "normal").
         mistakes: the most wrong test images: "path", "label", "cause", "patient", "probability".

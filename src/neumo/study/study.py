@@ -31,7 +31,7 @@ from neumo.report.page import write_page
 from neumo.study.results import Results, Run
 from neumo.study.settings import VALIDATION, Settings
 from neumo.study.trial import Bench, Trial, versions
-from neumo.train.steps import STEPS, Step
+from neumo.training.steps import STEPS, Step
 
 PHANTOM = {"backbone": "MobileNetV2-0.35", "weights": "none"}
 """What a study without data runs on: small, and nothing to download."""
@@ -228,7 +228,7 @@ def _kept(out: Path, bench: Bench, plan: _Plan) -> Trial | None:
         found = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
         if found["key"] != _key(bench, plan):
             return None
-        head = keras.saving.load_model(folder / "head.keras")
+        head = keras.saving.load_model(folder / "head.keras", compile=False)
         predictions = pd.read_csv(folder / "predictions.csv", dtype={"patient": str, "cause": str})
         return Trial(Run(**found["run"]), head, Scaling(**found["run"]["scaling"]), predictions)
     except (OSError, ValueError, KeyError, TypeError):
@@ -240,7 +240,7 @@ def _keep(out: Path, bench: Bench, plan: _Plan) -> Trial:
     trial = bench.fit(plan.split, plan.protocol, plan.step, plan.seed, plan.drawn, tested=plan.tested)
     folder = _folder(out, plan)
     with whole_file(folder / "head.keras") as part:
-        trial.head.save(part)
+        trial.head.save(part, include_optimizer=False)
     with whole_file(folder / "predictions.csv") as part:
         trial.predictions.to_csv(part, index=False)
     with whole_file(folder / "trial.json") as part:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from neumo.study import published
 from neumo.study.results import Results, Run
-from neumo.train.steps import STEPS
+from neumo.training.steps import STEPS
 
 
 def show(results: Results) -> None:

@@ -14,7 +14,7 @@ from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.study.settings import Settings
 from neumo.study.trial import Bench
-from neumo.train.steps import STEPS, step
+from neumo.training.steps import STEPS, step
 
 
 def train(

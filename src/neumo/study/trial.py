@@ -18,14 +18,14 @@ from neumo.classifier import Classifier, new_classifier
 from neumo.data.balance import balance, balance_then_validate
 from neumo.data.split import part_counts
 from neumo.data.table import Dataset
-from neumo.evaluate.metrics import by_cause, evaluate
-from neumo.evaluate.operating_point import choose_threshold
+from neumo.evaluation.metrics import by_cause, evaluate
+from neumo.evaluation.operating_point import choose_threshold
 from neumo.features.backbones import Backbone
 from neumo.features.extract import Scaling, extract, fit_scaling
 from neumo.study.results import Run
 from neumo.study.settings import Settings
-from neumo.train.head import fit_head
-from neumo.train.steps import Step
+from neumo.training.head import fit_head
+from neumo.training.steps import Step
 
 MISTAKES = 12
 """Most wrong test images that a run keeps by name."""

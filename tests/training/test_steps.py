@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 
 from neumo.errors import NeumoError
-from neumo.train.steps import STEPS, step
+from neumo.training.steps import STEPS, step
 
 
 def test_five_steps_in_the_reports_order() -> None:

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from neumo.errors import NeumoError
-from neumo.evaluate.metrics import evaluate
-from neumo.evaluate.operating_point import choose_threshold
+from neumo.evaluation.metrics import evaluate
+from neumo.evaluation.operating_point import choose_threshold
 
 _random = np.random.default_rng(0)
 Y = (_random.uniform(size=400) < 0.7).astype(int)

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from neumo.evaluate.intervals import Statistics, bootstrap
-from neumo.evaluate.metrics import measure
+from neumo.evaluation.intervals import Statistics, bootstrap
+from neumo.evaluation.metrics import measure
 
 TRUTH = {"auc": norm.cdf(1.5 / 2**0.5), "accuracy": norm.cdf(0.75)}  # normal scores, means 1.5 apart
 
@@ -84,7 +84,7 @@ def test_images_of_unknown_patients_stand_for_themselves(missing: object) -> Non
 
 def test_many_images_go_in_parts_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bootstrap(_count, 50, replicates=40, seed=3)
-    monkeypatch.setattr("neumo.evaluate.intervals._CHUNK", 350)
+    monkeypatch.setattr("neumo.evaluation.intervals._CHUNK", 350)
     assert bootstrap(_count, 50, replicates=40, seed=3) == whole
 
 

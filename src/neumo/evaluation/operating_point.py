@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neumo.errors import NeumoError
-from neumo.evaluate.metrics import checked
+from neumo.evaluation.metrics import checked
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from neumo.backend import keras
 from neumo.errors import NeumoError
-from neumo.evaluate.metrics import by_cause, evaluate, measure
+from neumo.evaluation.metrics import by_cause, evaluate, measure
 
 Predictions = tuple[NDArray[np.int64], NDArray[np.float64]]
 

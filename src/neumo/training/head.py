@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from neumo.backend import keras
 from neumo.errors import NeumoError
 from neumo.progress import advance
-from neumo.train import loop
-from neumo.train.steps import Step
+from neumo.training import loop
+from neumo.training.steps import Step
 
 EPOCHS = 15
 BATCH_SIZE = 32  # Keras' default; the report gives none

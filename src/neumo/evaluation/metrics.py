@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neumo.errors import NeumoError
-from neumo.evaluate.intervals import LEVEL, Statistics, Weights, bootstrap
+from neumo.evaluation.intervals import LEVEL, Statistics, Weights, bootstrap
 
 BINS = 10
 _EDGE = 1e-7  # Keras' epsilon: the loss of a certain, wrong prediction is 16.1 instead of infinite

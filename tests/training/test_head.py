@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from neumo.backend import keras
 from neumo.errors import NeumoError
-from neumo.train.head import MIN_DELTA, PATIENCE, Fitted, build_head, build_network, fit_head, orders
-from neumo.train.steps import STEPS, Step, step
+from neumo.training.head import MIN_DELTA, PATIENCE, Fitted, build_head, build_network, fit_head, orders
+from neumo.training.steps import STEPS, Step, step
 
 RESNET50 = 23_587_712  # parameters of ResNet50 without its top, keras.io/api/applications
 

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from neumo.backend import keras
-from neumo.train import loop
-from neumo.train.head import build_head, fit_head, orders
-from neumo.train.steps import Step, step
+from neumo.training import loop
+from neumo.training.head import build_head, fit_head, orders
+from neumo.training.steps import Step, step
 
 ALL_LAYERS = ["base", "deeper", "regularised"]
 
