@@ -119,6 +119,14 @@ def test_roc_curve_encloses_the_auc(study: Results, drawings: dict[str, Drawing]
     assert np.allclose(areas, aucs, atol=1e-9)
 
 
+def test_enlarges_the_corner_only_where_curves_leave_room(results: Results) -> None:
+    for auc, axes in ((0.95, 1), (0.85, 0)):
+        for run in results.tested("random"):
+            assert run.test is not None
+            run.test["metrics"]["auc"]["value"] = auc
+        assert len(draw_result.roc(results, ["random"]).figure.axes[0].child_axes) == axes
+
+
 def test_operating_points_lie_on_the_roc_curves(drawings: dict[str, Drawing]) -> None:
     ax = drawings["roc"].figure.axes[0]
     curves = lines(ax, alpha=0.35)

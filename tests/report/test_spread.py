@@ -58,25 +58,31 @@ def test_verdict(shift: float, verdict: str) -> None:
     assert Difference("accuracy", here, there).verdict == verdict
 
 
-def shifted(results: Results, protocol: str, value: float) -> None:
-    """Set accuracy and AUC on a protocol, with narrow intervals."""
+def shifted(results: Results, protocol: str, **means: float) -> None:
+    """Set metrics on a protocol, with narrow intervals."""
     for run in results.tested(protocol):
         assert run.test is not None
-        for metric in ("accuracy", "auc"):
+        for metric, value in means.items():
             run.test["metrics"][metric] = {"value": value, "low": value - 0.01, "high": value + 0.01}
 
 
 def test_meaning(results: Results) -> None:
     for protocol in ("random", "patient", "official"):
-        shifted(results, protocol, 0.9)
+        shifted(results, protocol, accuracy=0.9, auc=0.95)
     assert meaning(results).startswith(
-        "The difference is within the noise: on patients kept apart and on the official"
+        "The difference is within the noise: on patients kept apart and on the official test set the"
     )
-    shifted(results, "official", 0.8)
-    assert meaning(results).startswith(
-        "The random split flatters the classifier: on the official test set it does worse"
-    )
-    shifted(results, "official", 0.95)
+    shifted(results, "official", accuracy=0.8)
+    assert "flatters the classifier's accuracy: on the official test set fewer answers" in meaning(results)
+    assert "The AUC holds within the noise" in meaning(results)
+    shifted(results, "official", auc=0.85)
+    assert "flatters the classifier: on the official test set it tells" in meaning(results)
+    shifted(results, "patient", auc=0.8)
+    assert "on patients kept apart and on the official test set it tells" in meaning(results)
+    shifted(results, "patient", accuracy=0.9, auc=0.95)
+    shifted(results, "official", accuracy=0.95, auc=0.99)
     assert "does not flatter the classifier here: on the official test set it does better" in meaning(results)
+    shifted(results, "random", auc=0.5)
+    assert "hardly better than a coin" in meaning(results)
     results.runs = [run for run in results.runs if run.protocol == "random"]
     assert "nothing here says how the classifier does on patients" in meaning(results)

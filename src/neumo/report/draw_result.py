@@ -32,21 +32,24 @@ COIN: dict[str, Any] = {"color": MUTED, "linewidth": 0.8, "linestyle": ":"}
 
 
 def roc(results: Results, tested: list[str]) -> Drawing:
-    """ROC curves with the operating points."""
+    """ROC curves with the operating points; the top left corner enlarged where there is room for it."""
     figure = canvas(4.3)
     ax = figure.subplots()
-    corner = ax.inset_axes((0.4, 0.12, 0.56, 0.56))
-    for protocol in tested:
-        runs = results.tested(protocol)
-        curves = [_roc_points(run) for run in runs]
-        points = zip(1 - np.array(values(runs, "specificity")), values(runs, "sensitivity"), strict=True)
-        for axes, marks in zip((ax, corner), [list(points)] * 2, strict=True):
-            _seeds_and_mean(axes, LOOKS[protocol], curves, marks)
     ax.plot([0, 1], [0, 1], **COIN)
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     ax.set(xlabel="false alarms: 1 - specificity", ylabel="sensitivity")
-    corner.set(xlim=(-0.005, 0.4), ylim=(0.6, 1.005), xticks=[0, 0.2, 0.4], yticks=[0.6, 0.8, 1])
-    corner.set_title("the corner, enlarged", fontsize=8, color=MUTED)
+    shown = [ax]
+    if min(min(values(results.tested(protocol), "auc")) for protocol in tested) > 0.9:
+        corner = ax.inset_axes((0.4, 0.12, 0.56, 0.56))
+        corner.set(xlim=(-0.005, 0.4), ylim=(0.6, 1.005), xticks=[0, 0.2, 0.4], yticks=[0.6, 0.8, 1])
+        corner.set_title("the corner, enlarged", fontsize=8, color=MUTED)
+        shown.append(corner)
+    for protocol in tested:
+        runs = results.tested(protocol)
+        false_alarms = 1 - np.array(values(runs, "specificity"))
+        points = list(zip(false_alarms, values(runs, "sensitivity"), strict=True))
+        for axes in shown:
+            _seeds_and_mean(axes, LOOKS[protocol], [_roc_points(run) for run in runs], points)
     protocol_legend(figure, results, tested, "auc")
     return Drawing("roc", figure, f"ROC curves. {means(results, tested, 'auc')}")
 

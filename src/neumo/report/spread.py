@@ -96,32 +96,50 @@ def differences(results: Results, protocol: str) -> list[Difference]:
     return found
 
 
+_HARDLY_BETTER_THAN_A_COIN = 0.55  # lower end of the AUC's interval
 _WHERE = {"patient": "on patients kept apart", "official": "on the official test set"}
 
 
 def meaning(results: Results) -> str:
-    """A plain sentence on what the difference between the protocols says to a user of the classifier."""
-    found = {
-        _WHERE[name]: {one.verdict for one in differences(results, name)}
-        for name in _WHERE
-        if results.tested(name)
-    }
-    if not found:
+    """Plain sentences on what the differences between the protocols say to a user of the classifier."""
+    others = {where: differences(results, name) for name, where in _WHERE.items() if results.tested(name)}
+    auc = spread(results.tested("random"), "auc")
+    if not others:
         return (
             "These data allow the random split alone, so nothing here says how the classifier does on "
             "patients whom it has never seen."
         )
-    if worse := [where for where, verdicts in found.items() if "lower" in verdicts]:
+    if auc is not None and auc.low <= _HARDLY_BETTER_THAN_A_COIN:
         return (
-            f"The random split flatters the classifier: {' and '.join(worse)} it does worse by more "
+            "Even on the random split the classifier is hardly better than a coin, so the differences "
+            "between the three say little."
+        )
+
+    def where(verdict: str, *metrics: str) -> str:
+        return " and ".join(
+            place
+            for place, found in others.items()
+            if any(one.verdict == verdict and one.metric in metrics for one in found)
+        )
+
+    if worse := where("lower", "auc"):
+        return (
+            f"The random split flatters the classifier: {worse} it tells ill from healthy worse, by more "
             "than chance explains. For radiographs from elsewhere, the lowest figure is the safest guess."
         )
-    if better := [where for where, verdicts in found.items() if "higher" in verdicts]:
+    if worse := where("lower", "accuracy"):
         return (
-            f"The random split does not flatter the classifier here: {' and '.join(better)} it does better "
-            "by more than chance explains. Those radiographs are easier; it has not learnt more."
+            f"The random split flatters the classifier's accuracy: {worse} fewer answers are right, by more "
+            "than chance explains. The AUC holds within the noise, so it is the threshold, or how many of "
+            "the radiographs are ill, that does not carry over. Elsewhere, the lowest figure is the safest "
+            "guess."
+        )
+    if better := where("higher", "accuracy", "auc"):
+        return (
+            f"The random split does not flatter the classifier here: {better} it does better by more than "
+            "chance explains. Those radiographs are easier; it has not learnt more."
         )
     return (
-        f"The difference is within the noise: {' and '.join(found)} the classifier does as well as on the "
+        f"The difference is within the noise: {' and '.join(others)} the classifier does as well as on the "
         "random split. If the random split flatters it, then by less than this many radiographs can show."
     )
