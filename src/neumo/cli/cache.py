@@ -57,21 +57,17 @@ def _show(found: dict[str, Any]) -> None:
     console.print(f"[bold]{escape(found['folder'])}[/bold]")
     if found["cleared"] is not None:
         console.print(f"Cleared {found['cleared']:,} entries.")
-    table = Table("what", "weights", "precision", "scaling (mean, std)")
-    table.add_column("images", justify="right")
-    table.add_column("MB", justify="right")
+    totals: dict[tuple[str, ...], list[int]] = {}
     for space in found["spaces"]:
-        scaling = ", ".join(_numbers(part) for part in space.get("scaling", ()))
-        what, weights = space.get("backbone", "pixel statistics"), space.get("weights", "")
-        precision, entries = space.get("precision", ""), f"{space['entries']:,}"
-        table.add_row(what, escape(weights[:16]), precision, scaling, entries, f"{space['bytes'] / 1e6:.1f}")
-    if found["spaces"]:
-        console.print(table)
-    else:
-        console.print("No features.")
+        key = [space.get(part, "") for part in ("backbone", "weights", "precision")]
+        total = totals.setdefault((key[0] or "(pixel statistics)", key[1][:12], key[2]), [0, 0])
+        total[0] += space["entries"]
+        total[1] += space["bytes"]
+    table = Table("backbone", "weights", "precision")
+    table.add_column("entries", justify="right")
+    table.add_column("MB", justify="right")
+    for names, (entries, size) in totals.items():
+        table.add_row(*names, f"{entries:,}", f"{size / 1e6:.1f}")
+    console.print(table if totals else "No features.")
     on_disk = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in found["bytes"].items())
     console.print(f"On disk: {on_disk}")
-
-
-def _numbers(part: float | list[float]) -> str:
-    return f"{part:g}" if isinstance(part, int | float) else "/".join(f"{one:g}" for one in part)

@@ -99,25 +99,33 @@ class Engine:
 
 
 def resolve_precision(precision: str) -> str:
-    """Name the precision that "auto" stands for on this processor.
+    """Name the precision, "f32" or "bf16", that a wish stands for on this processor.
 
     Raises:
-        NeumoError: no such precision.
+        NeumoError: no such precision, or this processor does not compute in it.
     """
     if precision not in PRECISIONS:
         raise NeumoError(f"precision: got {precision!r}, expected {' or '.join(PRECISIONS)}")
-    return _own_precision() if precision == "auto" else precision
+    granted = _granted(precision)
+    if precision == "auto":
+        return "bf16" if granted == "bf16" else "f32"
+    if granted != precision:
+        raise NeumoError(
+            f"precision: got {precision}, which this processor does not compute in, expected auto"
+        )
+    return precision
 
 
 @functools.cache
-def _own_precision() -> str:
-    """OpenVINO itself chooses bf16 where the processor computes in it; ask a network of one operation."""
+def _granted(precision: str) -> str:
+    """What OpenVINO makes of a wish, which it does not refuse; ask it with a network of one operation."""
     import openvino
     import openvino.opset15 as ops
 
     x = ops.parameter([1], np.float32)
-    chosen = core().compile_model(openvino.Model([ops.relu(x)], [x], "one"), "CPU")
-    return "bf16" if chosen.get_property("INFERENCE_PRECISION_HINT").get_type_name() == "bf16" else "f32"
+    hint = {} if precision == "auto" else {"INFERENCE_PRECISION_HINT": precision}
+    compiled = core().compile_model(openvino.Model([ops.relu(x)], [x], "one"), "CPU", hint)
+    return compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
 
 
 @functools.cache

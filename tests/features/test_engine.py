@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neumo.errors import NeumoError
+from neumo.features.backbones import Backbone
+from neumo.features.engine import BATCH, Engine, resolve_precision
+from neumo.features.networks import kept_graph
+from neumo.features.scaling import RAW, Scaling
+from tests.features.conftest import distance
+
+
+@pytest.fixture
+def engine(mobilenet: Backbone) -> Engine:
+    return Engine(kept_graph(mobilenet), mobilenet.scaling, "f32")
+
+
+@pytest.mark.parametrize(
+    "scaling", [RAW, Scaling(127.5, 127.5), Scaling((103.9, 116.8, 123.7), (58, 57, 59))]
+)
+def test_equals_keras(mobilenet: Backbone, real_keras: Any, pixels: np.ndarray, scaling: Scaling) -> None:
+    features = Engine(kept_graph(mobilenet), scaling, "f32")(pixels[:5])
+    true = np.asarray(real_keras.predict(scaling(pixels[:5]), verbose=0))
+    assert features.shape == (5, 1280)
+    assert features.dtype == np.float32
+    assert distance(features, true) < 1e-4
+
+
+def test_no_image_depends_on_its_neighbours(engine: Engine, pixels: np.ndarray) -> None:
+    together = engine(pixels)
+    for n in range(1, BATCH + 1):
+        np.testing.assert_array_equal(engine(pixels[:n]), together[:n])
+    for place in range(BATCH):
+        batch = np.full((BATCH, 224, 224), 255, np.uint8)
+        batch[place] = pixels[0]
+        np.testing.assert_array_equal(engine(batch)[place], together[0])
+
+
+def test_a_stream_keeps_its_order(engine: Engine, pixels: np.ndarray) -> None:
+    sizes = [3, 8, 1, 8, 2, 5, 8, 7, 1, 4]
+    picked = [np.arange(start, start + size) % len(pixels) for start, size in enumerate(sizes)]
+    found = list(engine.map(pixels[places] for places in picked))
+    together = engine(pixels)
+    for features, places in zip(found, picked, strict=True):
+        np.testing.assert_array_equal(features, together[places])
+
+
+def test_a_stream_reads_only_a_few_batches_ahead(engine: Engine, pixels: np.ndarray) -> None:
+    taken = 0
+
+    def batches() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for _ in range(1000):
+            taken += 1
+            yield pixels[:1]
+
+    next(engine.map(batches()))
+    assert taken <= len(engine._requests) + 1
+
+
+def test_nothing_in_nothing_out(engine: Engine) -> None:
+    assert engine(np.empty((0, 224, 224), np.uint8)).shape == (0, 1280)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((1, 224, 224), np.float32),
+        np.zeros((1, 112, 112), np.uint8),
+        np.zeros((1, 224, 224, 3), np.uint8),
+    ],
+)
+def test_other_pixels_are_refused(engine: Engine, wrong: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        engine(wrong)
+
+
+def test_a_batch_too_large_is_refused(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="expected uint8"):
+        next(engine.map([np.zeros((BATCH + 1, 224, 224), np.uint8)]))
+
+
+def test_the_graph_is_left_as_it_is(mobilenet: Backbone, pixels: np.ndarray) -> None:
+    graph = kept_graph(mobilenet)
+    first = Engine(graph, Scaling(100, 50), "f32")(pixels[:2])
+    again = Engine(graph, Scaling(100, 50), "f32")(pixels[:2])
+    np.testing.assert_array_equal(first, again)
+    assert graph.input(0).get_partial_shape().to_string() == "[?,3,224,224]"
+
+
+def test_precision_is_what_is_computed_in(mobilenet: Backbone, pixels: np.ndarray, real_keras: Any) -> None:
+    assert resolve_precision("f32") == "f32"
+    assert resolve_precision("auto") in ("f32", "bf16")
+    true = np.asarray(real_keras.predict(mobilenet.scaling(pixels[:4]), verbose=0))
+    try:
+        resolve_precision("bf16")
+    except NeumoError as error:
+        assert "this processor does not compute in" in str(error)  # noqa: PT017 - either is right, by processor
+    else:
+        features = Engine(kept_graph(mobilenet), mobilenet.scaling, "bf16")(pixels[:4])
+        assert 1e-4 < distance(features, true) < 0.05
+
+
+def test_an_unknown_precision() -> None:
+    with pytest.raises(NeumoError, match="precision: got 'fp16', expected auto or f32 or bf16"):
+        resolve_precision("fp16")
