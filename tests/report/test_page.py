@@ -297,3 +297,9 @@ def test_says_which_readings_this_run_took(results: Results, tmp_path: Path) -> 
     results.settings |= {"copies": 2, "validation_drawn": "before-balancing"}
     results.settings["transforms"]["rotation_range"] = 0.2
     assert "This run took the defaults throughout." in page_of(results, tmp_path).said("readings")
+
+
+def test_says_where_the_split_was_given(results: Results, page: Page, tmp_path: Path) -> None:
+    assert "The split was given" not in page.said()
+    results.settings["given_split"] = "/home/me/<mine>.csv"
+    assert "The split was given, by <mine>.csv ;" in page_of(results, tmp_path).said("ladder")
