@@ -241,7 +241,9 @@ def new_classifier(
     grey = keras.Input((SIZE, SIZE, 3), name="grey")
     mean, variance = (np.broadcast_to(np.asarray(part, np.float32), 3) for part in (mean, np.square(std)))
     scaled = keras.layers.Normalization(mean=mean.tolist(), variance=variance.tolist())(grey)
-    network = keras.Model(grey, head(base(scaled)), name="neumo")
+    bare = keras.models.clone_model(head)  # without optimiser
+    bare.set_weights(head.get_weights())
+    network = keras.Model(grey, bare(base(scaled)), name="neumo")
     with tempfile.TemporaryDirectory() as folder:
         network.save(Path(folder, "network.keras"))
         keras_file = Path(folder, "network.keras").read_bytes()

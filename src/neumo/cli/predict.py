@@ -31,10 +31,10 @@ def predict(
     is a research tool, not a medical device: nothing here is a diagnosis.
     """
     from neumo.classifier import load
-    from neumo.data.sources import survey
+    from neumo.data.sources import find_radiographs
 
     model = load(classifier)
-    files = [path for given in radiographs for path in survey(given).table["path"]]
+    files = [path for given in radiographs for path in find_radiographs(given)]
     bad: list[str] = []
     found = list(model.stream(files, unreadable=lambda error: bad.append(str(error))))
     if as_json:

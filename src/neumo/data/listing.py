@@ -65,11 +65,13 @@ def load(file: Path) -> pd.DataFrame:
     return frame
 
 
-def columns(frame: pd.DataFrame, file: Path, **given: str | None) -> dict[str, str | None]:
-    """Which column is which: as `given`, else by the `USUAL` names; path and label are always there.
+def columns(
+    frame: pd.DataFrame, file: Path, needed: Sequence[str] = ("path", "label"), **given: str | None
+) -> dict[str, str | None]:
+    """Which column is which: as `given`, else by the `USUAL` names; those `needed` are always there.
 
     Raises:
-        NeumoError: a given column is not there, or there is none for path or label.
+        NeumoError: a given column is not there, or there is none for one that is needed.
     """
     by_plain_name = {re.sub(r"[\W_]+", "", str(c).lower()): str(c) for c in reversed(frame.columns)}
     chosen: dict[str, str | None] = {}
@@ -83,13 +85,28 @@ def columns(frame: pd.DataFrame, file: Path, **given: str | None) -> dict[str, s
         taken = set(chosen.values()) | set(given.values())
         guess = (by_plain_name[u] for u in usual.split() if u in by_plain_name)
         chosen[what] = name or next((column for column in guess if column not in taken), None)
-    for what in ("path", "label"):
+    for what in needed:
         if chosen[what] is None:
             raise NeumoError(
                 f"{file}: got no column that is called like a {what}, expected one among the columns found "
                 f"({quoted(frame.columns)}) to be named with --{what}-column"
             )
     return chosen
+
+
+def paths(file: Path, path_column: str | None = None) -> list[str]:
+    """The images that a listing names, with labels or without; whether they are there is not looked at.
+
+    Raises:
+        NeumoError: the file cannot be read, has no column of paths, or a row without one.
+    """
+    frame = load(file)
+    column = columns(frame, file, ("path",), path=path_column)["path"]
+    if frame[column].isna().any():
+        row = int(frame[column].isna().argmax()) + 1
+        raise NeumoError(f"{file}: got no path in row {row} (column {column!r}), expected one in every row")
+    where = _Places(file.parent)
+    return [str(where.find(path.strip())) for path in frame[column]]
 
 
 def survey(

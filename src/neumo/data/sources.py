@@ -133,6 +133,24 @@ def survey(
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
 
 
+def find_radiographs(data: str | Path, path_column: str | None = None) -> list[str]:
+    """The image files at a place, labelled or not: a file, all below a folder, or those a table names.
+
+    Raises:
+        NeumoError: there are none.
+    """
+    path = Path(data)
+    if path.is_dir():
+        found = [str(image) for image in images_in(path)]
+    elif path.is_file() and path.suffix.lower() in listing.SUFFIXES:
+        found = listing.paths(path, path_column)
+    else:
+        found = [str(path)]
+    if not found:
+        raise NeumoError(f"{path}: got a folder without images, expected radiographs")
+    return found
+
+
 def _checked(dataset: Dataset) -> Dataset:
     """Add the faults that any layout can have."""
     there = set(dataset.table["label"])
@@ -173,7 +191,7 @@ def _unlabelled(root: Path, images: list[Path], name: str) -> Dataset:
 
 def _is_listing(file: Path, **given: str | None) -> bool:
     try:
-        listing.columns(listing.load(file), file, **given)
+        listing.columns(listing.load(file), file, ("path", "label"), **given)
     except (NeumoError, OSError):
         return False
     return True

@@ -36,7 +36,8 @@ class Run:
         threshold: the operating point chosen on validation, with the rule that chose it.
         test: `neumo.evaluation.metrics.Evaluation.to_dict()` on the test part; None for the steps that the
             study does not test.
-        by_cause: per cause of the test part: "n", "sensitivity" (specificity for "normal").
+        by_cause: per cause of pneumonia in the test part: "n", "sensitivity", "low" and "high" (its 95 %
+            Wilson interval).
         mistakes: the most wrong test images: "path", "label", "cause", "patient", "probability".
     """
 

@@ -26,7 +26,7 @@ from neumo.features.engine import resolve_precision
 from neumo.features.extract import Scaling
 from neumo.files import whole_file
 from neumo.phantom.dataset import make_phantoms
-from neumo.report.figures import save_figures
+from neumo.report.figures import draw, save_figures
 from neumo.report.page import write_page
 from neumo.study.results import Results, Run
 from neumo.study.settings import VALIDATION, Settings
@@ -123,8 +123,9 @@ class Study:
         _save_predictions(kept, out / "predictions.csv")
         _save_classifier(final, results, bench, out / "classifier.neumo")
         results.save(out / "results.json")
-        save_figures(results, out / "figures")
-        write_page(results, out)
+        drawings = draw(results)
+        save_figures(results, out / "figures", drawings)
+        write_page(results, out, drawings)
         return results
 
     def _read(self, out: Path) -> Dataset:

@@ -1,0 +1,45 @@
+"""Choices out of range are told in one line, by name."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from neumo.errors import NeumoError
+from neumo.study.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seeds", ()),
+        ("seeds", (1, 1)),
+        ("seeds", (-1,)),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("copies", -1),
+        ("test_fraction", 1.0),
+        ("test_fraction", math.nan),
+        ("validation_fraction", 0.0),
+        ("dropout", 1.0),
+        ("sensitivity", 1.5),
+        ("validation_drawn", "whenever"),
+        ("normalise", "somehow"),
+    ],
+)
+def test_out_of_range(name: str, value: object) -> None:
+    with pytest.raises(NeumoError, match=f"{name.replace('_', ' ')}: got .*, expected "):
+        Settings(**{name: value})  # type: ignore[arg-type]
+
+
+def test_the_defaults_are_the_reports() -> None:
+    choices = Settings()
+    assert (choices.backbone, choices.weights, choices.epochs, choices.copies) == (
+        "ResNet50",
+        "imagenet",
+        15,
+        2,
+    )
+    assert json.loads(json.dumps(choices.to_dict()))["transforms"]["rotation_range"] == 0.2

@@ -1,0 +1,56 @@
+"""One classifier in three lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+import neumo
+from neumo.errors import NeumoError
+
+CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 2}
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return neumo.make_phantoms(
+        tmp_path_factory.mktemp("data") / "set", patients=30, size=64, difficulty="easy"
+    )
+
+
+def test_the_card_tells_what_was_measured_on_the_test_part(phantoms: Path, tmp_path: Path) -> None:
+    data = neumo.read(phantoms)
+    divided = neumo.split(data.table, "patient", seed=3)
+    neumo.save_split(divided, tmp_path / "split.csv")
+    classifier = neumo.train(data, given_split=tmp_path / "split.csv", seed=3, **CHOICES)  # type: ignore[arg-type]
+    test = divided[divided["part"] == "test"]
+    found = classifier.predict(list(test["path"]))
+    auc = roc_auc_score(test["label"], [p.probability for p in found])
+    assert classifier.card["test"]["given"]["auc"] == pytest.approx(auc, abs=0.01)
+    assert classifier.card["data"]["synthetic"] is True
+
+
+def test_patients_are_kept_apart_where_they_are_known(phantoms: Path, tmp_path: Path) -> None:
+    assert neumo.train(phantoms, **CHOICES).card["training"]["protocol"] == "patient"  # type: ignore[arg-type]
+    table = neumo.read(phantoms).table
+    renamed = []
+    for i, path in enumerate(table["path"]):
+        renamed.append(tmp_path / f"{i:04}.jpeg")
+        renamed[-1].write_bytes(Path(path).read_bytes())
+    labels = np.where(table["label"] == 1, "sick", "normal")
+    anonymous = pd.DataFrame({"path": map(str, renamed), "label": labels})
+    anonymous.to_csv(tmp_path / "table.csv", index=False)
+    card = neumo.train(tmp_path / "table.csv", **CHOICES).card  # type: ignore[arg-type]
+    assert card["training"]["protocol"] == "random"
+    assert card["positive"] == "sick"
+
+
+def test_a_split_without_validation_is_refused(phantoms: Path, tmp_path: Path) -> None:
+    divided = neumo.split(neumo.read(phantoms).table, "patient", validation_fraction=0)
+    neumo.save_split(divided, tmp_path / "split.csv")
+    with pytest.raises(NeumoError, match="got no validation part"):
+        neumo.train(phantoms, given_split=tmp_path / "split.csv", **CHOICES)  # type: ignore[arg-type]

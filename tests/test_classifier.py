@@ -1,0 +1,169 @@
+"""The saved classifier: the same answers as its parts in Keras, and refusal of what is not one."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import neumo
+from neumo.backend import keras
+from neumo.classifier import NOTICE, Classifier, load, new_classifier
+from neumo.errors import NeumoError
+from neumo.features.backbones import backbone
+from neumo.images.read import read_radiograph
+from neumo.phantom.radiograph import draw_radiograph
+from neumo.training.head import build_head
+from neumo.training.steps import STEPS
+
+CARD = {
+    "name": "test",
+    "positive": "pneumonia",
+    "negative": "normal",
+    "threshold": {"threshold": 0.5, "rule": "0.5, the default"},
+    "data": {"name": "phantoms", "synthetic": True},
+}
+MEAN, STD = 121.0, 58.0
+
+
+@pytest.fixture(scope="module")
+def base() -> keras.Model:
+    return backbone("MobileNetV2-0.35", "none").build()
+
+
+@pytest.fixture(scope="module")
+def head() -> keras.Model:
+    """A head whose batch normalisation has statistics of its own, as after training."""
+    head = build_head(STEPS[-1], 1280, seed=3)
+    random = np.random.default_rng(0)
+    for weight in head.weights:
+        if "moving" in weight.name:
+            weight.assign(random.uniform(0.5, 2.0, weight.shape).astype(np.float32))
+    return head
+
+
+@pytest.fixture(scope="module")
+def classifier(base: keras.Model, head: keras.Model) -> Classifier:
+    return new_classifier(CARD, base, head, MEAN, STD)
+
+
+@pytest.fixture(scope="module")
+def saved(classifier: Classifier, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("classifier") / "classifier.neumo"
+    classifier.save(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def radiographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("radiographs")
+    files = [folder / f"{i}.png" for i in range(11)]
+    for i, file in enumerate(files):
+        pixels, _ = draw_radiograph("bacteria" if i % 2 else "", patient=i, size=224)
+        Image.fromarray(pixels).save(file)
+    return files
+
+
+@pytest.fixture(scope="module")
+def expected(radiographs: list[Path], base: keras.Model, head: keras.Model) -> np.ndarray:
+    """Probabilities by Keras from the parts: normalise, backbone, head."""
+    pixels = np.stack([read_radiograph(file) for file in radiographs]).astype(np.float32)
+    scaled = np.repeat(((pixels - MEAN) / STD)[..., None], 3, axis=-1)
+    return np.asarray(head.predict(base.predict(scaled, verbose=0), verbose=0))[:, 0]
+
+
+def test_predicts_as_its_parts_do_in_keras(
+    saved: Path, radiographs: list[Path], expected: np.ndarray
+) -> None:
+    found = load(saved).predict(radiographs)
+    assert [p.path for p in found] == [str(file) for file in radiographs]
+    np.testing.assert_allclose([p.probability for p in found], expected, atol=2e-3)
+    assert np.ptp(expected) > 0.01  # else the comparison says nothing
+    assert {p.decision for p in found} <= {"normal", "pneumonia"}
+    assert all((p.probability >= 0.5) == (p.decision == "pneumonia") for p in found)
+    assert all(p.notice == NOTICE for p in found)
+
+
+def test_one_radiograph_gives_one_prediction(saved: Path, radiographs: list[Path]) -> None:
+    model = load(saved)
+    assert model.predict(radiographs[4]) == model.predict(radiographs)[4]
+
+
+def test_the_keras_file_gives_the_same(saved: Path, radiographs: list[Path], expected: np.ndarray) -> None:
+    pixels = np.stack([read_radiograph(file) for file in radiographs])[..., None].repeat(3, axis=-1)
+    found = load(saved).keras_model().predict(pixels.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(np.asarray(found)[:, 0], expected, atol=1e-4)
+
+
+def test_an_unreadable_file_is_told_and_left_out(
+    saved: Path, radiographs: list[Path], tmp_path: Path
+) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    told: list[NeumoError] = []
+    found = list(load(saved).stream([radiographs[0], text, radiographs[1]], unreadable=told.append))
+    assert [p.path for p in found] == [str(radiographs[0]), str(radiographs[1])]
+    assert "text.jpg" in str(told[0])
+    with pytest.raises(NeumoError, match=r"text\.jpg"):
+        load(saved).predict([radiographs[0], text])
+
+
+def test_saving_again_gives_the_same_card_and_network(saved: Path, tmp_path: Path) -> None:
+    load(saved).save(tmp_path / "again.neumo")
+    with zipfile.ZipFile(saved) as first, zipfile.ZipFile(tmp_path / "again.neumo") as second:
+        for name in ("card.json", "network.keras", "network.bin"):
+            assert first.read(name) == second.read(name), name
+        assert json.loads(first.read("card.json"))["threshold"] == CARD["threshold"]
+
+
+def _cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+def _flip(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def _edit_the_card(file: Path) -> None:
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["card.json"] = members["card.json"].replace(b'"threshold": 0.5', b'"threshold": 0.9')
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def _text(file: Path) -> None:
+    file.write_text("not a classifier")
+
+
+def _empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def _another_archive(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("thesis.txt", "mine")
+
+
+@pytest.mark.parametrize("spoil", [_cut, _flip, _edit_the_card, _text, _empty, _another_archive])
+def test_what_is_no_whole_classifier_is_refused(spoil, saved: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "spoilt.neumo"
+    file.write_bytes(saved.read_bytes())
+    spoil(file)
+    with pytest.raises(NeumoError, match=r"spoilt\.neumo: got .*, expected a classifier"):
+        load(file)
+
+
+def test_a_file_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(NeumoError, match="got no such file"):
+        neumo.load(tmp_path / "nowhere.neumo")
+    with pytest.raises(NeumoError, match="got a folder"):
+        neumo.load(tmp_path)
