@@ -223,7 +223,7 @@ def test_reads_a_bounded_number_ahead(
 ) -> None:
     monkeypatch.setattr(module, "AHEAD", 2)
     _, images = module._wanted(rows, Transforms())
-    stream = module._in_threads(module._read, images)
+    stream = module._in_threads(module._measure, images)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert sum(read.values()) <= 3
@@ -245,6 +245,25 @@ def test_fit_scaling_is_keras_featurewise(rows: pd.DataFrame, pixels: np.ndarray
     )
     generator.fit(pixels[..., None])
     assert fit_scaling(rows) == Scaling(round(generator.mean.item()), round(generator.std.item()))
+
+
+def test_fit_scaling_keeps_as_it_goes(
+    rows: pd.DataFrame, read: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEPT", 3)
+    kept: list[list[str]] = []
+    put = FeatureStore.put_many
+
+    def counted(self: FeatureStore, space: dict[str, Any], vectors: dict[str, np.ndarray]) -> None:
+        kept.append(list(vectors))
+        put(self, space, vectors)
+
+    monkeypatch.setattr(FeatureStore, "put_many", counted)
+    scaling = fit_scaling(rows.head(7))
+    hashes = rows["sha256"].tolist()
+    assert kept == [hashes[:3], hashes[3:6], hashes[6:7]]
+    assert fit_scaling(rows.head(7)) == scaling
+    assert sum(read.values()) == 7
 
 
 def test_fit_scaling_leaves_generated_images_out(rows: pd.DataFrame) -> None:

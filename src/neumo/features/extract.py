@@ -36,7 +36,8 @@ R = TypeVar("R")
 PIXELS = 1  # raise it when `read_radiograph` or `generate` gives other pixels than before
 THREADS = min(8, os.cpu_count() or 1)
 AHEAD = 8 * THREADS  # images that are read before they are needed
-LOOKED_UP = 2000  # vectors at a time
+LOOKED_UP = 2000  # images whose features are looked up at a time
+KEPT = 256  # pixel statistics between two commits: what a kill -9 costs at most
 
 
 class Wanted(NamedTuple):
@@ -112,9 +113,10 @@ def extract(
         if missing:
             engine = Engine(kept_graph(backbone), scaling, precision)
             with advance(f"{backbone.name} features", sum(len(image.copies) for image in missing)) as bar:
+                statistics = _moments_space()
                 for found, moments in _compute(missing, engine, transforms):
                     store.put_many(space, found)
-                    store.put_many(_moments_space(), moments)
+                    store.put_many(statistics, moments)
                     place(found)
                     bar.step(len(found))
     return features
@@ -146,14 +148,16 @@ def fit_scaling(rows: pd.DataFrame, *, store: FeatureStore | None = None) -> Sca
             fresh: dict[str, np.ndarray] = {}
             with advance("Pixel statistics", len(missing)) as bar:
                 try:
-                    for image, pixels in _in_threads(_read, missing):
-                        fresh[image.sha256] = _moments(pixels)
+                    for sha256, moments in _in_threads(_measure, missing):
+                        known[sha256] = fresh[sha256] = moments
                         bar.step()
+                        if len(fresh) == KEPT:
+                            store.put_many(_moments_space(), fresh)
+                            fresh.clear()
                 finally:
                     store.put_many(_moments_space(), fresh)
-            known |= fresh
-    moments = np.array([known[image.sha256] for image in images], np.float64)
-    mean, square = counts @ moments / counts.sum()
+    every = np.array([known[image.sha256] for image in images], np.float64)
+    mean, square = counts @ every / counts.sum()
     return Scaling(round(mean), max(1, round(np.sqrt(square - mean**2))))
 
 
@@ -181,21 +185,18 @@ def _compute(
     failure: Exception | None = None
     started: deque[tuple[list[str], dict[str, np.ndarray]]] = deque()
 
-    def read(image: Wanted) -> tuple[Wanted, np.ndarray, list[np.ndarray]]:
-        pixels = _read(image)[1]
+    def read(image: Wanted) -> tuple[Wanted, list[np.ndarray], np.ndarray]:
+        pixels = read_radiograph(image.path, SIZE)
         seeds = [copy_seed(image.sha256, copy) if copy else None for copy in image.copies.values()]
-        return (
-            image,
-            pixels,
-            [pixels if seed is None else generate(pixels, transforms, seed) for seed in seeds],
-        )
+        moved = [pixels if seed is None else generate(pixels, transforms, seed) for seed in seeds]
+        return image, moved, _moments(pixels)
 
     def batches() -> Iterator[np.ndarray]:
         nonlocal failure
         keys, stack, moments = [], [], {}
         try:
-            for image, pixels, moved in _in_threads(read, images):
-                moments[image.sha256] = _moments(pixels)
+            for image, moved, own in _in_threads(read, images):
+                moments[image.sha256] = own
                 for key, one in zip(image.copies, moved, strict=True):
                     keys.append(key)
                     stack.append(one)
@@ -232,14 +233,14 @@ def _in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
                 future.cancel()
 
 
-def _read(image: Wanted) -> tuple[Wanted, np.ndarray]:
-    return image, read_radiograph(image.path, SIZE)
+def _measure(image: Wanted) -> tuple[str, np.ndarray]:
+    return image.sha256, _moments(read_radiograph(image.path, SIZE))
 
 
 def _moments(pixels: np.ndarray) -> np.ndarray:
     """Mean and mean square of the grey levels."""
-    grey = pixels.astype(np.float64)
-    return np.array([grey.mean(), np.square(grey).mean()], np.float32)
+    counts, grey = np.bincount(pixels.ravel(), minlength=256), np.arange(256)
+    return np.array([counts @ grey, counts @ grey**2]).astype(np.float32) / np.float32(pixels.size)
 
 
 def _pixels_id() -> dict[str, str | int]:
