@@ -85,8 +85,20 @@ verb(split)
 verb(study)
 
 
+def _one_option_each(arguments: list[str]) -> list[str]:
+    """Let ``--seed 0 1 2`` stand for ``--seed 0 --seed 1 --seed 2``."""
+    plain: list[str] = []
+    in_seeds = False
+    for argument in arguments:
+        in_seeds = argument == "--seed" or (in_seeds and argument.isdecimal())
+        if in_seeds and argument != "--seed" and plain[-1] != "--seed":
+            plain.append("--seed")
+        plain.append(argument)
+    return plain
+
+
 def main() -> None:
     """Run the command line."""
     for chatty in ("PIL", "pydicom"):  # what they warn of on standard error, neumo says in its one line
         warnings.filterwarnings("ignore", module=chatty)
-    app()
+    app(_one_option_each(sys.argv[1:]))

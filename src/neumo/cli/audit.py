@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,16 +24,12 @@ def audit(
             metavar="DATA", help="A folder, a CSV or Parquet file, or one image.", show_default=False
         ),
     ],
-    positive: Annotated[
-        list[str] | None, typer.Option(help="Name of a positive class; all others are negative. Repeatable.")
-    ] = None,
-    path_column: Annotated[str | None, typer.Option(help="Column with the paths of the images.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column with the labels.")] = None,
-    patient_column: Annotated[str | None, typer.Option(help="Column with the patients.")] = None,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Do not count listed images that are missing as a fault.")
-    ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    patient_column: PatientColumn = None,
+    positive: Positive = None,
+    skip_missing: SkipMissing = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is in a data set and what is wrong with it; faults in the data never stop the audit."""
     from neumo.data.audit import audit as audit_dataset
@@ -45,10 +44,8 @@ def audit(
         skip_missing=skip_missing,
     )
     found = audit_dataset(dataset)
-    if json:
-        from json import dumps
-
-        print(dumps(found.to_dict(), indent=1, allow_nan=False))
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     else:
         _show(found)
 

@@ -9,6 +9,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+
 
 def split(
     data: Annotated[
@@ -35,17 +37,12 @@ def split(
         typer.Option("--split", help="Lay out this saved split instead of drawing one."),
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="Links to the images instead of copies.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    path_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of paths.")] = None,  # noqa: UP045
-    label_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of labels.")] = None,  # noqa: UP045
-    patient_column: Annotated[Optional[str], typer.Option(help="Of a CSV: its column of patients.")] = None,  # noqa: UP045
-    positive: Annotated[
-        Optional[list[str]],  # noqa: UP045
-        typer.Option(help="A class that is positive; can be given several times."),
-    ] = None,
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave out rows whose image is missing.")
-    ] = False,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    patient_column: PatientColumn = None,
+    positive: Positive = None,
+    skip_missing: SkipMissing = False,
+    as_json: AsJson = False,
 ) -> None:
     """Divide a data set into train/ and test/ folders per class, for other tools.
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+
 Data = Annotated[
     Path | None,
     typer.Argument(
@@ -36,7 +38,7 @@ def study(
     data: Data = None,
     backbone: Backbone = None,
     weights: Weights = None,
-    seed: Annotated[list[int], typer.Option(help="Repeat for several: --seed 0 --seed 1.")] = [0],  # noqa: B006
+    seed: Annotated[list[int], typer.Option(help="One study per seed: --seed 0 1 2.")] = [0],  # noqa: B006
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("neumo-study"),
     epochs: Annotated[int, typer.Option(help="Epochs of every step, at most.")] = 15,
     batch_size: Annotated[int, typer.Option(help="Images per step of Adam.")] = 32,
@@ -67,19 +69,34 @@ def study(
         ),
     ] = None,
     skip_unreadable: Annotated[bool, typer.Option(help="Leave out images that cannot be decoded.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    patient_column: PatientColumn = None,
+    positive: Positive = None,
+    skip_missing: SkipMissing = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the published study step by step and leave a report page.
 
     The ladder of five steps runs on the report's own protocol, then the final step on the patient and the
     official protocol. What is done is kept: the same command goes on where it was stopped.
     """
+    from neumo.data.sources import read
     from neumo.images.generate import Transforms
     from neumo.study.study import Study
 
     named: dict[str, Any] = {"backbone": backbone, "weights": weights}
     results = Study(
-        data,
+        None
+        if data is None
+        else read(
+            data,
+            path_column=path_column,
+            label_column=label_column,
+            patient_column=patient_column,
+            positive=positive,
+            skip_missing=skip_missing or None,
+        ),
         given_split=split,
         skip_unreadable=skip_unreadable,
         seeds=tuple(seed),

@@ -1,0 +1,19 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+PathColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of paths.")]  # noqa: UP045
+LabelColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of labels.")]  # noqa: UP045
+PatientColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of patients.")]  # noqa: UP045
+Positive = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(help="Name of a positive class; all others are negative. Repeatable."),
+]
+SkipMissing = Annotated[
+    bool, typer.Option("--skip-missing", help="Of a table: leave out rows whose image is missing.")
+]

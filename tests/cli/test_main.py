@@ -1,0 +1,54 @@
+"""The command line as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import neumo
+from neumo.cli import _one_option_each
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "neumo", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("study D --seed 0 1 2 --out O", "study D --seed 0 --seed 1 --seed 2 --out O"),
+        ("study --seed 3 D", "study --seed 3 D"),
+        ("study --seed 0 --seed 1 2", "study --seed 0 --seed 1 --seed 2"),
+        ("study --epochs 3", "study --epochs 3"),
+    ],
+)
+def test_several_seeds_after_one_option(given: str, meant: str) -> None:
+    assert _one_option_each(given.split()) == meant.split()
+
+
+def test_help_names_every_verb_and_what_neumo_is_not() -> None:
+    printed = run("--help").stdout
+    for verb in ("audit", "cache", "phantom", "predict", "report", "split", "study"):
+        assert f" {verb} " in printed
+    assert "not a medical device" in printed
+
+
+@pytest.mark.parametrize("verb", ["audit", "cache", "phantom", "predict", "report", "split", "study"])
+def test_every_verb_explains_itself(verb: str) -> None:
+    done = run(verb, "--help")
+    assert done.returncode == 0
+    assert f"neumo {verb}" in done.stdout
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == neumo.__version__
+
+
+def test_an_unknown_option_is_told_with_exit_code_2() -> None:
+    done = run("study", "--sead", "1")
+    assert done.returncode == 2
+    assert "--sead" in done.stderr
+    assert "Traceback" not in done.stderr
