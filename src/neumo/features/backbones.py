@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from neumo.backend import keras
 
 SIZE = 224  # height and width of a backbone's input, in pixels
+PHANTOM = "MobileNetV2-0.35"
+PHANTOM_FILE = Path(__file__).with_name("phantom_mobilenet_v2_0.35.weights.h5")
 
 # Module of keras.applications, features, parameters without the top; a number in a name is its alpha.
 # NASNet is left out: ImageNet weights for 331 pixels only (Large), no way to build it on PyTorch (Mobile).
@@ -82,11 +84,12 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
     Args:
         name: one of `BACKBONES`, in any case.
         weights: "imagenet", which Keras downloads once; a weights file of this backbone without its top, as
-            ``model.save_weights("x.weights.h5")`` writes it (or Keras' older ``.h5``); or "none", for random
-            filters.
+            ``model.save_weights("x.weights.h5")`` writes it (or Keras' older ``.h5``); "none", for random
+            filters; or "phantom", which neumo brings along for MobileNetV2-0.35: trained on synthetic
+            radiographs only, see `neumo.phantom.pretrain`, and of no use for real ones.
 
     Raises:
-        NeumoError: no such backbone, or no such file.
+        NeumoError: no such backbone, no such file, or no phantom weights of this backbone.
 
     Example:
         >>> backbone("MobileNetV2-0.35", "none").features
@@ -97,7 +100,12 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
         close = [names[found] for found in difflib.get_close_matches(name.lower(), names, 5)]
         expected = " or ".join(close) or "one of " + ", ".join(BACKBONES)
         raise NeumoError(f"backbone: got {name!r}, expected {expected}")
-    if weights not in ("imagenet", "none"):
+    if weights == "phantom" and name.lower() != PHANTOM.lower():
+        raise NeumoError(
+            f"weights: got phantom for {names[name.lower()]}, expected imagenet, none or a weights file; "
+            f"neumo brings phantom weights of {PHANTOM} only"
+        )
+    if weights not in ("imagenet", "none", "phantom"):
         path = Path(weights).expanduser().absolute()
         if not path.is_file():
             what = "a folder" if path.is_dir() else "no such file"
@@ -114,7 +122,7 @@ class Backbone:
 
     Attributes:
         name: one of `BACKBONES`.
-        weights: "imagenet", "none" or the path of a weights file.
+        weights: "imagenet", "none", "phantom" or the path of a weights file.
     """
 
     name: str
@@ -135,7 +143,7 @@ class Backbone:
         """What tells these weights from others: "imagenet", "none-1" (see `build`) or the file's SHA-256."""
         if self.weights in ("imagenet", "none"):
             return {"imagenet": "imagenet", "none": "none-1"}[self.weights]
-        with Path(self.weights).open("rb") as file:
+        with self._file.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     @cached_property
@@ -191,9 +199,13 @@ class Backbone:
                 self._load(network)
         return network
 
+    @property
+    def _file(self) -> Path:
+        return PHANTOM_FILE if self.weights == "phantom" else Path(self.weights)
+
     def _load(self, network: keras.Model) -> None:
         try:
-            network.load_weights(self.weights)
+            network.load_weights(str(self._file))
         except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError ... on a wrong file
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise NeumoError(
