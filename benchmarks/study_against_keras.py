@@ -1,0 +1,112 @@
+"""The whole study against the same ladder in plain Keras, every epoch through the backbone.
+
+    python benchmarks/study_against_keras.py DATA [--backbone ResNet50] [--weights none] [--out FILE]
+
+neumo's side is timed in full: one seed, five steps, three protocols, nothing in its cache, from reading the
+files to the report page. Plain Keras' side is timed in part and extrapolated: `--batches` batches of 32
+images in memory through `keras.Model.fit` and `keras.Model.evaluate` of the frozen network with the last
+step's head, after one batch that is not counted. The seconds per image times the images that the study's own
+trials trained and validated on, epoch by epoch as often as each ran, and tested, give its time. Reading
+files, generating images and drawing are left out on that side. Both run on the same machine, one after the
+other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def time_neumo(data: Path, backbone: str, weights: str, out: Path) -> float:
+    """Seconds of ``neumo study`` with an empty cache; its results are left in `out`."""
+    with tempfile.TemporaryDirectory() as cache:
+        started = time.perf_counter()
+        subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "neumo",
+                "study",
+                str(data),
+                f"--backbone={backbone}",
+                f"--weights={weights}",
+                f"--out={out}",
+            ],
+            env={**os.environ, "NEUMO_CACHE": cache},
+            check=True,
+        )
+        return time.perf_counter() - started
+
+
+def time_keras(backbone_name: str, weights: str, batches: int) -> tuple[float, float]:
+    """Seconds per image of Keras' `fit` and `evaluate` of the frozen network with the last head."""
+    from neumo.features.backbones import backbone
+    from neumo.training.head import build_network
+    from neumo.training.steps import STEPS
+
+    network = build_network(STEPS[-1], backbone(backbone_name, weights).build(), seed=0, mean=123.0, std=60.0)
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (32 * batches, 224, 224, 3)).astype(np.float32)
+    y = random.integers(0, 2, (len(x), 1)).astype(np.float32)
+    seconds = []
+    for run in (network.fit, network.evaluate):
+        run(x[:32], y[:32], batch_size=32, verbose=0)
+        started = time.perf_counter()
+        run(x, y, batch_size=32, verbose=0)
+        seconds.append((time.perf_counter() - started) / len(x))
+    return seconds[0], seconds[1]
+
+
+def main() -> None:
+    """Measure both and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--backbone", default="ResNet50")
+    parser.add_argument("--weights", default="none")
+    parser.add_argument("--batches", type=int, default=6)
+    parser.add_argument(
+        "--study", type=Path, help="where to leave the study; a temporary folder if not given"
+    )
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    choices = parser.parse_args()
+
+    from neumo.study.results import Results
+
+    with tempfile.TemporaryDirectory() as folder:
+        study = choices.study or Path(folder, "study")
+        ours = time_neumo(choices.data, choices.backbone, choices.weights, study)
+        results = Results.load(study / "results.json")
+    fit, evaluate = time_keras(choices.backbone, choices.weights, choices.batches)
+    trained = validated = 0
+    for run in results.runs:
+        if run.validation_drawn == results.settings["validation_drawn"]:
+            epochs = len(run.history["loss"])
+            trained += epochs * sum(run.counts["train"].values())
+            validated += epochs * sum(run.counts["validation"].values())
+            validated += sum(run.counts["test"].values()) if run.test is not None else 0
+    keras = trained * fit + validated * evaluate
+    table = f"""| {choices.backbone}, {results.dataset["images"]:,} images, one seed | |
+|---|---|
+| neumo study, all of it, nothing cached | {ours / 60:.1f} min |
+| of that features | {results.seconds["features"] / 60:.1f} min |
+| of that heads | {results.seconds["heads"] / 60:.1f} min |
+| plain Keras ({results.environment["keras backend"]}), fit | {1 / fit:.1f} images/s |
+| plain Keras, evaluate | {1 / evaluate:.1f} images/s |
+| images it trains / validates and tests on | {trained:,} / {validated:,} |
+| plain Keras, extrapolated | {keras / 3600:.1f} h |
+| ratio | {keras / ours:.0f} |
+"""
+    print(table)
+    if choices.out:
+        choices.out.write_text(table)
+
+
+if __name__ == "__main__":
+    main()
