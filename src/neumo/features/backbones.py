@@ -109,7 +109,9 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
         path = Path(weights).expanduser().absolute()
         if not path.is_file():
             what = "a folder" if path.is_dir() else "no such file"
-            raise NeumoError(f"{weights}: got {what}, expected a weights file, or --weights imagenet or none")
+            raise NeumoError(
+                f"{weights}: got {what}, expected a weights file, or --weights imagenet, none or phantom"
+            )
         if not path.name.endswith((".h5", ".hdf5")):
             raise NeumoError(f"{weights}: got another kind of file, expected NAME.weights.h5 or NAME.h5")
         weights = str(path)
