@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import neumo
 from neumo.backend import keras
-from neumo.classifier import NOTICE, Classifier, load, new_classifier
+from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.images.read import read_radiograph
@@ -86,7 +87,16 @@ def test_predicts_as_its_parts_do_in_keras(
     assert np.ptp(expected) > 0.01  # else the comparison says nothing
     assert {p.decision for p in found} <= {"normal", "pneumonia"}
     assert all((p.probability >= 0.5) == (p.decision == "pneumonia") for p in found)
-    assert all(p.notice == NOTICE for p in found)
+    for prediction in found:
+        assert prediction.notice == f"{NOTICE} {SYNTHETIC}"
+        assert prediction.notice in repr(prediction)
+
+
+def test_a_classifier_of_real_radiographs_is_not_called_synthetic(
+    base: keras.Model, head: keras.Model
+) -> None:
+    card = {**CARD, "data": {"name": "real", "synthetic": False}}
+    assert new_classifier(card, base, head, MEAN, STD).card["notice"] == NOTICE
 
 
 def test_one_radiograph_gives_one_prediction(saved: Path, radiographs: list[Path]) -> None:
@@ -140,6 +150,21 @@ def _edit_the_card(file: Path) -> None:
             archive.writestr(name, data)
 
 
+def _break_the_compression(file: Path) -> None:
+    """A deflate block of the type that there is not; the archive's own directory stays whole."""
+    with zipfile.ZipFile(file) as archive:
+        start = archive.getinfo("SHA256SUMS").header_offset + 30 + len("SHA256SUMS")
+    data = bytearray(file.read_bytes())
+    data[start] = 0b111
+    file.write_bytes(data)
+
+
+def _a_list_for_a_card(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("SHA256SUMS", f"{hashlib.sha256(b'[]').hexdigest()}  card.json\n")
+        archive.writestr("card.json", "[]")
+
+
 def _text(file: Path) -> None:
     file.write_text("not a classifier")
 
@@ -153,7 +178,19 @@ def _another_archive(file: Path) -> None:
         archive.writestr("thesis.txt", "mine")
 
 
-@pytest.mark.parametrize("spoil", [_cut, _flip, _edit_the_card, _text, _empty, _another_archive])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _cut,
+        _flip,
+        _edit_the_card,
+        _break_the_compression,
+        _a_list_for_a_card,
+        _text,
+        _empty,
+        _another_archive,
+    ],
+)
 def test_what_is_no_whole_classifier_is_refused(spoil, saved: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     file = tmp_path / "spoilt.neumo"
     file.write_bytes(saved.read_bytes())

@@ -8,10 +8,11 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -37,6 +38,10 @@ AHEAD = 32
 """Radiographs that are read before they are needed."""
 
 NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
+SYNTHETIC = "This classifier was trained on SYNTHETIC radiographs and knows nothing of real ones."
+
+# what a ZIP file of something else raises: missing, encrypted, oddly compressed members, another card
+_WRONG_CONTENT = (KeyError, ValueError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -48,14 +53,14 @@ class Prediction:
         probability: of pneumonia, 0 to 1.
         threshold: the operating point; at or above it the decision is the positive class.
         decision: name of the class.
-        notice: that this is not a diagnosis.
+        notice: that this is not a diagnosis, and where the classifier knows synthetic radiographs only, that.
     """
 
     path: str
     probability: float
     threshold: float
     decision: str
-    notice: str = field(default=NOTICE, repr=False)
+    notice: str = NOTICE
 
 
 class Classifier:
@@ -181,9 +186,8 @@ class Classifier:
 
     def _prediction(self, path: str | Path, probability: float) -> Prediction:
         positive = probability >= self.threshold
-        return Prediction(
-            str(path), probability, self.threshold, self.card["positive" if positive else "negative"]
-        )
+        decision = self.card["positive" if positive else "negative"]
+        return Prediction(str(path), probability, self.threshold, decision, self.card["notice"])
 
 
 def load(file: str | Path) -> Classifier:
@@ -216,7 +220,7 @@ def load(file: str | Path) -> Classifier:
                 f"{file}: got format {card['format']}, expected {FORMAT}; another neumo wrote it"
             )
         network = members["network.xml"], members["network.bin"], members["network.keras"]
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, *_WRONG_CONTENT) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     import openvino
 
@@ -247,8 +251,9 @@ def new_classifier(
     with tempfile.TemporaryDirectory() as folder:
         network.save(Path(folder, "network.keras"))
         keras_file = Path(folder, "network.keras").read_bytes()
+    notice = f"{NOTICE} {SYNTHETIC}" if card["data"]["synthetic"] else NOTICE
     return Classifier(
-        {**card, "format": FORMAT, "size": SIZE, "notice": NOTICE}, convert(network), keras_file
+        {**card, "format": FORMAT, "size": SIZE, "notice": notice}, convert(network), keras_file
     )
 
 
