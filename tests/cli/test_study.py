@@ -95,6 +95,22 @@ def test_predict_goes_past_a_bad_file_and_says_so_at_the_end(
     assert "bad.jpg" in done.stderr
 
 
+def test_predict_shows_a_file_name_as_it_is(out: Path, phantoms: Path, tmp_path: Path) -> None:
+    (tmp_path / "[bold").mkdir()
+    file = shutil.copy(next(phantoms.rglob("test/*.jpeg")), tmp_path / "[bold" / "x[left].jpeg")
+    (tmp_path / "table.csv").write_text("where\n[bold/x[left].jpeg\n")
+    for given in ([file], [tmp_path / "table.csv", "--path-column", "where"]):
+        printed = run("predict", out / "classifier.neumo", *given).stdout
+        assert "x[left].jpeg" in "".join(character for character in printed if character not in " │\n")
+
+
+def test_predict_without_a_readable_file_says_why_in_one_line(out: Path, tmp_path: Path) -> None:
+    done = run("predict", out / "classifier.neumo", tmp_path / "nowhere.jpg", code=2)
+    assert done.stdout == ""
+    (line,) = done.stderr.strip().splitlines()
+    assert "nowhere.jpg: got no such file, expected" in line
+
+
 def test_predict_refuses_what_is_no_classifier(phantoms: Path, tmp_path: Path) -> None:
     (tmp_path / "model.neumo").write_text("nothing")
     done = run("predict", tmp_path / "model.neumo", next(phantoms.rglob("*.jpeg")), code=2)
