@@ -48,10 +48,20 @@ def test_people_get_a_table(folder: Path) -> None:
         "sick",
         "33.33%",
         "broken [1].png: got",
+        "Fit for training without the undecodable images (--skip-unreadable).",
         "not a medical device",
     ):
         assert shown in run.stdout
     assert run.stderr == ""
+
+
+def test_names_of_classes_are_shown_as_they_are(folder: Path) -> None:
+    (folder / "sick" / "broken [1].png").unlink()
+    (folder / "sick").rename(folder / "[red]sick")
+    run = neumo(folder)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("[red]sick") >= 2
+    assert "Fit for training." in run.stdout
 
 
 def test_a_dicom_file(dicom_folder: Path) -> None:

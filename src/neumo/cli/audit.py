@@ -62,10 +62,8 @@ def _show(found: Audit) -> None:
     console.print(escape(found.root), style="dim")
     console.print(_composition(found))
     if found.imbalance:
-        console.print(
-            f"Imbalance: {found.imbalance['minority']} is {found.imbalance['share']:.2%} of the images, "
-            f"1 to {found.imbalance['ratio']:.2f}"
-        )
+        minority, share, ratio = (found.imbalance[key] for key in ("minority", "share", "ratio"))
+        console.print(f"Imbalance: {escape(minority)} is {share:.2%} of the images, 1 to {ratio:.2f}")
     console.print(_checks(found))
     for title, lines in _details(found).items():
         if lines:
@@ -75,7 +73,8 @@ def _show(found: Audit) -> None:
             if len(lines) > SHOWN:
                 console.print(f"  ... and {len(lines) - SHOWN:,} more (--json has all)", style="dim")
     if not found.faults:
-        console.print("[green]Fit for training.[/green]")
+        but = " without the undecodable images (--skip-unreadable)" if found.undecodable else ""
+        console.print(f"[green]Fit for training{but}.[/green]")
     if found.citation:
         console.print(f"Cite: {escape(found.citation)}", style="dim")
     console.print("A research tool, not a medical device.", style="dim")
@@ -83,6 +82,7 @@ def _show(found: Audit) -> None:
 
 def _composition(found: Audit) -> Table:
     """Images per class and cause (rows) and official part (columns)."""
+    from rich.markup import escape
     from rich.table import Table
 
     parts = [
@@ -101,9 +101,8 @@ def _composition(found: Audit) -> Table:
         return [f"{n:,}" for n in (*per_part, *([sum(per_part)] if len(parts) > 1 else []))]
 
     for name, cause in dict.fromkeys((c["class"], c["cause"]) for c in found.composition):
-        table.add_row(
-            name, cause, *row([c for c in found.composition if (c["class"], c["cause"]) == (name, cause)])
-        )
+        group = [c for c in found.composition if (c["class"], c["cause"]) == (name, cause)]
+        table.add_row(escape(name), escape(cause), *row(group))
     table.add_section()
     table.add_row("all", "", *row(found.composition))
     return table
@@ -111,6 +110,7 @@ def _composition(found: Audit) -> Table:
 
 def _checks(found: Audit) -> Table:
     """One line per check: what was found."""
+    from rich.markup import escape
     from rich.table import Table
 
     def across(groups: dict[str, Any]) -> str:
@@ -145,7 +145,7 @@ def _checks(found: Audit) -> Table:
         + f"; unknown for {patients['unknown']:,} images" * bool(patients["unknown"]),
         **({"patients in both official parts": f"{patients['across_official']:,}"} if divided else {}),
     }.items():
-        table.add_row(check, result)
+        table.add_row(check, escape(result))
     return table
 
 

@@ -112,15 +112,16 @@ def split(
         return
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    title = dataset.name + (" (SYNTHETIC)" if dataset.synthetic else "")
+    title = escape(dataset.name) + " (SYNTHETIC)" * dataset.synthetic
     table = Table("part", *next(iter(counts.values())), "images", title=title)
     for part, of_class in counts.items():
         table.add_row(part, *(f"{n:,}" for n in (*of_class.values(), sum(of_class.values()))))
     console = Console()
     console.print(table)
-    console.print(meaning)
+    console.print(escape(meaning))
     console.print(
         f"{both:,} patients of the test part have other images in training."
         if both
