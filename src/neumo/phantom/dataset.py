@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neumo import __version__
 from neumo.errors import NeumoError
+from neumo.files import named
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.progress import track
 
@@ -229,7 +230,8 @@ def _put(file: Path, content: bytes) -> None:
                 f"{file}: got a file that was changed, expected it as neumo drew it; it is left alone"
             )
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
+    with named(file):
+        file.write_bytes(content)
 
 
 def _notice(patients: int, images: int, size: int, difficulty: float, seed: int, masks: bool) -> str:

@@ -1,0 +1,52 @@
+"""Files are there whole or not at all, and an error says which one it is about."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from neumo.files import cache_folder, whole_file
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "file.txt"
+    with whole_file(file) as part:
+        part.write_text("old")
+    with whole_file(file) as part:
+        part.write_text("new")
+        assert file.read_text() == "old"
+    assert file.read_text() == "new"
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_full_disk_leaves_the_old_file_and_is_told_with_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "file.txt"
+    file.write_text("old")
+
+    def write() -> None:
+        with whole_file(file) as part:
+            part.write_text("half of the ne")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as write() raises it, without a name
+
+    with pytest.raises(OSError, match=r"file\.txt") as told:
+        write()
+    assert told.value.errno == errno.ENOSPC
+    assert told.value.filename == str(file)
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_an_error_that_names_its_file_is_left_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as told, whole_file(tmp_path / "file.txt"):
+        (tmp_path / "other.txt").read_text()
+    assert told.value.filename == str(tmp_path / "other.txt")
+
+
+def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEUMO_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("NEUMO_CACHE")
+    assert cache_folder().name == "neumo"
