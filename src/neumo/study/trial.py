@@ -21,7 +21,8 @@ from neumo.data.table import Dataset
 from neumo.evaluation.metrics import by_cause, evaluate
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.features.backbones import Backbone
-from neumo.features.extract import Scaling, extract, fit_scaling
+from neumo.features.extract import extract, fit_scaling
+from neumo.features.scaling import Scaling
 from neumo.study.results import Run
 from neumo.study.settings import Settings
 from neumo.training.head import fit_head
@@ -39,7 +40,8 @@ class Trial:
         run: its figures.
         head: features (n, d) to probabilities (n, 1).
         scaling: what the backbone's input is normalised with.
-        predictions: "path", "sha256", "label" and "probability" of the test part; empty where not tested.
+        predictions: "path", "sha256", "label", "cause", "patient" and "probability" of the test part; empty
+            where not tested.
     """
 
     run: Run
@@ -71,14 +73,15 @@ class Bench:
     def key(self, split: pd.DataFrame, protocol: str, step: Step, seed: int, drawn: str, tested: bool) -> str:
         """A digest of all that the figures of a trial depend on."""
         settings = {**self.settings.to_dict(), "seeds": None, "backbone": None, "weights": None}
-        rows = sorted(zip(split["sha256"], split["path"], split["part"], strict=True))
+        told = split[["path", "sha256", "label", "cause", "patient", "part"]].sort_values("path")
         parts = (
             settings,
             self.backbone.name,
             self.backbone.weights_id,
             dataclasses.asdict(step),
-            (protocol, seed, drawn, tested, keras.__version__, keras.backend.backend()),
-            rows,
+            (protocol, seed, drawn, tested, keras.backend.backend()),
+            versions(),
+            told.astype(str).to_dict("list"),
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -1,0 +1,51 @@
+"""A trial is known again by all that its figures depend on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import neumo
+from neumo.features.backbones import backbone
+from neumo.study import trial
+from neumo.study.settings import Settings
+from neumo.study.trial import Bench
+from neumo.training.steps import step
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> neumo.Dataset:
+    return neumo.read(neumo.make_phantoms(tmp_path_factory.mktemp("data") / "set", patients=12, size=64))
+
+
+def key(data: neumo.Dataset, split: pd.DataFrame, **settings: Any) -> str:
+    choices = Settings(backbone="MobileNetV2-0.35", weights="none", **settings)
+    bench = Bench(data, choices, backbone(choices.backbone, choices.weights))
+    return bench.key(split, "random", step("base"), 0, "before-balancing", tested=True)
+
+
+def test_the_order_of_the_rows_and_the_other_seeds_do_not_matter(data: neumo.Dataset) -> None:
+    divided = neumo.split(data.table)
+    shuffled = divided.sample(frac=1, random_state=0)
+    assert key(data, divided) == key(data, shuffled) == key(data, divided, seeds=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("label", 1), ("cause", "fungus"), ("patient", "person9"), ("part", "test")]
+)
+def test_every_column_that_figures_come_from_matters(data: neumo.Dataset, column: str, value: Any) -> None:
+    divided = neumo.split(data.table)
+    other = divided.copy()
+    row = int(((other["label"] == 0) & (other["part"] == "train")).argmax())
+    other.loc[row, column] = value
+    assert key(data, other) != key(data, divided)
+
+
+def test_choices_and_versions_matter(data: neumo.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    divided = neumo.split(data.table)
+    before = key(data, divided)
+    assert key(data, divided, epochs=3) != before
+    monkeypatch.setattr(trial, "versions", lambda: {"torch": "another"})
+    assert key(data, divided) != before
