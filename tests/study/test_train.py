@@ -52,5 +52,5 @@ def test_patients_are_kept_apart_where_they_are_known(phantoms: Path, tmp_path: 
 def test_a_split_without_validation_is_refused(phantoms: Path, tmp_path: Path) -> None:
     divided = neumo.split(neumo.read(phantoms).table, "patient", validation_fraction=0)
     neumo.save_split(divided, tmp_path / "split.csv")
-    with pytest.raises(NeumoError, match="got no validation part"):
+    with pytest.raises(NeumoError, match=r"split\.csv: got no validation part"):
         neumo.train(phantoms, given_split=tmp_path / "split.csv", **CHOICES)  # type: ignore[arg-type]

@@ -48,27 +48,22 @@ def train(
     """
     choices = Settings(seeds=(seed,), **settings)
     dataset = data if isinstance(data, Dataset) else read(data)
-    groups = near_identical_groups(dataset.table)
     if given_split is not None:
         protocol, divided = "given", load_split(given_split, dataset.table)
-    else:
-        if protocol is None:
-            known = dataset.table["patient"].notna().any()
-            protocol = (
-                "patient"
-                if known and available(dataset.table, groups=groups)["patient"] is None
-                else "random"
+        if not (divided["part"] == "validation").any():
+            raise NeumoError(
+                f"{given_split}: got no validation part, expected one to choose the operating point on"
             )
-        divided = split(
-            dataset.table,
-            protocol,
-            test_fraction=choices.test_fraction,
-            validation_fraction=choices.validation_fraction,
-            seed=seed,
-            groups=groups,
-        )
-    if not (divided["part"] == "validation").any():
-        raise NeumoError("split: got no validation part, expected one to choose the operating point on")
+    else:
+        groups = near_identical_groups(dataset.table)
+        shares = {
+            "test_fraction": choices.test_fraction,
+            "validation_fraction": choices.validation_fraction,
+        }
+        if protocol is None:
+            reasons = available(dataset.table, **shares, groups=groups)
+            protocol = "random" if reasons["patient"] else "patient"
+        divided = split(dataset.table, protocol, **shares, seed=seed, groups=groups)
     bench = Bench(dataset, choices, backbone(choices.backbone, choices.weights))
     trial = bench.fit(divided, protocol, step(ladder_step), seed, choices.validation_drawn, tested=True)
     assert trial.run.test is not None
