@@ -2,8 +2,8 @@
 
 Keras computes channels last; OpenVINO's CPU kernels are up to four times faster on a graph that is channels
 first from the start than on one that is transposed throughout, so the network is written anew, layer by
-layer, with the same weights. Covered is what keras.applications is made of; the engine compares the result
-with Keras.
+layer, with the same weights. Covered is what keras.applications is made of; `neumo.features.networks`
+compares the result with Keras.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ CONTRADICTIONS = (
         says="All radiographs are mixed and split at random, the data set's own test set included, so that "
         "images of one patient sit on both sides.",
         taken="the report's way for the ladder, with the patient and official protocols beside it",
-        other="--protocol patient or official in neumo.train",
+        other='neumo.train(data, protocol="patient") or "official"',
     ),
     Contradiction(
         says="It does not give the dropout rate, nor the activation of the dense layers.",

@@ -28,7 +28,8 @@ class Run:
         seed: of the split, the initial weights and the order of the images.
         validation_drawn: "before-balancing" or "after-balancing".
         counts: images by part ("train", "validation", "test") and kind ("normal", "pneumonia", "generated").
-        scaling: mean and standard deviation, in grey levels, that the pixels were normalised with.
+        scaling: "mean" and "std", in grey levels, that the pixels were normalised with; one number each, or
+            one per channel.
         history: "loss", "accuracy", "val_loss", "val_accuracy", one value per epoch.
         best_epoch: the epoch, counted from 1, whose weights were kept.
         validation: "loss" and "accuracy" of the kept weights on the validation part.
@@ -46,7 +47,7 @@ class Run:
     seed: int
     validation_drawn: str
     counts: dict[str, dict[str, int]]
-    scaling: dict[str, float]
+    scaling: dict[str, Any]
     history: dict[str, list[float]]
     best_epoch: int
     validation: dict[str, float]
@@ -62,12 +63,12 @@ class Results:
     """What a study found.
 
     Attributes:
-        dataset: "name", "layout", "rows", "images", "synthetic", "citation", "missing".
+        dataset: "name", "layout", "rows", "images", "synthetic", "citation", "missing", "positive_name",
+            "negative_name".
         audit: `neumo.data.audit.Audit.to_dict()`.
         backbone: "name", "weights" (as asked for), "weights_id" (digest), "features", "parameters".
-        settings: every choice of the run by name: "seeds", "epochs", "batch_size", "validation_drawn",
-            "validation_fraction", "test_fraction", "copies", "transforms", "dropout", "normalise",
-            "sensitivity".
+        settings: every choice of the run by name, see `neumo.study.settings.Settings`, with "given_split",
+            the saved split that stood in for the random one, or None.
         runs: the ladder on the random protocol (every step, every seed), the final step on the other
             protocols, and the final step with validation drawn the other way.
         skipped: protocol -> why this data set does not allow it.
