@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import mean, stdev
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from neumo.study import published
@@ -20,7 +21,7 @@ def show(results: Results) -> None:
     console.print(_ladder(results))
     console.print(_protocols(results))
     for protocol, why in results.skipped.items():
-        console.print(f"{protocol} protocol left out: {why}")
+        console.print(f"{protocol} protocol left out: {escape(why)}")
     console.print("A research tool, not a medical device.")
 
 
