@@ -72,6 +72,14 @@ def test_inline_is_one_themed_element_with_ids_of_its_own(drawings: dict[str, Dr
         assert ["".join(one.itertext()) for one in root.iter("text")] == texts(drawing)
 
 
+def test_every_figure_of_synthetic_radiographs_says_so(
+    results: Results, drawings: dict[str, Drawing]
+) -> None:
+    assert all("SYNTHETIC radiographs" in texts(drawing) for drawing in drawings.values())
+    results.dataset["synthetic"] = False
+    assert not any("SYNTHETIC" in drawing.svg for drawing in draw(results).values())
+
+
 def test_ladder_shows_means_and_the_report(study: Results, drawings: dict[str, Drawing]) -> None:
     loss, accuracy = drawings["ladder"].figure.axes
     for ax, what in ((loss, "loss"), (accuracy, "accuracy")):

@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib
 
 from neumo.report import draw_data, draw_result, draw_training
-from neumo.report.drawing import LOOKS, STYLE, Drawing
+from neumo.report.drawing import LOOKS, MUTED, STYLE, Drawing
 from neumo.study import published
 from neumo.study.results import Results
 
@@ -27,6 +27,8 @@ def draw(results: Results) -> dict[str, Drawing]:
             drawings += [make(results, tested) for make in draw_result.OF_ALL_PROTOCOLS]
             drawings += [draw_result.confusion(results, protocol) for protocol in tested]
         for figure in (drawing.figure for drawing in drawings):
+            if results.dataset["synthetic"]:  # a saved figure gets passed on without the page that says so
+                figure.suptitle("SYNTHETIC radiographs", x=0.99, ha="right", fontsize=7, color=MUTED)
             if (engine := figure.get_layout_engine()) is not None:
                 engine.execute(figure)  # once for all formats: it takes longer than drawing
                 figure.set_layout_engine("none")
