@@ -15,19 +15,22 @@ from neumo.backend import keras
 from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
+from neumo.features.engine import resolve_precision
+from neumo.features.graph import convert
 from neumo.images.read import read_radiograph
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.training.head import build_head
 from neumo.training.steps import STEPS
 
+MEAN, STD = 121.0, 58.0
 CARD = {
     "name": "test",
     "positive": "pneumonia",
     "negative": "normal",
+    "scaling": {"mean": MEAN, "std": STD},
     "threshold": {"threshold": 0.5, "rule": "0.5, the default"},
     "data": {"name": "phantoms", "synthetic": True},
 }
-MEAN, STD = 121.0, 58.0
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,7 @@ def head() -> keras.Model:
 
 @pytest.fixture(scope="module")
 def classifier(base: keras.Model, head: keras.Model) -> Classifier:
-    return new_classifier(CARD, base, head, MEAN, STD)
+    return new_classifier(CARD, convert(base), base, head)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,8 @@ def test_predicts_as_its_parts_do_in_keras(
 ) -> None:
     found = load(saved).predict(radiographs)
     assert [p.path for p in found] == [str(file) for file in radiographs]
-    np.testing.assert_allclose([p.probability for p in found], expected, atol=2e-3)
+    near = 2e-2 if resolve_precision("auto") == "bf16" else 1e-4
+    np.testing.assert_allclose([p.probability for p in found], expected, atol=near)
     assert np.ptp(expected) > 0.01  # else the comparison says nothing
     assert {p.decision for p in found} <= {"normal", "pneumonia"}
     assert all((p.probability >= 0.5) == (p.decision == "pneumonia") for p in found)
@@ -96,7 +100,7 @@ def test_a_classifier_of_real_radiographs_is_not_called_synthetic(
     base: keras.Model, head: keras.Model
 ) -> None:
     card = {**CARD, "data": {"name": "real", "synthetic": False}}
-    assert new_classifier(card, base, head, MEAN, STD).card["notice"] == NOTICE
+    assert new_classifier(card, convert(base), base, head).card["notice"] == NOTICE
 
 
 def test_one_radiograph_gives_one_prediction(saved: Path, radiographs: list[Path]) -> None:
@@ -126,7 +130,7 @@ def test_an_unreadable_file_is_told_and_left_out(
 def test_saving_again_gives_the_same_card_and_network(saved: Path, tmp_path: Path) -> None:
     load(saved).save(tmp_path / "again.neumo")
     with zipfile.ZipFile(saved) as first, zipfile.ZipFile(tmp_path / "again.neumo") as second:
-        for name in ("card.json", "network.keras", "network.bin"):
+        for name in ("card.json", "network.keras", "backbone.bin", "head.bin"):
             assert first.read(name) == second.read(name), name
         assert json.loads(first.read("card.json"))["threshold"] == CARD["threshold"]
 

@@ -23,6 +23,7 @@ import numpy as np
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE
 from neumo.features.engine import Engine
+from neumo.features.scaling import Scaling
 from neumo.files import whole_file
 from neumo.images.read import read_radiograph
 
@@ -42,6 +43,11 @@ SYNTHETIC = "This classifier was trained on SYNTHETIC radiographs and knows noth
 
 # what a ZIP file of something else raises: missing, encrypted, oddly compressed members, another card
 _WRONG_CONTENT = (KeyError, ValueError, TypeError, RuntimeError)
+
+
+def notice(synthetic: bool) -> str:
+    """What stands wherever a prediction is shown."""
+    return f"{NOTICE} {SYNTHETIC}" if synthetic else NOTICE
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,9 @@ class Classifier:
 
     Args:
         card: what the file's ``card.json`` says; see `Classifier.card`.
-        graph: OpenVINO graph from grey levels, float32 (n, 3, 224, 224), to probabilities, (n, 1).
+        backbone: OpenVINO graph from scaled grey levels, float32 (n, 3, 224, 224), to features, (n, d).
+        head: OpenVINO graph from features to probabilities, (n, 1); always computed in float32, as the
+            operating point was chosen on its answers in float32.
         keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3).
 
     Attributes:
@@ -81,9 +89,12 @@ class Classifier:
             seeds), "made_by" (versions) and "notice".
     """
 
-    def __init__(self, card: dict[str, Any], graph: openvino.Model, keras_file: bytes) -> None:
+    def __init__(
+        self, card: dict[str, Any], backbone: openvino.Model, head: openvino.Model, keras_file: bytes
+    ) -> None:
         self.card = card
-        self._graph = graph
+        self._backbone = backbone
+        self._head = head
         self._keras_file = keras_file
 
     @overload
@@ -128,8 +139,8 @@ class Classifier:
                 paths.extend(path for path, _ in some)
                 yield np.stack([pixels for _, pixels in some])
 
-        for probabilities in self._engine.map(batches()):
-            for probability in probabilities[:, 0]:
+        for features in self._engine.map(batches()):
+            for probability in self._judge(features):
                 yield self._prediction(paths.popleft(), float(probability))
 
     def _readable(
@@ -150,7 +161,7 @@ class Classifier:
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224)."""
-        return self._engine(pixels)[:, 0].astype(np.float64)
+        return self._judge(self._engine(pixels))
 
     @property
     def threshold(self) -> float:
@@ -169,11 +180,12 @@ class Classifier:
     def save(self, file: str | Path) -> None:
         """Write the classifier as one file, whole or not at all.
 
-        It is a ZIP archive of ``card.json``, ``network.xml`` with ``network.bin`` (OpenVINO),
+        It is a ZIP archive of ``card.json``, ``backbone`` and ``head`` (``.xml`` with ``.bin``, OpenVINO),
         ``network.keras`` and ``SHA256SUMS`` over them. Nothing in it is code.
         """
         members = {"card.json": json.dumps(self.card, indent=1).encode(), "network.keras": self._keras_file}
-        members["network.xml"], members["network.bin"] = _serialised(self._graph)
+        for name, graph in (("backbone", self._backbone), ("head", self._head)):
+            members[f"{name}.xml"], members[f"{name}.bin"] = _serialised(graph)
         sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items())
         with whole_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("SHA256SUMS", sums)
@@ -182,7 +194,18 @@ class Classifier:
 
     @cached_property
     def _engine(self) -> Engine:
-        return Engine(self._graph)
+        scaling = self.card["scaling"]
+        return Engine(self._backbone, Scaling(scaling["mean"], scaling["std"]))
+
+    @cached_property
+    def _compiled_head(self) -> openvino.CompiledModel:
+        import openvino
+
+        return openvino.Core().compile_model(self._head, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def _judge(self, features: np.ndarray) -> np.ndarray:
+        """Probability of the positive class, float64 (n,), of features (n, d)."""
+        return np.asarray(self._compiled_head([features])[0][:, 0], np.float64)
 
     def _prediction(self, path: str | Path, probability: float) -> Prediction:
         positive = probability >= self.threshold
@@ -219,47 +242,48 @@ def load(file: str | Path) -> Classifier:
             raise NeumoError(
                 f"{file}: got format {card['format']}, expected {FORMAT}; another neumo wrote it"
             )
-        network = members["network.xml"], members["network.bin"], members["network.keras"]
+        graphs = [(members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")]
+        keras_file = members["network.keras"]
     except (zipfile.BadZipFile, zlib.error, EOFError, *_WRONG_CONTENT) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     import openvino
 
-    return Classifier(card, openvino.Core().read_model(network[0], network[1]), network[2])
+    core = openvino.Core()
+    backbone, head = (core.read_model(xml, weights) for xml, weights in graphs)
+    return Classifier(card, backbone, head, keras_file)
 
 
 def new_classifier(
-    card: dict[str, Any], base: keras.Model, head: keras.Model, mean: Any, std: Any
+    card: dict[str, Any], graph: openvino.Model, base: keras.Model, head: keras.Model
 ) -> Classifier:
     """Make a classifier of a frozen backbone and the head that was trained on its features.
 
     Args:
         card: as `Classifier.card`, without "format", "size" and "notice".
-        base: (n, 224, 224, 3) to (n, d).
-        head: (n, d) to (n, 1) probabilities.
-        mean: grey level that becomes 0 at the base's input, one number or one per channel.
-        std: grey levels that become 1 there.
+        graph: the backbone in OpenVINO, see `neumo.features.networks.kept_graph`.
+        base: the same in Keras, scaled grey levels (n, 224, 224, 3) to features (n, d).
+        head: features to probabilities, (n, 1).
     """
     from neumo.backend import keras
     from neumo.features.graph import convert
 
+    mean, std = Scaling(card["scaling"]["mean"], card["scaling"]["std"]).channels
     grey = keras.Input((SIZE, SIZE, 3), name="grey")
-    mean, variance = (np.broadcast_to(np.asarray(part, np.float32), 3) for part in (mean, np.square(std)))
-    scaled = keras.layers.Normalization(mean=mean.tolist(), variance=variance.tolist())(grey)
+    scaled = keras.layers.Normalization(mean=mean.tolist(), variance=np.square(std).tolist())(grey)
     bare = keras.models.clone_model(head)  # without optimiser
     bare.set_weights(head.get_weights())
     network = keras.Model(grey, bare(base(scaled)), name="neumo")
     with tempfile.TemporaryDirectory() as folder:
         network.save(Path(folder, "network.keras"))
         keras_file = Path(folder, "network.keras").read_bytes()
-    notice = f"{NOTICE} {SYNTHETIC}" if card["data"]["synthetic"] else NOTICE
-    return Classifier(
-        {**card, "format": FORMAT, "size": SIZE, "notice": notice}, convert(network), keras_file
-    )
+    told = notice(card["data"]["synthetic"])
+    whole_card = {**card, "format": FORMAT, "size": SIZE, "notice": told}
+    return Classifier(whole_card, graph, convert(head), keras_file)
 
 
 def _serialised(graph: openvino.Model) -> tuple[bytes, bytes]:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
-        openvino.save_model(graph, Path(folder, "network.xml"), compress_to_fp16=False)
-        return Path(folder, "network.xml").read_bytes(), Path(folder, "network.bin").read_bytes()
+        openvino.save_model(graph, Path(folder, "graph.xml"), compress_to_fp16=False)
+        return Path(folder, "graph.xml").read_bytes(), Path(folder, "graph.bin").read_bytes()

@@ -52,6 +52,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
                 runs.append(run(divided, rows, features, protocol, STEPS[-1], seed, "after-balancing"))
     shown = data.table[data.table["label"] == 0].head(2)
     return Results(
+        notice="A research tool, not a medical device.",
         dataset={
             "name": data.name,
             "layout": data.layout,
@@ -79,7 +80,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
             for path, sha256 in zip(shown["path"], shown["sha256"], strict=True)
         ],
         environment={"neumo": "0.1.0", "python": "3.11", "precision": "f32"},
-        seconds={"features": 1.5, "heads": 75.0, "all": 150.0},
+        seconds={"features": 1.5, "heads": 75.0, "last run": 150.0},
         command="neumo study --seed 0 --seed 1",
     )
 

@@ -175,7 +175,7 @@ def test_names_the_readings_the_command_and_the_versions(study: Results, page: P
     assert study.command in page.said("run")
     for name, version in study.environment.items():
         assert f"{name} {version}" in page.said("run")
-    assert "2 minutes in all" in page.said("run")
+    assert "The last run took 2 minutes" in page.said("run")
     assert study.dataset["citation"] in page.said("cite")
 
 

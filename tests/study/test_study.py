@@ -91,6 +91,17 @@ def test_figures_follow_from_the_saved_predictions_and_splits(out: Path) -> None
             )
 
 
+def test_the_file_has_the_figures_over_the_seeds(out: Path) -> None:
+    results = Results.load(out / "results.json")
+    accuracies = [run.validation["accuracy"] for run in results.ladder("deeper")]
+    assert results.summary["ladder"]["deeper"]["accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+    aucs = [run.test["metrics"]["auc"]["value"] for run in results.tested("patient") if run.test]
+    assert results.summary["tested"]["patient"]["auc"]["sd"] == pytest.approx(np.std(aucs, ddof=1))
+    assert set(results.summary["differences"]) == {"patient", "official"}
+    assert results.published["test"] == {"loss": 0.2654, "accuracy": 0.9459}
+    assert "SYNTHETIC" in results.notice
+
+
 def test_parameters_are_those_of_backbone_and_head(out: Path) -> None:
     results = Results.load(out / "results.json")
     base = results.ladder("base")[0]
@@ -131,6 +142,24 @@ def test_killed_at_any_point_it_goes_on(phantoms: Path, out: Path, tmp_path: Pat
     expected = [run for run in Results.load(out / "results.json").to_dict()["runs"] if run["seed"] == 0]
     assert [run["history"] for run in runs] == [run["history"] for run in expected]
     assert [run["test"] for run in runs] == [run["test"] for run in expected]
+
+
+def test_stopped_by_the_keyboard_it_says_so_and_goes_on(phantoms: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "neumo", "study", str(phantoms), "--backbone", "MobileNetV2-0.35"]
+    command += ["--weights", "none", "--epochs", "4", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    trials = tmp_path / "out" / "trials"
+    while process.poll() is None and not list(trials.glob("*/trial.json")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert process.returncode == 130
+    assert told.strip().splitlines() == [
+        "neumo: stopped; what was computed is kept, and the same command goes on from there"
+    ]
+    written = {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}
+    subprocess.run(command, capture_output=True, check=True)
+    assert written.items() <= {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}.items()
 
 
 def test_a_saved_split_can_be_given_back(out: Path, phantoms: Path, tmp_path: Path) -> None:

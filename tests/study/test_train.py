@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import neumo
-from neumo.errors import NeumoError
 
 CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 2}
 
@@ -49,8 +49,13 @@ def test_patients_are_kept_apart_where_they_are_known(phantoms: Path, tmp_path: 
     assert card["positive"] == "sick"
 
 
-def test_a_split_without_validation_is_refused(phantoms: Path, tmp_path: Path) -> None:
+def test_a_split_without_validation_gets_one_from_its_training_part(phantoms: Path, tmp_path: Path) -> None:
     divided = neumo.split(neumo.read(phantoms).table, "patient", validation_fraction=0)
     neumo.save_split(divided, tmp_path / "split.csv")
-    with pytest.raises(NeumoError, match=r"split\.csv: got no validation part"):
-        neumo.train(phantoms, given_split=tmp_path / "split.csv", **CHOICES)  # type: ignore[arg-type]
+    counts = neumo.train(phantoms, given_split=tmp_path / "split.csv", **CHOICES).card["training"]["counts"]  # type: ignore[arg-type]
+    train = int((divided["part"] == "train").sum())
+    assert counts["validation"]["generated"] == 0
+    share = math.ceil(0.2 * train)
+    assert sum(counts["validation"].values()) == share
+    assert counts["train"]["normal"] + counts["train"]["pneumonia"] == train - share
+    assert sum(counts["test"].values()) == int((divided["part"] == "test").sum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -51,10 +52,11 @@ def verb(function: Callable[..., None]) -> None:
             function(*args, **kwargs)
         except NeumoError as error:
             _end(str(error), 2)
+        except BrokenPipeError:  # whoever read standard output, such as head, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
-            if error.errno not in _TOLD:
-                raise
-            _end(f"{error.filename or 'standard output'}: {_TOLD[error.errno]}", 2)
+            other = f"got the system's answer {error.strerror!r}, expected a file or folder that can be used"
+            _end(f"{error.filename or 'standard output'}: {_TOLD.get(error.errno or 0, other)}", 2)
         except KeyboardInterrupt:
             _end("stopped; what was computed is kept, and the same command goes on from there", 130)
 

@@ -28,7 +28,8 @@ Backbone = Annotated[
 Weights = Annotated[
     str | None,
     typer.Option(
-        help="imagenet (the default), none, or a weights file; for synthetic radiographs none.",
+        help="imagenet (the default), none, a weights file, or phantom: the default of the synthetic "
+        "radiographs, trained on others of them and of no use for real ones.",
         show_default=False,
     ),
 ]

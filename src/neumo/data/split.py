@@ -198,6 +198,26 @@ def split(
     return divided
 
 
+def with_validation(divided: pd.DataFrame, fraction: float, seed: int = 0) -> pd.DataFrame:
+    """Draw a validation part from the training part of a split that has none; another is left as it is.
+
+    Args:
+        divided: the table with its column "part", as `neumo split` lays out by default.
+        fraction: share of the training part, stratified by label.
+        seed: of the draw.
+
+    Raises:
+        NeumoError: the training part is too small.
+    """
+    if (divided["part"] == "validation").any():
+        return divided
+    train = divided[divided["part"] == "train"].drop(columns="part").reset_index()
+    drawn = split(train, "random", test_fraction=fraction, validation_fraction=0, seed=seed)
+    completed = divided.copy()
+    completed.loc[drawn.loc[drawn["part"] == "test", "index"], "part"] = "validation"
+    return completed
+
+
 def available(
     table: pd.DataFrame,
     *,

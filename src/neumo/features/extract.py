@@ -245,7 +245,13 @@ def _moments(pixels: np.ndarray) -> np.ndarray:
 
 def _pixels_id() -> dict[str, str | int]:
     """What pixels depend on besides the file: how they are read, resized and moved, and by what."""
-    return {"pixels": PIXELS, **{package: version(package) for package in ("pillow", "pydicom", "scipy")}}
+    return {
+        "pixels": PIXELS,
+        **{
+            package: version(package)
+            for package in ("pillow", "pydicom", "simplejpeg", "pylibjpeg", "pyjpegls")
+        },
+    }
 
 
 def _moments_space() -> dict[str, str | int]:

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def convert(network: keras.Model) -> openvino.Model:
-    """Write an image network anew for OpenVINO.
+    """Write a network anew for OpenVINO.
 
     Args:
-        network: functional, channels last, (n, height, width, 3) to (n, features).
+        network: functional or sequential, from (n, height, width, channels), channels last, or from (n, d).
 
     Returns:
-        A graph from float32 (n, 3, height, width) to float32 (n, features).
+        A graph from float32 (n, channels, height, width), or (n, d), to what the network gives.
 
     Raises:
         NotImplementedError: a layer, or a way of using one, that no network of keras.applications has.
@@ -34,9 +34,9 @@ def convert(network: keras.Model) -> openvino.Model:
     import openvino
 
     ops = _ops()
-    height, width, channels = network.input_shape[1:]
-    image = ops.parameter([-1, channels, height, width], np.float32, name="image")
-    return openvino.Model([_walk(network, image)], [image], network.name)
+    *size, channels = network.input_shape[1:]
+    given = ops.parameter([-1, channels, *size], np.float32, name="input")
+    return openvino.Model([_walk(network, given)], [given], network.name)
 
 
 def _walk(network: keras.Model, x: Any) -> Any:

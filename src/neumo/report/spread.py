@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -143,3 +144,42 @@ def meaning(results: Results) -> str:
         f"The difference is within the noise: {' and '.join(others)} the classifier does as well as on the "
         "random split. If the random split flatters it, then by less than this many radiographs can show."
     )
+
+
+def summary(results: Results) -> dict[str, Any]:
+    """The figures over the seeds, JSON-able; None stands for what is not defined.
+
+    Returns:
+        "ladder": step -> "loss" and "accuracy" on validation; "tested": protocol -> metric; each a `Spread`;
+        "differences": protocol -> metric -> "value", "noise" and "verdict", see `Difference`.
+    """
+    protocols = {run.protocol: results.tested(run.protocol) for run in results.runs if run.test is not None}
+    steps = {run.step: results.ladder(run.step) for run in results.runs}
+    return {
+        "ladder": {
+            step: {
+                name: _plain(Spread.of([run.validation[name] for run in runs]))
+                for name in ("loss", "accuracy")
+            }
+            for step, runs in steps.items()
+            if runs
+        },
+        "tested": {
+            protocol: {name: _plain(spread(runs, name)) for name in (runs[0].test or {})["metrics"]}
+            for protocol, runs in protocols.items()
+        },
+        "differences": {
+            protocol: {
+                one.metric: {"value": one.value, "noise": one.noise, "verdict": one.verdict}
+                for one in differences(results, protocol)
+            }
+            for protocol in protocols
+            if protocol != "random"
+        },
+    }
+
+
+def _plain(one: Spread | None) -> dict[str, float | None] | None:
+    if one is None:
+        return None
+    return {name: None if math.isnan(value) else value for name, value in asdict(one).items()}

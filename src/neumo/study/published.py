@@ -6,7 +6,8 @@ data set, with ResNet50 and ImageNet weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ TEST = PublishedStep(loss=0.2654, accuracy=0.9459)
 
 BACKBONE = "ResNet50"
 WEIGHTS = "imagenet"
+
+
+def to_dict() -> dict[str, Any]:
+    """The report's figures, JSON-able: "steps" (name -> "loss" and "accuracy", or None) and "test"."""
+    steps = {name: None if step is None else asdict(step) for name, step in STEPS.items()}
+    return {"backbone": BACKBONE, "weights": WEIGHTS, "steps": steps, "test": asdict(TEST)}
 
 
 @dataclass(frozen=True)

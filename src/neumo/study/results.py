@@ -40,6 +40,7 @@ class Run:
         by_cause: per cause of pneumonia in the test part: "n", "sensitivity", "low" and "high" (its 95 %
             Wilson interval).
         mistakes: the most wrong test images: "path", "label", "cause", "patient", "probability".
+        seconds: wall time of "features" (what was not yet stored) and of the head ("heads").
     """
 
     protocol: str
@@ -56,6 +57,7 @@ class Run:
     test: dict[str, Any] | None = None
     by_cause: dict[str, dict[str, float]] = field(default_factory=dict)
     mistakes: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: {"features": 0.0, "heads": 0.0})
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Results:
     """What a study found.
 
     Attributes:
+        notice: that this is not a diagnosis, and where the radiographs are synthetic, that.
         dataset: "name", "layout", "rows", "images", "synthetic", "citation", "missing", "positive_name",
             "negative_name".
         audit: `neumo.data.audit.Audit.to_dict()`.
@@ -74,10 +77,15 @@ class Results:
         skipped: protocol -> why this data set does not allow it.
         contact_sheet: "path", "sha256" and "copies" of the radiographs whose generated images are shown.
         environment: versions of neumo, Python and the libraries; platform; precision of the features.
-        seconds: wall time of "features" and "heads", and of "all".
+        seconds: wall time of "features" and "heads" over all runs, and of the study's "last run", which goes
+            on from trials that earlier ones finished.
         command: the command line, or the Python call, that gives this again.
+        published: the reproduced report's own figures: "steps" and "test", each "loss" and "accuracy".
+        summary: `neumo.report.spread.summary`: means and spreads over the seeds, and differences between
+            the protocols.
     """
 
+    notice: str
     dataset: dict[str, Any]
     audit: dict[str, Any]
     backbone: dict[str, Any]
@@ -88,6 +96,8 @@ class Results:
     environment: dict[str, str]
     seconds: dict[str, float]
     command: str
+    published: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
     version: int = VERSION
 
     def ladder(self, step: str) -> list[Run]:

@@ -20,7 +20,7 @@ class Settings:
 
     Attributes:
         backbone: name of the frozen network, see `neumo.features.backbones`.
-        weights: "imagenet", "none" or a weights file.
+        weights: "imagenet", "none", "phantom" or a weights file, see there.
         seeds: one whole study per seed: of the split, the initial weights and the order of the images.
         epochs: how often each training image is seen, at most.
         batch_size: images per step of Adam.

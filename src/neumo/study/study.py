@@ -6,6 +6,7 @@ import dataclasses
 import json
 import platform
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
@@ -14,11 +15,12 @@ from typing import Any
 import pandas as pd
 
 from neumo.backend import keras
+from neumo.classifier import notice
 from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.inspections import inspect_images
 from neumo.data.sources import read
-from neumo.data.split import PROTOCOLS, available, load_split, save_split, split
+from neumo.data.split import PROTOCOLS, available, load_split, save_split, split, with_validation
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
@@ -28,13 +30,18 @@ from neumo.files import whole_file
 from neumo.phantom.dataset import make_phantoms
 from neumo.report.figures import draw, save_figures
 from neumo.report.page import write_page
+from neumo.report.spread import summary
+from neumo.study import published
 from neumo.study.results import Results, Run
 from neumo.study.settings import VALIDATION, Settings
 from neumo.study.trial import Bench, Trial, versions
 from neumo.training.steps import STEPS, Step
 
-PHANTOM = {"backbone": "MobileNetV2-0.35", "weights": "none"}
-"""What a study without data runs on: small, and nothing to download."""
+PHANTOM = {"backbone": "MobileNetV2-0.35", "weights": "phantom"}
+"""What a study without data runs on: small, and nothing to download; another backbone has random filters."""
+
+MARKER = ".neumo-study"
+"""Marks a folder as a study's own."""
 
 SHOWN = 6
 """Radiographs on the contact sheet."""
@@ -65,7 +72,10 @@ class Study:
         skip_unreadable: bool = False,
         **settings: Any,
     ) -> None:
-        self.settings = Settings(**({**PHANTOM, **settings} if data is None else settings))
+        if data is None:
+            own = settings.get("backbone", PHANTOM["backbone"]).lower() == PHANTOM["backbone"].lower()
+            settings = {**(PHANTOM if own else {"weights": "none"}), **settings}
+        self.settings = Settings(**settings)
         self.data = data
         self.given_split = given_split
         self.skip_unreadable = skip_unreadable
@@ -100,6 +110,7 @@ class Study:
             if plan.final and plan.seed == self.settings.seeds[0]:
                 final = trial
         results = Results(
+            notice=notice(dataset.synthetic),
             dataset=_describe(dataset),
             audit=found.to_dict(),
             backbone={
@@ -117,10 +128,12 @@ class Study:
             skipped=skipped,
             contact_sheet=_contact_sheet(splits["random", self.settings.seeds[0]], self.settings.copies),
             environment=_environment(),
-            seconds={**bench.seconds, "all": time.perf_counter() - started},
+            seconds=_seconds(kept, time.perf_counter() - started),
             command=command or self._call(out),
+            published=published.to_dict(),
         )
-        _save_predictions(kept, out / "predictions.csv")
+        results.summary = summary(results)
+        _save_predictions(kept, dataset.synthetic, out / "predictions.csv")
         _save_classifier(final, results, bench, out / "classifier.neumo")
         results.save(out / "results.json")
         drawings = draw(results)
@@ -161,7 +174,8 @@ class Study:
         for seed in choices.seeds:
             for protocol in (name for name in reasons if name not in skipped or name == "random"):
                 if protocol == "random" and self.given_split is not None:
-                    divided = load_split(self.given_split, table)
+                    given = load_split(self.given_split, table)
+                    divided = with_validation(given, choices.validation_fraction, seed)
                 else:
                     divided = split(table, protocol, **shares, seed=seed, groups=groups)
                 save_split(divided, out / "splits" / f"{protocol}-seed{seed}.csv")
@@ -207,9 +221,10 @@ def _claim(out: Path) -> Path:
     """Make the folder, or see that it is a study's own."""
     if out.exists() and not out.is_dir():
         raise NeumoError(f"{out}: got a file, expected a folder for the results")
-    if out.exists() and any(out.iterdir()) and not (out / "trials").is_dir():
+    if out.exists() and any(out.iterdir()) and not (out / MARKER).is_file():
         raise NeumoError(f"{out}: got a folder with other files, expected a new one or one of a neumo study")
-    (out / "trials").mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MARKER).write_text("neumo study writes its results here, and over what it wrote before.\n")
     return out
 
 
@@ -232,7 +247,7 @@ def _kept(out: Path, bench: Bench, plan: _Plan) -> Trial | None:
         head = keras.saving.load_model(folder / "head.keras", compile=False)
         predictions = pd.read_csv(folder / "predictions.csv", dtype={"patient": str, "cause": str})
         return Trial(Run(**found["run"]), head, Scaling(**found["run"]["scaling"]), predictions)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
 
 
@@ -249,10 +264,12 @@ def _keep(out: Path, bench: Bench, plan: _Plan) -> Trial:
     return trial
 
 
-def _save_predictions(kept: list[tuple[Run, pd.DataFrame]], file: Path) -> None:
+def _save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, file: Path) -> None:
     """Every tested image of every run in one table."""
     tables = [
-        predictions.assign(protocol=run.protocol, seed=run.seed, validation_drawn=run.validation_drawn)
+        predictions.assign(
+            protocol=run.protocol, seed=run.seed, validation_drawn=run.validation_drawn, synthetic=synthetic
+        )
         for run, predictions in kept
         if run.test is not None
     ]
@@ -263,6 +280,12 @@ def _save_predictions(kept: list[tuple[Run, pd.DataFrame]], file: Path) -> None:
 def _save_classifier(final: Trial, results: Results, bench: Bench, file: Path) -> None:
     """The ladder's last head of the first seed; its card tells what all protocols say of the step."""
     bench.classifier(final, tested=_means(results)).save(file)
+
+
+def _seconds(kept: list[tuple[Run, pd.DataFrame]], last: float) -> dict[str, float]:
+    """Time spent on the trials, whenever they ran, and on the last run of the study."""
+    spent = {what: sum(run.seconds[what] for run, _ in kept) for what in ("features", "heads")}
+    return {**spent, "last run": last}
 
 
 def _means(results: Results) -> dict[str, dict[str, float]]:

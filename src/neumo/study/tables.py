@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from neumo.data.split import PROTOCOLS
 from neumo.study import published
 from neumo.study.results import Results, Run
 from neumo.training.steps import STEPS
@@ -37,7 +38,7 @@ def _ladder(results: Results) -> Table:
         table.add_column(heading, justify="left" if heading == "step" else "right")
     for step in STEPS:
         runs = results.ladder(step.name)
-        report = published.STEPS[step.name]
+        report = published.STEPS.get(step.name)
         table.add_row(
             step.name,
             spread([run.validation["loss"] for run in runs]),
@@ -52,7 +53,7 @@ def _protocols(results: Results) -> Table:
     metrics = ("loss", "accuracy", "auc", "sensitivity", "specificity")
     for heading in ("protocol", "images", *metrics):
         table.add_column(heading, justify="left" if heading == "protocol" else "right")
-    for protocol in ("random", "patient", "official"):
+    for protocol in PROTOCOLS:
         runs = results.tested(protocol)
         if runs:
             table.add_row(

@@ -8,9 +8,8 @@ from typing import Any
 from neumo.classifier import Classifier
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.sources import read
-from neumo.data.split import available, load_split, split
+from neumo.data.split import available, load_split, split, with_validation
 from neumo.data.table import Dataset
-from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.study.settings import Settings
 from neumo.study.trial import Bench
@@ -49,11 +48,8 @@ def train(
     choices = Settings(seeds=(seed,), **settings)
     dataset = data if isinstance(data, Dataset) else read(data)
     if given_split is not None:
-        protocol, divided = "given", load_split(given_split, dataset.table)
-        if not (divided["part"] == "validation").any():
-            raise NeumoError(
-                f"{given_split}: got no validation part, expected one to choose the operating point on"
-            )
+        given = load_split(given_split, dataset.table)
+        protocol, divided = "given", with_validation(given, choices.validation_fraction, seed)
     else:
         groups = near_identical_groups(dataset.table)
         shares = {

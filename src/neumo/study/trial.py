@@ -18,10 +18,12 @@ from neumo.classifier import Classifier, new_classifier
 from neumo.data.balance import balance, balance_then_validate
 from neumo.data.split import part_counts
 from neumo.data.table import Dataset
+from neumo.errors import NeumoError
 from neumo.evaluation.metrics import by_cause, evaluate
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract, fit_scaling
+from neumo.features.networks import kept_graph
 from neumo.features.scaling import Scaling
 from neumo.study.results import Run
 from neumo.study.settings import Settings
@@ -57,16 +59,12 @@ class Bench:
         dataset: the radiographs.
         settings: the choices that hold for every trial.
         backbone: the frozen network.
-
-    Attributes:
-        seconds: wall time spent on "features" and on "heads" so far.
     """
 
     def __init__(self, dataset: Dataset, settings: Settings, backbone: Backbone) -> None:
         self.dataset = dataset
         self.settings = settings
         self.backbone = backbone
-        self.seconds = {"features": 0.0, "heads": 0.0}
         self._arranged: tuple[pd.DataFrame, tuple[int, str], pd.DataFrame] | None = None
         self._computed: tuple[pd.DataFrame, Scaling, np.ndarray] | None = None
 
@@ -124,8 +122,8 @@ class Bench:
             epochs=settings.epochs,
             batch_size=settings.batch_size,
         )
-        self.seconds["features"] += computed - started
-        self.seconds["heads"] += time.perf_counter() - computed
+        _check_finite(step, fitted.history)
+        trained = time.perf_counter()
         kept = fitted.best_epoch - 1
         point = choose_threshold(
             y[validation], probabilities(fitted.model, x[validation]), settings.sensitivity
@@ -145,6 +143,7 @@ class Bench:
                 "trainable": sum(int(np.prod(w.shape)) for w in fitted.model.trainable_weights),
             },
             threshold=dataclasses.asdict(point),
+            seconds={"features": computed - started, "heads": trained - computed},
         )
         predictions = rows.loc[test, ["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
         if not tested:
@@ -184,7 +183,7 @@ class Bench:
             "test": tested,
             "made_by": versions(),
         }
-        return new_classifier(card, self.backbone.build(), trial.head, trial.scaling.mean, trial.scaling.std)
+        return new_classifier(card, kept_graph(self.backbone), self.backbone.build(), trial.head)
 
     def _arrange(self, split: pd.DataFrame, seed: int, drawn: str) -> pd.DataFrame:
         """Balanced rows: the split with "copy", which counts generated images from 1."""
@@ -237,6 +236,14 @@ def _judge(run: Run, predictions: pd.DataFrame) -> None:
         {str(key): None if pd.isna(value) else value for key, value in row.items()}
         for row in worst[["path", "label", "cause", "patient", "probability"]].to_dict("records")
     ]
+
+
+def _check_finite(step: Step, history: dict[str, list[float]]) -> None:
+    for epoch, values in enumerate(zip(*history.values(), strict=True), 1):
+        if not np.isfinite(values).all():
+            raise NeumoError(
+                f"step {step.name!r}: got a loss that is not finite in epoch {epoch}, expected numbers"
+            )
 
 
 def _counts(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
