@@ -1,7 +1,14 @@
 """The weights of the embedded default, trained on synthetic radiographs.
 
-``weights="phantom"`` exists so that `neumo study` shows something without a data set or a download. Whoever
-has real radiographs has no use for it: it has never seen one.
+``weights="phantom"`` exists so that `neumo study` shows something without a data set or a download. It has
+seen 1,000 phantoms with pneumonia and the same 1,000 without, other patients than in any set that is drawn
+with a seed below a million, and no real radiograph: on real ones it is of no use. The same versions of the
+libraries on the same kind of processor make the same file again, in nine minutes of one core::
+
+    python -m neumo.phantom.pretrain src/neumo/features/phantom_mobilenet_v2_0.35.weights.h5
+
+A logistic regression on what it sees in 80 phantoms of a fresh seed tells 80 other patients apart with an
+AUC of 0.946 (``pytest -s tests/phantom/test_pretrain.py``).
 """
 
 from __future__ import annotations
