@@ -183,3 +183,11 @@ def test_the_saved_classifier_is_the_ladders_last_head(out: Path) -> None:
     own = own.head(20)
     found = neumo.load(out / "classifier.neumo").predict(list(own["path"]))
     np.testing.assert_allclose([p.probability for p in found], own["probability"], atol=1e-4)
+
+
+def test_without_data_the_weights_are_neumos_own_where_it_has_them() -> None:
+    assert Study().settings.weights == "phantom"
+    assert Study(backbone="mobilenetv2-0.35").settings.weights == "phantom"
+    assert Study(weights="none").settings.weights == "none"
+    assert Study(backbone="ResNet50").settings.weights == "none"
+    assert Study("some/folder").settings.weights == "imagenet"
