@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Tests run side by side, one process per core; PyTorch with a thread per core in each would be far slower.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(os.environ.get("NEUMO_SHARED", Path(__file__).parents[1].parent / "shared"))
 
 
