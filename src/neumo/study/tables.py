@@ -28,7 +28,7 @@ def show(results: Results) -> None:
 
 def spread(values: list[float]) -> str:
     """Mean and standard deviation (of the sample, n - 1) over seeds; the value itself for one seed."""
-    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
+    return f"{mean(values):.3f} ± {stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.4f}"
 
 
 def _ladder(results: Results) -> Table:
