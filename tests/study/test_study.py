@@ -155,8 +155,7 @@ def test_stopped_by_the_keyboard_it_says_so_and_goes_on(phantoms: Path, tmp_path
     _, told = process.communicate()
     assert process.returncode == 130
     line = "neumo: stopped; what was computed is kept, and the same command goes on from there"
-    assert told.strip().splitlines()[-1] == line
-    assert "Traceback" not in told
+    assert told.strip().splitlines() == [line]
     written = {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}
     subprocess.run(command, capture_output=True, check=True)
     assert written.items() <= {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}.items()
