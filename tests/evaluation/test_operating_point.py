@@ -8,7 +8,7 @@ from sklearn.metrics import roc_curve
 
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import evaluate
-from neumo.evaluation.operating_point import choose_threshold
+from neumo.evaluation.operating_point import choose_threshold, operating_points
 
 _random = np.random.default_rng(0)
 Y = (_random.uniform(size=400) < 0.7).astype(int)
@@ -57,3 +57,11 @@ def test_sensitivity_is_a_fraction(target: float) -> None:
 def test_without_pneumonias_there_is_no_operating_point() -> None:
     with pytest.raises(NeumoError, match="got 3 images without a pneumonia one"):
         choose_threshold([0, 0, 0], [0.1, 0.2, 0.3], sensitivity=0.9)
+
+
+def test_every_operating_point_is_that_of_its_threshold() -> None:
+    points = operating_points(Y, P)
+    for i in (0, 37, 100, 160, 200):
+        found = evaluate(Y, P, threshold=points["threshold"][i], replicates=1).metrics
+        assert points["sensitivity"][i] == pytest.approx(found["sensitivity"].value)
+        assert points["specificity"][i] == pytest.approx(found["specificity"].value)

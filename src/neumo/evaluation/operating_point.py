@@ -58,3 +58,35 @@ def choose_threshold(y: ArrayLike, p: ArrayLike, sensitivity: float | None = Non
         rule = f"the highest that finds {sensitivity:.4g} of the validation part's pneumonias"
     called = p >= threshold
     return OperatingPoint(threshold, rule, float(called[y == 1].mean()), float((~called[y == 0]).mean()))
+
+
+POINTS = 201
+"""Most thresholds that `operating_points` tells of."""
+
+
+def operating_points(y: ArrayLike, p: ArrayLike) -> dict[str, list[float]]:
+    """What every threshold would give on the validation part, for those who want to move it.
+
+    Args:
+        y: (n,) 0 normal, 1 pneumonia.
+        p: (n,) or (n, 1) predicted probability of pneumonia.
+
+    Returns:
+        "threshold", evenly spaced from 0 to 1, with "sensitivity" and "specificity" at each.
+
+    Raises:
+        NeumoError: a class is absent.
+
+    Example:
+        >>> operating_points([0, 1], [0.2, 0.9])["specificity"][100]  # at 0.5
+        1.0
+    """
+    y, p = checked(y, p)
+    thresholds = np.linspace(0, 1, POINTS)
+    positive, negative = np.sort(p[y == 1]), np.sort(p[y == 0])
+    below = np.searchsorted(positive, thresholds), np.searchsorted(negative, thresholds)
+    return {
+        "threshold": [round(t, 3) for t in thresholds.tolist()],
+        "sensitivity": (1 - below[0] / len(positive)).tolist(),
+        "specificity": (below[1] / len(negative)).tolist(),
+    }
