@@ -11,7 +11,7 @@ from scipy.ndimage import affine_transform
 
 from neumo.backend import keras
 from neumo.errors import NeumoError
-from neumo.images.generate import Transforms, _affine, copy_seed, generate
+from neumo.images.generate import Transforms, affine, copy_seed, generate
 from neumo.images.read import read_radiograph
 
 STRONG = Transforms(
@@ -92,7 +92,7 @@ def test_affine_is_scipys(angle: float) -> None:
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     matrix, offset = np.array([[1.3 * cos, -sin], [sin, 0.8 * cos]]), np.array([31.3, -20.7])
     expected = affine_transform(pixels.astype(float), matrix, offset, order=1, mode="nearest")
-    assert np.abs(_affine(pixels, matrix, offset) - expected).max() < 0.52
+    assert np.abs(affine(pixels, matrix, offset) - expected).max() < 0.52
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def generate(pixels: np.ndarray, transforms: Transforms, seed: int) -> np.ndarra
     matrix = rotation @ np.array([[1, -math.sin(shear)], [0, math.cos(shear)]]) * zoom
     centre = (size - 1) / 2
     offset = centre + rotation @ shift - matrix @ centre
-    moved = _affine(pixels, matrix, offset)
+    moved = affine(pixels, matrix, offset)
     if mirror and transforms.horizontal_flip:
         moved = moved[:, ::-1]
     if upend and transforms.vertical_flip:
@@ -127,11 +127,19 @@ def generate(pixels: np.ndarray, transforms: Transforms, seed: int) -> np.ndarra
     return np.ascontiguousarray(moved)
 
 
-def _affine(pixels: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """SciPy's ``affine_transform(pixels, matrix, offset, order=1, mode="nearest")``, in half its time.
+def affine(pixels: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Move an image: SciPy's ``affine_transform(pixels, matrix, offset, order=1, mode="nearest")``.
 
-    Pillow cannot fill with the nearest pixel, so the edge is repeated as far as the corners reach out. It is
-    given floats because it would cut 8-bit results off instead of rounding them.
+    In half of SciPy's time. Pillow cannot fill with the nearest pixel, so the edge is repeated as far as the
+    corners reach out. It is given floats because it would cut 8-bit results off instead of rounding them.
+
+    Args:
+        pixels: uint8 (height, width).
+        matrix: (2, 2); position in `pixels` = matrix @ position in the result + offset, both (row, column).
+        offset: (2,).
+
+    Returns:
+        Uint8 (height, width).
     """
     height, width = pixels.shape
     corners = matrix @ np.array([[0, 0, height, height], [0, width, 0, width]]) + offset[:, None]

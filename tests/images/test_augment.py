@@ -1,0 +1,74 @@
+"""A changed image is still a chest radiograph of the same child, the heart on the same side."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from neumo.images.augment import Augmentation, augment
+from neumo.phantom.radiograph import draw_radiograph
+
+NONE = Augmentation(**dict.fromkeys((field.name for field in dataclasses.fields(Augmentation)), 0.0))
+
+
+@pytest.fixture(scope="module")
+def radiograph() -> np.ndarray:
+    return draw_radiograph("bacteria", patient=3)[0]
+
+
+def test_nothing_changes_nothing(radiograph: np.ndarray) -> None:
+    assert np.array_equal(augment(radiograph, NONE, 5), radiograph)
+
+
+def test_the_same_seed_gives_the_same_image(radiograph: np.ndarray) -> None:
+    first = augment(radiograph, Augmentation(), 1)
+    assert np.array_equal(first, augment(radiograph, Augmentation(), 1))
+    assert not np.array_equal(first, augment(radiograph, Augmentation(), 2))
+    assert (first.dtype, first.shape) == (np.uint8, radiograph.shape)
+
+
+def test_left_stays_left_and_up_stays_up() -> None:
+    heart = np.zeros((224, 224), np.uint8)
+    heart[130:180, 130:190] = 200
+    by = dataclasses.replace(Augmentation(), corners=0.0, brightness=0.0)
+    for seed in range(60):
+        rows, columns = np.nonzero(augment(heart, by, seed) > 100)
+        assert rows.mean() > 112
+        assert columns.mean() > 112
+
+
+@pytest.mark.parametrize(("name", "reach"), [("gamma", 0.5), ("contrast", 0.3), ("brightness", 30.0)])
+def test_exposure_keeps_the_order_of_grey_levels(radiograph: np.ndarray, name: str, reach: float) -> None:
+    changed = augment(radiograph, dataclasses.replace(NONE, **{name: reach}), 4)
+    assert not np.array_equal(changed, radiograph)
+    order = np.argsort(radiograph.ravel(), kind="stable")
+    assert (np.diff(changed.ravel()[order].astype(int)) >= 0).all()
+
+
+def test_noise_is_as_strong_as_it_says() -> None:
+    grey = np.full((224, 224), 128, np.uint8)
+    found = [augment(grey, dataclasses.replace(NONE, noise=6.0), seed).std() for seed in range(60)]
+    assert max(found) < 6.2
+    assert np.mean(found) == pytest.approx(3.0, abs=0.5)
+
+
+def test_a_shift_moves_as_far_as_it_says() -> None:
+    dot = np.zeros((201, 201), np.uint8)
+    dot[100, 100] = 255
+    found = np.array(
+        [np.argwhere(augment(dot, dataclasses.replace(NONE, shift=0.1), s))[0] - 100 for s in range(100)]
+    )
+    assert 15 < np.abs(found).max() <= 21
+
+
+def test_borders_and_corners_are_blanked() -> None:
+    grey = np.full((100, 100), 90, np.uint8)
+    bordered = augment(grey, dataclasses.replace(NONE, border=0.1), 0)
+    assert set(np.unique(bordered)) == {0, 90}
+    assert (bordered[11:89, 11:89] == 90).all()
+    cornered = augment(grey, dataclasses.replace(NONE, corners=1.0, corner=0.3), 0)
+    assert (cornered != 90).any()
+    assert (cornered[31:69] == 90).all()
+    assert (cornered[:, 31:69] == 90).all()
