@@ -17,16 +17,19 @@ class UnreadableImageError(NeumoError):
     """A file that cannot be used as a radiograph.
 
     Args:
-        path: the file.
-        got: what it turned out to be, for example ``"a JPEG that ends after 1,024 of its rows"``.
+        path: the file, or what a file in memory is called.
+        got: what it turned out to be, for example ``"a truncated JPEG"``.
         expected: what would have been right, for example ``"a complete JPEG"``.
+        detail: what a decoder said of it. It may quote the file's header, so it is not for everyone to see.
     """
 
-    def __init__(self, path: str | Path, got: str, expected: str) -> None:
-        super().__init__(f"{path}: got {got}, expected {expected}")
+    def __init__(self, path: str | Path, got: str, expected: str, detail: str = "") -> None:
+        detail = " ".join(detail.split())
+        super().__init__(f"{path}: got {got}{f' ({detail})' if detail else ''}, expected {expected}")
         self.path = Path(path)
         self.got = got
         self.expected = expected
+        self.detail = detail
 
-    def __reduce__(self) -> tuple[type[UnreadableImageError], tuple[str, str, str]]:
-        return type(self), (str(self.path), self.got, self.expected)
+    def __reduce__(self) -> tuple[type[UnreadableImageError], tuple[str, str, str, str]]:
+        return type(self), (str(self.path), self.got, self.expected, self.detail)

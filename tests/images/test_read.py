@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
 
 from neumo.errors import UnreadableImageError
-from neumo.images.read import Inspection, inspect_radiograph, read_radiograph
+from neumo.images.read import MAX_SCANS, Inspection, inspect_radiograph, read_radiograph
 
 
 @pytest.fixture(scope="module")
@@ -308,7 +308,7 @@ def test_pixels_that_are_no_numbers(tmp_path: Path, grey: np.ndarray, value: flo
 def test_several_pictures_in_one_file(tmp_path: Path, grey: np.ndarray, kind: str) -> None:
     others = [Image.fromarray(grey[::-1].copy()), Image.fromarray(grey // 2)]
     Image.fromarray(grey).save(tmp_path / f"a.{kind}", save_all=True, append_images=others)
-    refused(tmp_path / f"a.{kind}", "of 3 pictures")
+    refused(tmp_path / f"a.{kind}", "of several pictures")
 
 
 def test_a_cameras_jpeg_may_carry_a_preview(tmp_path: Path, grey: np.ndarray) -> None:
@@ -333,3 +333,34 @@ def test_decompression_bomb(tmp_path: Path, side: int) -> None:
 def test_colour_spaces_that_are_no_radiograph(tmp_path: Path) -> None:
     Image.new("LAB", (200, 200)).save(tmp_path / "a.tif")
     refused(tmp_path / "a.tif", "a picture in mode LAB")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_an_open_file_reads_as_its_path_does(tmp_path: Path, grey: np.ndarray, name: str) -> None:
+    Image.fromarray(grey).save(tmp_path / name)
+    data = (tmp_path / name).read_bytes()
+    np.testing.assert_array_equal(read_radiograph(io.BytesIO(data)), read_radiograph(tmp_path / name))
+    with pytest.raises(UnreadableImageError, match=r"^radiograph: got a truncated"):
+        read_radiograph(io.BytesIO(data[: len(data) // 2]))
+
+
+def test_a_dicom_file_in_memory(dicom_folder: Path) -> None:
+    for file in dicom_folder.glob("*.dcm"):
+        np.testing.assert_array_equal(read_radiograph(io.BytesIO(file.read_bytes())), read_radiograph(file))
+
+
+def test_a_jpeg_of_too_many_scans(tmp_path: Path, grey: np.ndarray) -> None:
+    Image.fromarray(grey).save(tmp_path / "a.jpg", progressive=True)
+    data = (tmp_path / "a.jpg").read_bytes()
+    last = data.rindex(b"\xff\xda")
+    read_radiograph(io.BytesIO(data))
+    (tmp_path / "b.jpg").write_bytes(data[:-2] + data[last:-2] * MAX_SCANS + data[-2:])
+    refused(tmp_path / "b.jpg", "too many scans")
+
+
+def test_fewer_pixels_can_be_asked_for(tmp_path: Path, grey: np.ndarray, dicom_folder: Path) -> None:
+    Image.fromarray(grey).save(tmp_path / "a.jpg")
+    for file, pixels in ((tmp_path / "a.jpg", grey.size), (min(dicom_folder.glob("cr*1024*")), 1024 * 1024)):
+        read_radiograph(file, max_pixels=pixels)
+        with pytest.raises(UnreadableImageError, match=f"at most {pixels - 1:,} pixels"):
+            read_radiograph(file, max_pixels=pixels - 1)

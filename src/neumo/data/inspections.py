@@ -81,7 +81,7 @@ def _inspect(path: Path) -> dict[str, Any]:
     try:
         found = inspect_radiograph(path)
     except UnreadableImageError as error:
-        return {**_NOTHING, "unreadable": f"got {error.got}, expected {error.expected}"}
+        return {**_NOTHING, "unreadable": str(error).removeprefix(f"{error.path}: ")}
     bits = imagehash.phash(Image.fromarray(found.pixels), HASH_SIZE).hash
     return {
         "mode": found.mode,

@@ -68,8 +68,10 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
     except (UnreadableImageError, MemoryError):
         raise
     except Exception as error:  # pydicom raises nearly every kind on broken files
-        got = f"a broken DICOM file ({' '.join(str(error).split()) or type(error).__name__})"
-        raise UnreadableImageError(path, got, "a DICOM radiograph that decodes") from error
+        detail = str(error) or type(error).__name__
+        raise UnreadableImageError(
+            path, "a broken DICOM file", "a DICOM radiograph that decodes", detail
+        ) from error
 
 
 def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:

@@ -7,6 +7,7 @@ shrinks. A picture that already has the asked size is not resampled.
 from __future__ import annotations
 
 import stat
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +25,7 @@ EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
     100_000_000  # five times the largest detector: no radiograph, but enough to fill a laptop's memory
 )
+MAX_SCANS = 64  # of a progressive JPEG, which has about ten; each goes through all of the picture once more
 TINY = 112  # pixels of the shorter side: half of the study's 224, and most of what shows is interpolated
 BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: nothing to see
 COLOUR_LEVELS = 24  # between a pixel's largest and smallest channel: more than JPEG makes of grey
@@ -51,12 +53,16 @@ class Inspection:
     pixels: np.ndarray = field(repr=False, compare=False)
 
 
-def read_radiograph(path: str | Path, size: int | None = 224) -> np.ndarray:
+def read_radiograph(
+    source: str | Path | BinaryIO, size: int | None = 224, *, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """Read one radiograph as grey pixels.
 
     Args:
-        path: JPEG, PNG, TIFF, WebP, BMP, GIF, JPEG 2000, PGM or DICOM, told apart by content.
+        source: JPEG, PNG, TIFF, WebP, BMP, GIF, JPEG 2000, PGM or DICOM, told apart by content; the path of a
+            file, or a file that is open in binary mode, as `io.BytesIO`, which errors call by its ``name``.
         size: side of the square that is returned, in pixels; None for the picture's own height and width.
+        max_pixels: a picture of more is refused before it is decoded.
 
     Returns:
         uint8, shape (size, size) or (height, width); 0 is black.
@@ -69,41 +75,40 @@ def read_radiograph(path: str | Path, size: int | None = 224) -> np.ndarray:
         >>> read_radiograph("person1_virus_6.jpeg").shape
         (224, 224)
     """
-    return _read(Path(path), size, inspect=False).pixels
+    return _read(source, size, max_pixels, inspect=False).pixels
 
 
-def inspect_radiograph(path: str | Path, size: int | None = 224) -> Inspection:
+def inspect_radiograph(
+    source: str | Path | BinaryIO, size: int | None = 224, *, max_pixels: int = MAX_PIXELS
+) -> Inspection:
     """Read one radiograph and say what is odd about it, decoding it once.
 
     Arguments and errors are those of `read_radiograph`.
     """
-    return _read(Path(path), size, inspect=True)
+    return _read(source, size, max_pixels, inspect=True)
 
 
-def _read(path: Path, size: int | None, inspect: bool) -> Inspection:
+def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, inspect: bool) -> Inspection:
     odd: tuple[str, ...] = ()
+    path = Path(source if isinstance(source, str | Path) else str(getattr(source, "name", "radiograph")))
     try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):
-            got = "a folder" if stat.S_ISDIR(facts.st_mode) else "a pipe or device"
-            raise UnreadableImageError(path, got, EXPECTED)
-        if facts.st_size == 0:
-            raise UnreadableImageError(path, "an empty file", EXPECTED)
-        with path.open("rb") as file:
-            dicom = is_dicom(file.read(132))
+        with _opened(source) as file:
+            head = file.read(132)
             file.seek(0)
-            if dicom:
-                grey, mode = read_dicom(path, file, MAX_PIXELS)
+            if not head:
+                raise UnreadableImageError(path, "an empty file", EXPECTED)
+            if is_dicom(head):
+                grey, mode = read_dicom(path, file, max_pixels)
                 image = Image.fromarray(grey)
                 original = image.size
             else:
-                image, mode, original, odd = _decode(path, file, size, inspect)
+                image, mode, original, odd = _decode(path, file, size, max_pixels, inspect)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnreadableImageError(path, "no such file", EXPECTED) from error
     except PermissionError:
         raise
     except (OSError, ValueError) as error:  # too long a name, a NUL in it, a failing disk
-        raise UnreadableImageError(path, f"a file that cannot be read ({error})", EXPECTED) from error
+        raise UnreadableImageError(path, "a file that cannot be read", EXPECTED, str(error)) from error
     if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
     if inspect:
@@ -113,23 +118,39 @@ def _read(path: Path, size: int | None, inspect: bool) -> Inspection:
     return Inspection(mode, original[0], original[1], odd, np.array(image))
 
 
+def _opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    if not isinstance(source, str | Path):
+        return nullcontext(source)
+    kind = Path(source).stat().st_mode  # before it is opened: a pipe would wait for its writer
+    if not stat.S_ISREG(kind):
+        got = "a folder" if stat.S_ISDIR(kind) else "a pipe or device"
+        raise UnreadableImageError(source, got, EXPECTED)
+    return Path(source).open("rb")
+
+
 def _decode(
-    path: Path, file: BinaryIO, size: int | None, inspect: bool
+    path: Path, file: BinaryIO, size: int | None, max_pixels: int, inspect: bool
 ) -> tuple[Image.Image, str, tuple[int, int], tuple[str, ...]]:
     """The picture in grey, large enough for `size`; its mode, its size in the file, what is odd about it."""
     kind = "picture"
     try:
         image: Image.Image = Image.open(file, formats=FORMATS)
         kind, mode, original = image.format or kind, image.mode, image.size
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_large(path, f"{kind} of {image.width} x {image.height} pixels")
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and kind != "MPO":  # a camera's JPEG, with a preview as its second picture
-            raise UnreadableImageError(path, f"{kind} of {frames} pictures", "one picture")
+        if image.width * image.height > max_pixels:
+            raise _too_large(path, f"{kind} of {image.width} x {image.height} pixels", max_pixels)
+        # not counted, as a file can hold a million; MPO: a camera's JPEG, with a preview as second picture
+        if getattr(image, "is_animated", False) and kind != "MPO":
+            raise UnreadableImageError(path, f"{kind} of several pictures", "one picture")
         if kind in ("JPEG", "MPO") and mode in ("L", "RGB"):
             orientation = _orientation(image)
             file.seek(0)
-            image = _decode_jpeg(file.read(), "RGB" if inspect and mode == "RGB" else "GRAY", size)
+            data = file.read()
+            if data.count(b"\xff\xda") > MAX_SCANS:
+                raise UnreadableImageError(path, f"a {kind} of too many scans", f"at most {MAX_SCANS}")
+            height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
+            if height * width > max_pixels:  # Pillow may have read another of several headers
+                raise _too_large(path, f"{kind} of {width} x {height} pixels", max_pixels)
+            image = _decode_jpeg(data, "RGB" if inspect and mode == "RGB" else "GRAY", size)
             image.getexif()[ExifTags.Base.Orientation] = orientation
         image.load()
         if (orientation := _orientation(image)) != 1:
@@ -141,12 +162,12 @@ def _decode(
     except UnidentifiedImageError as error:
         raise UnreadableImageError(path, "a file that is no picture", EXPECTED) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large(path, str(error)) from error
+        raise _too_large(path, str(error), max_pixels) from error
     except Exception as error:  # Pillow raises nearly every kind on broken files
-        text = " ".join(str(error).split())
+        text = str(error)
         if "truncated" in text or "remature end" in text:
-            raise UnreadableImageError(path, f"a truncated {kind} ({text})", f"a complete {kind}") from error
-        raise UnreadableImageError(path, f"a broken {kind} ({text})", f"a {kind} that decodes") from error
+            raise UnreadableImageError(path, f"a truncated {kind}", f"a complete {kind}", text) from error
+        raise UnreadableImageError(path, f"a broken {kind}", f"a {kind} that decodes", text) from error
 
 
 def _orientation(image: Image.Image) -> int:
@@ -158,8 +179,8 @@ def _orientation(image: Image.Image) -> int:
     return orientation if 1 <= orientation <= 8 else 1
 
 
-def _too_large(path: Path, got: str) -> UnreadableImageError:
-    return UnreadableImageError(path, got, f"at most {MAX_PIXELS:,} pixels")
+def _too_large(path: Path, got: str, max_pixels: int) -> UnreadableImageError:
+    return UnreadableImageError(path, got, f"at most {max_pixels:,} pixels")
 
 
 def _decode_jpeg(data: bytes, space: str, size: int | None) -> Image.Image:
