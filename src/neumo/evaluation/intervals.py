@@ -53,17 +53,17 @@ def bootstrap(
         replicates: how many.
         seed: of the draws.
     """
-    of_image, units = _units(n, groups)
-    parts = [statistics(weights) for weights in _resamples(of_image, units, replicates, seed)]
+    of_image, drawn = units(n, groups)
+    parts = [statistics(weights) for weights in _resamples(of_image, drawn, replicates, seed)]
     values = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return Intervals(
         bounds={name: _percentiles(v) for name, v in values.items()},
         undefined={name: int(np.isnan(v).sum()) for name, v in values.items()},
-        units=units,
+        units=drawn,
     )
 
 
-def _units(n: int, groups: ArrayLike | None) -> tuple[NDArray[np.int64], int]:
+def units(n: int, groups: ArrayLike | None) -> tuple[NDArray[np.int64], int]:
     """For each image the number of the unit that it is drawn with; how many units there are."""
     if groups is None:
         return np.arange(n), n
