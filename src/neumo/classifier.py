@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
 import tempfile
-import zipfile
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,19 +16,21 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from neumo.archive import read_archive, write_archive
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE
 from neumo.features.engine import Engine
+from neumo.features.reference import Reference, is_negative
 from neumo.features.scaling import Scaling
-from neumo.files import whole_file
-from neumo.images.read import read_radiograph
+from neumo.images.checks import look
+from neumo.images.read import Inspection, inspect_radiograph
 
 if TYPE_CHECKING:
     import openvino
 
     from neumo.backend import keras
 
-FORMAT = 1
+FORMAT = 2
 """Of the saved file."""
 
 AHEAD = 32
@@ -41,13 +39,27 @@ AHEAD = 32
 NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
 SYNTHETIC = "This classifier was trained on SYNTHETIC radiographs and knows nothing of real ones."
 
-# what a ZIP file of something else raises: missing, encrypted, oddly compressed members, another card
-_WRONG_CONTENT = (KeyError, ValueError, TypeError, RuntimeError)
-
 
 def notice(synthetic: bool) -> str:
     """What stands wherever a prediction is shown."""
     return f"{NOTICE} {SYNTHETIC}" if synthetic else NOTICE
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a classifier finds in the pixels of one image.
+
+    Attributes:
+        probability: of the positive class, 0 to 1.
+        distance: to the training set, in feature space; above 1, which at most 1 % of its own kind pass, the
+            image is unfamiliar. 0 where the classifier was made without a reference.
+        warnings: names of what is odd about the image, see `neumo.images.checks.MEANING`; a probability with
+            one may mean nothing.
+    """
+
+    probability: float
+    distance: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,8 @@ class Prediction:
         threshold: the operating point; at or above it the decision is the positive class.
         decision: name of the class.
         notice: that this is not a diagnosis, and where the classifier knows synthetic radiographs only, that.
+        distance: to the training set; see `Finding`.
+        warnings: what is odd about the image; see `Finding`.
     """
 
     path: str
@@ -67,6 +81,8 @@ class Prediction:
     threshold: float
     decision: str
     notice: str = NOTICE
+    distance: float = 0.0
+    warnings: tuple[str, ...] = ()
 
 
 class Classifier:
@@ -81,6 +97,7 @@ class Classifier:
         head: OpenVINO graph from features to probabilities, (n, 1); always computed in float32, as the
             operating point was chosen on its answers in float32.
         keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3).
+        reference: what the training set looks like; None where nothing is known of it.
 
     Attributes:
         card: "format", "name", "positive", "negative", "size", "threshold" with the "rule" that chose it,
@@ -90,12 +107,18 @@ class Classifier:
     """
 
     def __init__(
-        self, card: dict[str, Any], backbone: openvino.Model, head: openvino.Model, keras_file: bytes
+        self,
+        card: dict[str, Any],
+        backbone: openvino.Model,
+        head: openvino.Model,
+        keras_file: bytes,
+        reference: Reference | None = None,
     ) -> None:
         self.card = card
         self._backbone = backbone
         self._head = head
         self._keras_file = keras_file
+        self._reference = reference
 
     @overload
     def predict(self, radiographs: str | Path) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -131,27 +154,34 @@ class Classifier:
             unreadable: told of each file that cannot be read, which is then left out; without it, the first
                 such file ends the stream.
         """
-        paths: deque[str | Path] = deque()
+        waiting: deque[list[tuple[str | Path, Inspection]]] = deque()
 
         def batches() -> Iterator[np.ndarray]:
             readable = self._readable(radiographs, unreadable)
             while some := list(islice(readable, self._engine.batch)):
-                paths.extend(path for path, _ in some)
-                yield np.stack([pixels for _, pixels in some])
+                waiting.append(some)
+                yield np.stack([image.pixels for _, image in some])
 
         for features in self._engine.map(batches()):
-            for probability in self._judge(features):
-                yield self._prediction(paths.popleft(), float(probability))
+            paths, images = zip(*waiting.popleft(), strict=True)
+            pixels, problems = (
+                np.stack([image.pixels for image in images]),
+                [image.problems for image in images],
+            )
+            findings = self._findings(pixels, features, problems)
+            yield from (
+                self._prediction(path, finding) for path, finding in zip(paths, findings, strict=True)
+            )
 
     def _readable(
         self, radiographs: Iterable[str | Path], unreadable: Callable[[NeumoError], None] | None
-    ) -> Iterator[tuple[str | Path, np.ndarray]]:
+    ) -> Iterator[tuple[str | Path, Inspection]]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             rest = iter(radiographs)
-            ahead = deque((path, pool.submit(read_radiograph, path)) for path in islice(rest, AHEAD))
+            ahead = deque((path, pool.submit(inspect_radiograph, path)) for path in islice(rest, AHEAD))
             while ahead:
                 path, reading = ahead.popleft()
-                ahead.extend((path, pool.submit(read_radiograph, path)) for path in islice(rest, 1))
+                ahead.extend((path, pool.submit(inspect_radiograph, path)) for path in islice(rest, 1))
                 try:
                     yield path, reading.result()
                 except NeumoError as error:
@@ -163,10 +193,60 @@ class Classifier:
         """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224)."""
         return self._judge(self._engine(pixels))
 
+    def examine(self, pixels: np.ndarray, problems: Sequence[tuple[str, ...]] | None = None) -> list[Finding]:
+        """Predict images, and say which of them do not look like what the classifier was trained on.
+
+        A negative of a radiograph is turned around before it is scored, with the warning "inverted".
+
+        Args:
+            pixels: grey levels, uint8 (n, 224, 224).
+            problems: what was seen when each file was read, `neumo.images.read.Inspection.problems`.
+        """
+        return self._findings(pixels, self._engine(pixels), problems or [()] * len(pixels))
+
+    def _findings(
+        self, pixels: np.ndarray, features: np.ndarray, problems: Sequence[tuple[str, ...]]
+    ) -> list[Finding]:
+        """Findings of images (n, 224, 224) with their features (n, d)."""
+        probability, distance = self._judge(features), np.zeros(len(features))
+        inverted = np.zeros(len(features), bool)
+        if self._reference is not None:
+            distance = self._reference.distance(features)
+            unfamiliar = np.flatnonzero(distance > 1)
+            if len(unfamiliar):
+                negatives = self._second_engine(255 - pixels[unfamiliar])
+                nearer = self._reference.distance(negatives)
+                turned = is_negative(distance[unfamiliar], nearer)
+                inverted[unfamiliar] = turned
+                distance[unfamiliar[turned]] = nearer[turned]
+                probability[unfamiliar[turned]] = self._judge(negatives[turned])
+        return [
+            Finding(
+                float(probability[i]),
+                float(distance[i]),
+                tuple(dict.fromkeys((*problems[i], *look(pixels[i]), *names))),
+            )
+            for i, names in enumerate(_names(distance, inverted))
+        ]
+
     @property
     def threshold(self) -> float:
         """The operating point: probabilities at or above it are called positive."""
         return float(self.card["threshold"]["threshold"])
+
+    @property
+    def scaling(self) -> Scaling:
+        """How grey levels become the input of `network`."""
+        return Scaling(self.card["scaling"]["mean"], self.card["scaling"]["std"])
+
+    def network(self) -> openvino.Model:
+        """Backbone and head as one graph, scaled grey levels, float32 (n, 3, 224, 224), to probabilities (n, 1)."""
+        import openvino
+
+        backbone, head = self._backbone.clone(), self._head.clone()
+        features = backbone.output(0).get_node().input_value(0)
+        head.get_parameters()[0].output(0).replace(features)
+        return openvino.Model(head.get_results(), backbone.get_parameters(), "network")
 
     def keras_model(self) -> keras.Model:
         """The network in Keras: grey levels, float32 (n, 224, 224, 3), 0 to 255, to (n, 1) probabilities."""
@@ -181,21 +261,23 @@ class Classifier:
         """Write the classifier as one file, whole or not at all.
 
         It is a ZIP archive of ``card.json``, ``backbone`` and ``head`` (``.xml`` with ``.bin``, OpenVINO),
-        ``network.keras`` and ``SHA256SUMS`` over them. Nothing in it is code.
+        ``network.keras``, ``reference.npz`` and ``SHA256SUMS`` over them. Nothing in it is code.
         """
         members = {"card.json": json.dumps(self.card, indent=1).encode(), "network.keras": self._keras_file}
         for name, graph in (("backbone", self._backbone), ("head", self._head)):
             members[f"{name}.xml"], members[f"{name}.bin"] = _serialised(graph)
-        sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items())
-        with whole_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("SHA256SUMS", sums)
-            for name, data in members.items():
-                archive.writestr(name, data)
+        if self._reference is not None:
+            members["reference.npz"] = self._reference.to_bytes()
+        write_archive(file, members)
 
     @cached_property
     def _engine(self) -> Engine:
-        scaling = self.card["scaling"]
-        return Engine(self._backbone, Scaling(scaling["mean"], scaling["std"]))
+        return Engine(self._backbone, self.scaling)
+
+    @cached_property
+    def _second_engine(self) -> Engine:
+        """For second looks while `_engine` is busy with a stream."""
+        return Engine(self._backbone, self.scaling)
 
     @cached_property
     def _compiled_head(self) -> openvino.CompiledModel:
@@ -205,12 +287,24 @@ class Classifier:
 
     def _judge(self, features: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
-        return np.asarray(self._compiled_head([features])[0][:, 0], np.float64)
+        return np.asarray(self._compiled_head.create_infer_request().infer([features])[0][:, 0], np.float64)
 
-    def _prediction(self, path: str | Path, probability: float) -> Prediction:
-        positive = probability >= self.threshold
-        decision = self.card["positive" if positive else "negative"]
-        return Prediction(str(path), probability, self.threshold, decision, self.card["notice"])
+    def _prediction(self, path: str | Path, finding: Finding) -> Prediction:
+        positive = finding.probability >= self.threshold
+        return Prediction(
+            path=str(path),
+            probability=finding.probability,
+            threshold=self.threshold,
+            decision=self.card["positive" if positive else "negative"],
+            notice=self.card["notice"],
+            distance=finding.distance,
+            warnings=finding.warnings,
+        )
+
+
+def _names(distance: np.ndarray, inverted: np.ndarray) -> Iterator[tuple[str, ...]]:
+    for far, turned in zip(distance > 1, inverted, strict=True):
+        yield ("inverted",) * bool(turned) + ("unfamiliar",) * bool(far)
 
 
 def load(file: str | Path) -> Classifier:
@@ -223,38 +317,32 @@ def load(file: str | Path) -> Classifier:
         NeumoError: it is not a classifier, is of another format, or was changed or cut off.
     """
     expected = "expected a classifier that neumo saved"
+    members = read_archive(file, expected)
     try:
-        data = Path(file).read_bytes()
-    except FileNotFoundError:
-        raise NeumoError(f"{file}: got no such file, {expected}") from None
-    except IsADirectoryError:
-        raise NeumoError(f"{file}: got a folder, {expected}") from None
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            lines = archive.read("SHA256SUMS").decode().splitlines()
-            sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
-            members = {name: archive.read(name) for name in sums}
-        changed = [name for name, data in members.items() if hashlib.sha256(data).hexdigest() != sums[name]]
-        if changed:
-            raise NeumoError(f"{file}: got a changed {changed[0]}, {expected} and nobody edited")
         card = json.loads(members["card.json"])
         if card["format"] != FORMAT:
             raise NeumoError(
-                f"{file}: got format {card['format']}, expected {FORMAT}; another neumo wrote it"
+                f"{file}: got format {card['format']}, expected {FORMAT}: train it again with this neumo"
             )
         graphs = [(members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")]
         keras_file = members["network.keras"]
-    except (zipfile.BadZipFile, zlib.error, EOFError, *_WRONG_CONTENT) as error:
+        stored = members.get("reference.npz")
+        reference = None if stored is None else Reference.from_bytes(stored)
+    except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     import openvino
 
     core = openvino.Core()
     backbone, head = (core.read_model(xml, weights) for xml, weights in graphs)
-    return Classifier(card, backbone, head, keras_file)
+    return Classifier(card, backbone, head, keras_file, reference)
 
 
 def new_classifier(
-    card: dict[str, Any], graph: openvino.Model, base: keras.Model, head: keras.Model
+    card: dict[str, Any],
+    graph: openvino.Model,
+    base: keras.Model,
+    head: keras.Model,
+    reference: Reference | None = None,
 ) -> Classifier:
     """Make a classifier of a frozen backbone and the head that was trained on its features.
 
@@ -263,6 +351,7 @@ def new_classifier(
         graph: the backbone in OpenVINO, see `neumo.features.networks.kept_graph`.
         base: the same in Keras, scaled grey levels (n, 224, 224, 3) to features (n, d).
         head: features to probabilities, (n, 1).
+        reference: fitted on the features of the training part; without it, no image is called unfamiliar.
     """
     from neumo.backend import keras
     from neumo.features.graph import convert
@@ -278,7 +367,7 @@ def new_classifier(
         keras_file = Path(folder, "network.keras").read_bytes()
     told = notice(card["data"]["synthetic"])
     whole_card = {**card, "format": FORMAT, "size": SIZE, "notice": told}
-    return Classifier(whole_card, graph, convert(head), keras_file)
+    return Classifier(whole_card, graph, convert(head), keras_file, reference)
 
 
 def _serialised(graph: openvino.Model) -> tuple[bytes, bytes]:

@@ -108,7 +108,7 @@ class Study:
             trial = _kept(out, bench, plan) or _keep(out, bench, plan)
             kept.append((trial.run, trial.predictions))
             if plan.final and plan.seed == self.settings.seeds[0]:
-                final = trial
+                final, final_split = trial, plan.split
         results = Results(
             notice=notice(dataset.synthetic),
             dataset=_describe(dataset),
@@ -134,7 +134,7 @@ class Study:
         )
         results.summary = summary(results)
         _save_predictions(kept, dataset.synthetic, out / "predictions.csv")
-        _save_classifier(final, results, bench, out / "classifier.neumo")
+        _save_classifier(final, final_split, results, bench, out / "classifier.neumo")
         results.save(out / "results.json")
         drawings = draw(results)
         save_figures(results, out / "figures", drawings)
@@ -277,9 +277,9 @@ def _save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, fil
         pd.concat(tables).to_csv(part, index=False)
 
 
-def _save_classifier(final: Trial, results: Results, bench: Bench, file: Path) -> None:
+def _save_classifier(final: Trial, split: pd.DataFrame, results: Results, bench: Bench, file: Path) -> None:
     """The ladder's last head of the first seed; its card tells what all protocols say of the step."""
-    bench.classifier(final, tested=_means(results)).save(file)
+    bench.classifier(final, split, tested=_means(results)).save(file)
 
 
 def _seconds(kept: list[tuple[Run, pd.DataFrame]], last: float) -> dict[str, float]:

@@ -64,4 +64,4 @@ def train(
     trial = bench.fit(divided, protocol, step(ladder_step), seed, choices.validation_drawn, tested=True)
     assert trial.run.test is not None
     tested = {name: estimate["value"] for name, estimate in trial.run.test["metrics"].items()}
-    return bench.classifier(trial, {protocol: tested})
+    return bench.classifier(trial, divided, {protocol: tested})

@@ -24,6 +24,7 @@ from neumo.evaluation.operating_point import choose_threshold
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract, fit_scaling
 from neumo.features.networks import kept_graph
+from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
 from neumo.study.results import Run
 from neumo.study.settings import Settings
@@ -152,11 +153,14 @@ class Bench:
         _judge(run, predictions)
         return Trial(run, fitted.model, scaling, predictions)
 
-    def classifier(self, trial: Trial, tested: dict[str, dict[str, float]]) -> Classifier:
+    def classifier(
+        self, trial: Trial, split: pd.DataFrame, tested: dict[str, dict[str, float]]
+    ) -> Classifier:
         """The trial's head on its backbone, as something that can be saved.
 
         Args:
             trial: of this bench.
+            split: what it was fitted on.
             tested: for the card, protocol -> metric -> value on the test part.
         """
         run, dataset = trial.run, self.dataset
@@ -183,7 +187,15 @@ class Bench:
             "test": tested,
             "made_by": versions(),
         }
-        return new_classifier(card, kept_graph(self.backbone), self.backbone.build(), trial.head)
+        reference = self._reference(split, trial)
+        return new_classifier(card, kept_graph(self.backbone), self.backbone.build(), trial.head, reference)
+
+    def _reference(self, split: pd.DataFrame, trial: Trial) -> Reference:
+        """What the images that the trial was trained on look like, without generated ones."""
+        rows = self._arrange(split, trial.run.seed, trial.run.validation_drawn)
+        x, own = self._features(rows, trial.scaling), (rows["copy"] == 0).to_numpy()
+        train, validation = (own & (rows["part"] == part).to_numpy() for part in ("train", "validation"))
+        return Reference.fit(x[train], x[validation])
 
     def _arrange(self, split: pd.DataFrame, seed: int, drawn: str) -> pd.DataFrame:
         """Balanced rows: the split with "copy", which counts generated images from 1."""

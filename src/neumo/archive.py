@@ -1,0 +1,53 @@
+"""Named members in one file whose every byte is vouched for."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+from neumo.errors import NeumoError
+from neumo.files import whole_file
+
+SUMS = "SHA256SUMS"
+
+
+def write_archive(file: str | Path, members: dict[str, bytes]) -> None:
+    """Write a ZIP archive, whole or not at all, with ``SHA256SUMS`` over its members."""
+    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items())
+    with whole_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(SUMS, sums)
+        for name, data in members.items():
+            archive.writestr(name, data)
+
+
+def read_archive(file: str | Path, expected: str) -> dict[str, bytes]:
+    """Read what `write_archive` wrote.
+
+    Args:
+        file: the archive.
+        expected: how the error goes on where it is not one, for example "expected a classifier".
+
+    Raises:
+        NeumoError: no such file, no such archive, or one that was changed or cut off.
+    """
+    try:
+        data = Path(file).read_bytes()
+    except FileNotFoundError:
+        raise NeumoError(f"{file}: got no such file, {expected}") from None
+    except IsADirectoryError:
+        raise NeumoError(f"{file}: got a folder, {expected}") from None
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            lines = archive.read(SUMS).decode().splitlines()
+            sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
+            members = {name: archive.read(name) for name in sums}
+    # what a ZIP file of something else raises: missing, encrypted, oddly compressed members
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError) as error:
+        raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
+    changed = [name for name, data in members.items() if hashlib.sha256(data).hexdigest() != sums[name]]
+    if changed:
+        raise NeumoError(f"{file}: got a changed {changed[0]}, {expected} and nobody edited")
+    return members

@@ -1,0 +1,28 @@
+"""What is odd about the pixels of an image that should be a frontal chest radiograph."""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: nothing to see
+
+MEANING = {
+    "unfamiliar": "does not look like a frontal chest radiograph as in the training data",
+    "inverted": "looks like a negative (bone black); scored after turning it around",
+    "blank": "has nothing to see: all of it is one grey",
+    "colour": "is in colour, as no radiograph is",
+    "transparent": "is transparent in places, which are taken as black",
+    "tiny": "is smaller than half of what the classifier looks at",
+    "lateral": "is tagged as a lateral view; the classifier knows frontal ones",
+}
+"""Every warning a prediction can carry, as a sentence whose subject is the image."""
+
+
+def look(pixels: np.ndarray) -> tuple[str, ...]:
+    """Warnings that the pixels alone give.
+
+    Args:
+        pixels: grey levels, uint8 (height, width).
+    """
+    low, high = np.percentile(pixels, (1, 99))
+    return ("blank",) * bool(high - low < BLANK)
