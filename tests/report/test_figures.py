@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from neumo.report import draw_data, draw_result, draw_training
-from neumo.report.drawing import STYLE, VARIABLES, Drawing
+from neumo.report.drawing import STYLE, VARIABLES, Drawing, protocol_sides
 from neumo.report.figures import draw, save_figures
 from neumo.study import published
 from neumo.study.results import Results
@@ -132,7 +132,7 @@ def test_enlarges_the_corner_only_where_curves_leave_room(results: Results) -> N
         for run in results.tested("random"):
             assert run.test is not None
             run.test["metrics"]["auc"]["value"] = auc
-        assert len(draw_result.roc(results, ["random"]).figure.axes[0].child_axes) == axes
+        assert len(draw_result.roc(protocol_sides(results)[:1]).figure.axes[0].child_axes) == axes
 
 
 def test_operating_points_lie_on_the_roc_curves(drawings: dict[str, Drawing]) -> None:
@@ -165,7 +165,7 @@ def test_who_calls_nothing_pneumonia_has_no_precision(results: Results) -> None:
         assert run.test is not None
         (right, wrong), (missed, found) = run.test["confusion"]
         run.test["confusion"] = [[right + wrong, 0], [missed + found, 0]]
-    ax = draw_result.precision_recall(results, ["random"]).figure.axes[0]
+    ax = draw_result.precision_recall(protocol_sides(results)[:1]).figure.axes[0]
     assert not [line for line in lines(ax) if len(line) == 1]
 
 

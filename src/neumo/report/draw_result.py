@@ -1,4 +1,4 @@
-"""Figures of what the final step is worth on the test parts."""
+"""Figures of what a classifier is worth on test parts."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from matplotlib.ticker import StrMethodFormatter
 
 from neumo.report.drawing import (
     INK,
-    LOOKS,
     LOWER_IS_BETTER,
     METRICS,
     MUTED,
     PAPER,
     Drawing,
     Look,
+    Side,
+    Tested,
     canvas,
     means,
     named_rows,
-    protocol_legend,
+    sides_legend,
     values,
 )
-from neumo.study.results import Results, Run
 
 GRID = np.linspace(0, 1, 401)
 COIN: dict[str, Any] = {"color": MUTED, "linewidth": 0.8, "linestyle": ":"}
 
 
-def roc(results: Results, tested: list[str]) -> Drawing:
+def roc(sides: Sequence[Side]) -> Drawing:
     """ROC curves with the operating points; the top left corner enlarged where there is room for it."""
     figure = canvas(4.3)
     ax = figure.subplots()
@@ -39,44 +39,44 @@ def roc(results: Results, tested: list[str]) -> Drawing:
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     ax.set(xlabel="false alarms: 1 - specificity", ylabel="sensitivity")
     shown = [ax]
-    if min(min(values(results.tested(protocol), "auc")) for protocol in tested) > 0.9:
+    if min(min(values(side.runs, "auc")) for side in sides) > 0.9:
         corner = ax.inset_axes((0.4, 0.12, 0.56, 0.56))
         corner.set(xlim=(-0.005, 0.4), ylim=(0.6, 1.005), xticks=[0, 0.2, 0.4], yticks=[0.6, 0.8, 1])
         corner.set_title("the corner, enlarged", fontsize=8, color=MUTED)
         shown.append(corner)
-    for protocol in tested:
-        runs = results.tested(protocol)
+    for side in sides:
+        runs = side.runs
         false_alarms = 1 - np.array(values(runs, "specificity"))
         points = list(zip(false_alarms, values(runs, "sensitivity"), strict=True))
         for axes in shown:
-            _seeds_and_mean(axes, LOOKS[protocol], [_roc_points(run) for run in runs], points)
-    protocol_legend(figure, results, tested, "auc")
-    return Drawing("roc", figure, f"ROC curves. {means(results, tested, 'auc')}")
+            _seeds_and_mean(axes, side.look, [_roc_points(run) for run in runs], points)
+    sides_legend(figure, sides, "auc")
+    return Drawing("roc", figure, f"ROC curves. {means(sides, 'auc')}")
 
 
-def precision_recall(results: Results, tested: list[str]) -> Drawing:
+def precision_recall(sides: Sequence[Side]) -> Drawing:
     """Precision-recall curves with the operating points."""
     figure = canvas(4.3)
     ax = figure.subplots()
     lowest = 0.5
-    for protocol in tested:
-        runs = results.tested(protocol)
+    for side in sides:
+        runs = side.runs
         curves = [_precision_recall_points(run) for run in runs]
         points = [point for run in runs if (point := _precision_recall_point(run)) is not None]
-        _seeds_and_mean(ax, LOOKS[protocol], curves, points)
+        _seeds_and_mean(ax, side.look, curves, points)
         share = float(np.mean([count[1].sum() / count.sum() for count in map(confusion_counts, runs)]))
-        ax.axhline(share, **{**COIN, "color": LOOKS[protocol].colour})
+        ax.axhline(share, **{**COIN, "color": side.look.colour})
         lowest = min(lowest, share - 0.05, *(precision - 0.05 for _, precision in points))
     ax.set(xlim=(-0.01, 1.01), ylim=(max(-0.01, lowest), 1.01))
     ax.set(xlabel="sensitivity (recall)", ylabel="precision (positive predictive value)")
-    protocol_legend(figure, results, tested, "average_precision")
+    sides_legend(figure, sides, "average_precision")
     alt = "Precision-recall curves; dotted lines are the share of pneumonia."
-    return Drawing("precision-recall", figure, f"{alt} {means(results, tested, 'average_precision')}")
+    return Drawing("precision-recall", figure, f"{alt} {means(sides, 'average_precision')}")
 
 
-def confusion(results: Results, protocol: str) -> Drawing:
-    """The confusion matrix on one protocol, mean over the seeds."""
-    look, runs = LOOKS[protocol], results.tested(protocol)
+def confusion(side: Side) -> Drawing:
+    """The confusion matrix, mean over the seeds."""
+    look, runs = side.look, side.runs
     counts = np.mean([confusion_counts(run) for run in runs], axis=0)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     digits = 0 if len(runs) == 1 else 1
@@ -103,18 +103,18 @@ def confusion(results: Results, protocol: str) -> Drawing:
         f"{tp:,.{digits}f} found and {fn:,.{digits}f} missed; of {tn + fp:,.{digits}f} normal "
         f"{tn:,.{digits}f} called normal and {fp:,.{digits}f} false alarms."
     )
-    return Drawing(f"confusion-{protocol}", figure, alt)
+    return Drawing(f"confusion-{side.name}", figure, alt)
 
 
-def calibration(results: Results, tested: list[str]) -> Drawing:
+def calibration(sides: Sequence[Side]) -> Drawing:
     """Predicted probability against the share with pneumonia, seeds taken together, with counts."""
     figure = canvas(4.6)
     ax, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     ax.plot([0, 1], [0, 1], **COIN)
-    for protocol in tested:
-        look = LOOKS[protocol]
+    for side in sides:
+        look = side.look
         line: dict[str, Any] = {"color": look.colour, "linestyle": look.line}
-        predicted, observed, count, edges = _calibration_points(results.tested(protocol))
+        predicted, observed, count, edges = _calibration_points(side.runs)
         full = count > 0
         ax.plot(
             predicted[full], observed[full], marker=look.mark, markersize=4.5, markeredgecolor=PAPER, **line
@@ -125,38 +125,38 @@ def calibration(results: Results, tested: list[str]) -> Drawing:
     below.set_ylim(bottom=0)
     below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     below.set(xlabel="predicted probability of pneumonia", ylabel="radiographs")
-    protocol_legend(figure, results, tested, "brier")
+    sides_legend(figure, sides, "brier")
     alt = "Predicted probability against the share that has pneumonia, with counts below."
-    return Drawing("calibration", figure, f"{alt} {means(results, tested, 'brier')}")
+    return Drawing("calibration", figure, f"{alt} {means(sides, 'brier')}")
 
 
-def protocols(results: Results, tested: list[str]) -> Drawing:
-    """The metrics that are better when higher, on every protocol, with their intervals."""
+def metrics(sides: Sequence[Side]) -> Drawing:
+    """The metrics that are better when higher, of all that was tested, with their intervals."""
     shown = [name for name in METRICS if name not in LOWER_IS_BETTER]
     figure = canvas(3.4)
     ax = figure.subplots()
     lowest = 1.0
-    for protocol, y in _beside(tested):
-        runs = results.tested(protocol)
+    for side, y in _beside(sides):
+        runs = side.runs
         for row, name in enumerate(shown):
             low, high = (float(np.mean(values(runs, name, part))) for part in ("low", "high"))
-            _mean_and_range(ax, LOOKS[protocol], row + y, values(runs, name), low, high)
+            _mean_and_range(ax, side.look, row + y, values(runs, name), low, high)
             lowest = min(lowest, low, *values(runs, name))
     named_rows(ax, [METRICS[name] for name in shown])
     ax.set_xlim(max(0, np.floor(lowest * 20) / 20), 1.005)
-    protocol_legend(figure, results, tested)
-    alt = f"Metrics with 95 % intervals on every protocol. {means(results, tested, 'accuracy')}"
-    return Drawing("protocols", figure, f"{alt} {means(results, tested, 'auc')}")
+    sides_legend(figure, sides)
+    alt = f"Metrics with 95 % intervals. {means(sides, 'accuracy')}"
+    return Drawing("protocols", figure, f"{alt} {means(sides, 'auc')}")
 
 
-def by_cause(results: Results, tested: list[str]) -> Drawing:
+def by_cause(sides: Sequence[Side]) -> Drawing:
     """Share called right: sensitivity by cause of pneumonia, specificity of the normal radiographs."""
-    causes = sorted({cause for name in tested for run in results.tested(name) for cause in run.by_cause})
+    causes = sorted({cause for side in sides for run in side.runs for cause in run.by_cause})
     figure = canvas(1.4 + 0.5 * len(causes))
     ax = figure.subplots()
     said = []
-    for protocol, y in _beside(tested):
-        runs = results.tested(protocol)
+    for side, y in _beside(sides):
+        runs = side.runs
         for row, cause in enumerate(("normal", *causes)):
             if row == 0:
                 seeds, lows, highs = (values(runs, "specificity", part) for part in ("value", "low", "high"))
@@ -164,18 +164,17 @@ def by_cause(results: Results, tested: list[str]) -> Drawing:
                 found = [run.by_cause[cause] for run in runs if cause in run.by_cause]
                 seeds, lows, highs = ([one[part] for one in found] for part in ("sensitivity", "low", "high"))
             if seeds:
-                _mean_and_range(
-                    ax, LOOKS[protocol], row + y, seeds, float(np.mean(lows)), float(np.mean(highs))
-                )
-                said.append(f"{LOOKS[protocol].title}, {cause}: {np.mean(seeds):.3f}")
+                _mean_and_range(ax, side.look, row + y, seeds, float(np.mean(lows)), float(np.mean(highs)))
+                said.append(f"{side.look.title}, {cause}: {np.mean(seeds):.3f}")
     named_rows(ax, ["normal", *causes])
     ax.set_xlim(right=1.01)
     ax.set_xlabel("share called right")
-    protocol_legend(figure, results, tested)
+    sides_legend(figure, sides)
     return Drawing("causes", figure, f"Share called right by cause. {'; '.join(said)}.")
 
 
-OF_ALL_PROTOCOLS = (roc, precision_recall, calibration, protocols, by_cause)
+OF_ALL = (roc, precision_recall, calibration, metrics, by_cause)
+"""Figures that show everything that was tested side by side."""
 
 
 def _seeds_and_mean(
@@ -193,9 +192,10 @@ def _seeds_and_mean(
         ax.plot(*point, look.mark, color=look.colour, markersize=5, markeredgecolor=PAPER)
 
 
-def _beside(tested: list[str]) -> list[tuple[str, float]]:
-    """Each protocol with where it goes within a named row."""
-    return [(protocol, 0.24 * (number - (len(tested) - 1) / 2)) for number, protocol in enumerate(tested)]
+def _beside(sides: Sequence[Side]) -> list[tuple[Side, float]]:
+    """Each side with where it goes within a named row."""
+    apart = min(0.24, 0.8 / len(sides))
+    return [(side, apart * (number - (len(sides) - 1) / 2)) for number, side in enumerate(sides)]
 
 
 def _mean_and_range(ax: Axes, look: Look, y: float, seeds: Sequence[float], low: float, high: float) -> None:
@@ -204,33 +204,33 @@ def _mean_and_range(ax: Axes, look: Look, y: float, seeds: Sequence[float], low:
     ax.plot(np.mean(seeds), y, look.mark, color=look.colour, markersize=5, markeredgecolor=PAPER)
 
 
-def confusion_counts(run: Run) -> np.ndarray:
+def confusion_counts(run: Tested) -> np.ndarray:
     """Images of the test part, int (2, 2): rows by truth, columns by answer, normal first."""
     assert run.test is not None
     return np.array(run.test["confusion"])
 
 
-def _roc_points(run: Run) -> tuple[np.ndarray, np.ndarray]:
+def _roc_points(run: Tested) -> tuple[np.ndarray, np.ndarray]:
     """False positive rate and sensitivity, both rising."""
     assert run.test is not None
     return np.array(run.test["roc"]["fpr"]), np.array(run.test["roc"]["tpr"])
 
 
-def _precision_recall_points(run: Run) -> tuple[np.ndarray, np.ndarray]:
+def _precision_recall_points(run: Tested) -> tuple[np.ndarray, np.ndarray]:
     """Recall, rising, with its precision; scikit-learn gives them falling."""
     assert run.test is not None
     curve = run.test["precision_recall"]
     return np.array(curve["recall"])[::-1], np.array(curve["precision"])[::-1]
 
 
-def _precision_recall_point(run: Run) -> tuple[float, float] | None:
+def _precision_recall_point(run: Tested) -> tuple[float, float] | None:
     """Recall and precision at the operating point; None where nothing was called pneumonia."""
     (_, false_alarms), (missed, found) = confusion_counts(run)
     called = found + false_alarms
     return (found / (found + missed), found / called) if called else None
 
 
-def _calibration_points(runs: Sequence[Run]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _calibration_points(runs: Sequence[Tested]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Bins over all seeds: mean probability, share positive, images, each (bins,); edges (bins + 1,).
 
     Empty bins have NaN for probability and share.

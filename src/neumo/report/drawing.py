@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import matplotlib
 import numpy as np
@@ -25,7 +25,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from neumo.files import whole_file
-from neumo.study.results import Results, Run
+from neumo.study.results import Results
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#69727d", "#dce1e6", "#ffffff"
 BLUE, GREEN, VERMILLION, ORANGE = "#0072b2", "#009e73", "#d55e00", "#e69f00"
@@ -89,6 +89,34 @@ LOOKS = {
     "patient": Look("Patients kept apart", "patients apart", GREEN, (0, (5, 1.5)), "s"),
     "official": Look("Official test set", "official", VERMILLION, (0, (1.2, 1.2)), "D"),
 }
+
+
+class Tested(Protocol):
+    """What is drawn of a test: a `Run`, or what is like it."""
+
+    test: dict[str, Any] | None
+    by_cause: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Something that was tested once per seed, beside others in a figure.
+
+    Attributes:
+        name: ends the names of figures that show it alone.
+        look: how it is called and drawn.
+        runs: one per seed.
+    """
+
+    name: str
+    look: Look
+    runs: Sequence[Tested]
+
+
+def protocol_sides(results: Results) -> list[Side]:
+    """The protocols that a study was tested on."""
+    return [Side(name, look, runs) for name, look in LOOKS.items() if (runs := results.tested(name))]
+
 
 METRICS = {
     "accuracy": "Accuracy",
@@ -165,14 +193,16 @@ def canvas(height: float, width: float = WIDTH) -> Figure:
 
 
 def legend(figure: Figure, *handles: Artist) -> None:
-    """One line below the figure."""
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    """Below the figure, in one line where that is short enough."""
+    letters = sum(len(str(handle.get_label())) + 5 for handle in handles)
+    columns = len(handles) if letters <= 70 else max(1, 70 * len(handles) // (letters + 10))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def protocol_legend(figure: Figure, results: Results, tested: list[str], metric: str = "") -> None:
-    """The protocols, each with its mean of a metric."""
+def sides_legend(figure: Figure, sides: Sequence[Side], metric: str = "") -> None:
+    """What was tested, each with its mean of a metric."""
     handles = []
-    for look, runs in ((LOOKS[protocol], results.tested(protocol)) for protocol in tested):
+    for look, runs in ((side.look, side.runs) for side in sides):
         label = look.short + (f" {np.mean(values(runs, metric)):.3f}" if metric else "")
         style: dict[str, Any] = {
             "color": look.colour,
@@ -201,13 +231,13 @@ def image_axis(ax: Axes) -> None:
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def values(runs: Sequence[Run], metric: str, part: str = "value") -> list[float]:
+def values(runs: Sequence[Tested], metric: str, part: str = "value") -> list[float]:
     """A metric of the test part by seed; NaN where it is not defined."""
     found = [run.test["metrics"][metric][part] for run in runs if run.test is not None]
     return [np.nan if one is None else one for one in found]
 
 
-def means(results: Results, tested: list[str], metric: str) -> str:
-    """A metric's means by protocol, in words."""
-    found = (f"{LOOKS[name].title} {np.mean(values(results.tested(name), metric)):.3f}" for name in tested)
+def means(sides: Sequence[Side], metric: str) -> str:
+    """A metric's means by what was tested, in words."""
+    found = (f"{side.look.title} {np.mean(values(side.runs, metric)):.3f}" for side in sides)
     return f"{METRICS[metric]}: {', '.join(found)}."

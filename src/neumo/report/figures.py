@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 
 from neumo.report import draw_data, draw_result, draw_training
-from neumo.report.drawing import LOOKS, MUTED, STYLE, Drawing
+from neumo.report.drawing import MUTED, STYLE, Drawing, protocol_sides
 from neumo.study import published
 from neumo.study.results import Results
 
 
 def draw(results: Results) -> dict[str, Drawing]:
     """Every figure that the results have numbers for, by name."""
-    tested = [protocol for protocol in LOOKS if results.tested(protocol)]
+    tested = protocol_sides(results)
     steps = [step for step in published.STEPS if results.ladder(step)]
     with matplotlib.rc_context(STYLE):
         drawings = [draw_data.composition(results), draw_data.counts(results)]
@@ -24,14 +25,19 @@ def draw(results: Results) -> dict[str, Drawing]:
         if draw_training.drawn_both_ways(results):
             drawings.append(draw_training.validation_drawing(results))
         if tested:
-            drawings += [make(results, tested) for make in draw_result.OF_ALL_PROTOCOLS]
-            drawings += [draw_result.confusion(results, protocol) for protocol in tested]
-        for figure in (drawing.figure for drawing in drawings):
-            if results.dataset["synthetic"]:  # a saved figure gets passed on without the page that says so
-                figure.suptitle("SYNTHETIC radiographs", x=0.99, ha="right", fontsize=7, color=MUTED)
-            if (engine := figure.get_layout_engine()) is not None:
-                engine.execute(figure)  # once for all formats: it takes longer than drawing
-                figure.set_layout_engine("none")
+            drawings += [make(tested) for make in draw_result.OF_ALL]
+            drawings += [draw_result.confusion(side) for side in tested]
+        return finished(drawings, synthetic=results.dataset["synthetic"])
+
+
+def finished(drawings: Sequence[Drawing], *, synthetic: bool) -> dict[str, Drawing]:
+    """Drawings by name, laid out; each says so where the radiographs are synthetic."""
+    for figure in (drawing.figure for drawing in drawings):
+        if synthetic:  # a saved figure gets passed on without the page that says so
+            figure.suptitle("SYNTHETIC radiographs", x=0.99, ha="right", fontsize=7, color=MUTED)
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)  # once for all formats: it takes longer than drawing
+            figure.set_layout_engine("none")
     return {drawing.name: drawing for drawing in drawings}
 
 
