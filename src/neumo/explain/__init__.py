@@ -1,0 +1,1 @@
+"""Where in a radiograph a classifier's probability comes from."""
