@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from neumo.report.drawing import METRICS, Drawing
-from neumo.report.page import per_hundred, repeated_losses, took, write_page
+from neumo.report.page import repeated_losses, write_page
+from neumo.report.template import per_hundred, took
 from neumo.study import published
 from neumo.study.results import Results
 

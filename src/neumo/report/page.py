@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from neumo.data.split import PROTOCOLS
 from neumo.files import whole_file
@@ -15,6 +12,7 @@ from neumo.report.draw_training import drawn_both_ways, training_name
 from neumo.report.drawing import LOOKS, METRICS, Drawing
 from neumo.report.figures import draw
 from neumo.report.spread import Spread, differences, meaning, spread
+from neumo.report.template import render
 from neumo.report.thumbnails import contact_row, most_wrong
 from neumo.study import published
 from neumo.study.results import Results
@@ -41,23 +39,10 @@ def write_page(results: Results, folder: str | Path, drawings: dict[str, Drawing
     Raises:
         OSError: the folder cannot be written.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("neumo.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters |= {
-        "three": three,
-        "whole": whole,
-        "or_none": or_none,
-        "per_hundred": per_hundred,
-        "took": took,
-        "file_name": file_name,
-    }
     transforms = Transforms(**results.settings["transforms"])
-    page = environment.get_template("page.html").render(
+    page = render(
+        "page.html",
+        figures=draw(results) if drawings is None else drawings,
         results=results,
         published=published,
         same_network=(results.backbone["name"], results.backbone["weights"])
@@ -66,7 +51,6 @@ def write_page(results: Results, folder: str | Path, drawings: dict[str, Drawing
         looks=LOOKS,
         protocols=PROTOCOLS,
         tested=[name for name in LOOKS if results.tested(name)],
-        figures=draw(results) if drawings is None else drawings,
         training_name=training_name,
         ladder=ladder_rows(results),
         repeated=repeated_losses(),
@@ -128,36 +112,3 @@ def departures(results: Results) -> dict[str, tuple[Any, Any]]:
     changed = {name: (taken[name], usual[name]) for name in usual if name in taken and name not in NAMED}
     moved = {name: (taken["transforms"][name], value) for name, value in usual["transforms"].items()}
     return {name: pair for name, pair in {**changed, **moved}.items() if pair[0] != pair[1]}
-
-
-def three(value: float | None) -> str:
-    """A number with three decimals, a dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}".replace("-", "−")
-
-
-def whole(value: int) -> str:
-    """A count with its thousands set off."""
-    return f"{value:,}"
-
-
-def or_none(count: int) -> str:
-    """A count, zero in a word."""
-    return whole(count) if count else "none"
-
-
-def per_hundred(value: float) -> str:
-    """A share as "96 of 100", with a decimal where it is nearly all or nothing."""
-    decimals = 0 if 0.01 <= value < 0.99 or value in (0, 1) else 1
-    return f"{value * 100:.{decimals}f} of 100"
-
-
-def took(seconds: float) -> str:
-    """A duration in plain words."""
-    if seconds < 100:
-        return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
-
-
-def file_name(path: str) -> str:
-    """The last part of a path of this system or another."""
-    return path.replace("\\", "/").rsplit("/", 1)[-1]
