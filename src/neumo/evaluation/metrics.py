@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from neumo.errors import NeumoError
 from neumo.evaluation.intervals import LEVEL, Statistics, Weights, bootstrap
 
+LOWER_IS_BETTER = ("loss", "brier", "ece")
+"""Metrics of which less is better; of all others, more."""
+
 BINS = 10
 _EDGE = 1e-7  # Keras' epsilon: the loss of a certain, wrong prediction is 16.1 instead of infinite
 
@@ -61,7 +64,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """The same as nested dicts and lists for JSON, None where a number is not defined."""
-        return _without_nan(asdict(self))
+        return without_nan(asdict(self))
 
 
 def evaluate(
@@ -259,9 +262,10 @@ def _calibration(y: Floats, p: Floats) -> dict[str, list[float]]:
     }
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Nested dicts and lists for JSON, which has no word for a number that is not defined but None."""
     if isinstance(value, dict):
-        return {k: _without_nan(v) for k, v in value.items()}
+        return {k: without_nan(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_without_nan(v) for v in value]
+        return [without_nan(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
+from neumo.evaluation.metrics import LOWER_IS_BETTER
 from neumo.report.drawing import (
     INK,
-    LOWER_IS_BETTER,
     METRICS,
     MUTED,
     PAPER,

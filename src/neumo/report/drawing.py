@@ -131,8 +131,6 @@ METRICS = {
 }
 """Every metric by name, with its title."""
 
-LOWER_IS_BETTER = ("loss", "brier", "ece")
-
 
 @dataclass(frozen=True)
 class Drawing:
