@@ -18,6 +18,7 @@ from neumo.cli.cache import cache
 from neumo.cli.phantom import phantom
 from neumo.cli.predict import predict
 from neumo.cli.report import report
+from neumo.cli.serve import serve
 from neumo.cli.split import split
 from neumo.cli.study import study
 from neumo.errors import NeumoError
@@ -83,6 +84,7 @@ verb(cache)
 verb(phantom)
 verb(predict)
 verb(report)
+verb(serve)
 verb(split)
 verb(study)
 

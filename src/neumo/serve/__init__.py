@@ -1,0 +1,1 @@
+"""A classifier as a web page with an API."""

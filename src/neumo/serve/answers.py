@@ -1,0 +1,111 @@
+"""What the API answers, as it is told in its OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Scored(BaseModel):
+    """What the classifier says of one radiograph."""
+
+    index: int = Field(description="place of the file in the request, from 0")
+    probability: float = Field(description="of the positive class, 0 to 1")
+    decision: str = Field(description="name of the class, by the operating point")
+    warnings: list[str] = Field(description="what is odd; a probability with a warning may mean nothing")
+    distance: float = Field(description="to the training set; above 1 the radiograph is unfamiliar")
+    width: int = Field(description="of the picture, in pixels")
+    height: int = Field(description="of the picture, in pixels")
+
+
+class Unreadable(BaseModel):
+    """A file that cannot be used as a radiograph."""
+
+    index: int = Field(description="place of the file in the request, from 0")
+    error: str = Field(description="what was got and what was expected, in one line")
+
+
+class Predictions(BaseModel):
+    """Answer of /api/predict, one entry per file in the order of the request."""
+
+    notice: str = Field(description="that this is not a diagnosis; show it wherever a prediction is shown")
+    positive: str = Field(description="name of the class whose probability is given")
+    threshold: float = Field(description="the operating point; at or above it the decision is positive")
+    predictions: list[Scored | Unreadable]
+    meaning: dict[str, str] = Field(description="each warning that occurs, as a sentence")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "notice": "A research tool, not a medical device: nothing here is a diagnosis.",
+                "positive": "pneumonia",
+                "threshold": 0.5,
+                "predictions": [
+                    {
+                        "index": 0,
+                        "probability": 0.97,
+                        "decision": "pneumonia",
+                        "warnings": [],
+                        "distance": 0.61,
+                        "width": 1024,
+                        "height": 1024,
+                    },
+                    {"index": 1, "error": "got a truncated JPEG, expected a complete JPEG"},
+                ],
+                "meaning": {},
+            }
+        }
+    )
+
+
+class Explanation(BaseModel):
+    """Answer of /api/explain."""
+
+    notice: str
+    positive: str
+    threshold: float
+    prediction: Scored
+    radiograph: str = Field(description="the radiograph as a viewer first shows it: base64 of a grey PNG")
+    heat: str = Field(
+        description="where the evidence for the positive class lies: base64 of an RGBA PNG to lay over the "
+        "radiograph, stretched to its size"
+    )
+    meaning: dict[str, str]
+
+
+class OperatingPoints(BaseModel):
+    """What every threshold gives on validation."""
+
+    chosen: float = Field(description="the threshold that decisions are made by")
+    rule: str = Field(description="how it was chosen")
+    threshold: list[float]
+    sensitivity: list[float]
+    specificity: list[float]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "chosen": 0.5,
+                "rule": "0.5, the default",
+                "threshold": [0.25, 0.5, 0.75],
+                "sensitivity": [0.99, 0.97, 0.94],
+                "specificity": [0.88, 0.94, 0.97],
+            }
+        }
+    )
+
+
+class State(BaseModel):
+    """Whether the server is alive, or ready."""
+
+    status: str = Field(examples=["ok"])
+
+
+class Failure(BaseModel):
+    """A request that was not done."""
+
+    error: str = Field(description="what was got and what was expected, in one line")
+
+
+Card = dict[str, Any]

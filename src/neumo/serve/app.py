@@ -1,0 +1,102 @@
+"""The web application around one classifier."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+
+from neumo import __version__
+from neumo.features.backbones import SIZE
+from neumo.features.engine import BATCH
+from neumo.serve.batching import Batching
+from neumo.serve.guard import Guard
+from neumo.serve.limits import Admission, Limits
+from neumo.serve.metrics import Metrics
+from neumo.serve.predicting import add_predicting
+from neumo.serve.telling import add_telling
+
+if TYPE_CHECKING:
+    from neumo.classifier import Classifier
+
+PAGE = Path(__file__).with_name("page")
+WORKERS = 2
+"""Batches in work at the same time: OpenVINO computes two streams on two cores, more on more."""
+
+
+def create_app(
+    classifier: Classifier,
+    limits: Limits | None = None,
+    token: str | None = None,
+    hosts: tuple[str, ...] = (),
+) -> FastAPI:
+    """Make the application: the page at /, the API below /api.
+
+    Args:
+        classifier: what predicts.
+        limits: what is taken on; None for the defaults.
+        token: asked for by the API and the metrics; None asks for none, which is for loopback only.
+        hosts: names that the server is reached by, beside localhost and its addresses.
+
+    Returns:
+        An ASGI application. Once ``app.state.draining`` is true it takes nothing more; ``app.state.requests``
+        are still being answered.
+
+    Example:
+        >>> uvicorn.run(create_app(neumo.load("classifier.neumo")), host="127.0.0.1")
+    """
+    limits = limits or Limits()
+    admission = Admission(limits)
+    metrics = Metrics(admission)
+    app = FastAPI(
+        title="neumo",
+        version=__version__,
+        description=f"{classifier.card['name']}. {classifier.card['notice']}",
+        lifespan=lambda app: _running(app, classifier, limits, metrics),
+        docs_url=None,  # it would load its scripts from another host
+        redoc_url=None,
+        telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.ready, app.state.draining, app.state.requests = False, False, 0
+    app.add_middleware(Guard, metrics=metrics, token=token, hosts=hosts)
+    app.add_exception_handler(HTTPException, _plain)
+    add_predicting(app, classifier, admission, metrics)
+    add_telling(app, classifier, metrics)
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    return app
+
+
+@asynccontextmanager
+async def _running(
+    app: FastAPI, classifier: Classifier, limits: Limits, metrics: Metrics
+) -> AsyncIterator[None]:
+    """Threads and a compiled network while the application runs."""
+    app.state.batching = batching = Batching(
+        classifier.examine,
+        batch=BATCH,
+        workers=WORKERS,
+        readers=os.cpu_count() or 1,
+        max_pixels=limits.pixels,
+        told=metrics.batch.observe,
+    )
+    grey = np.full((1, SIZE, SIZE), 128, np.uint8)
+    await asyncio.to_thread(classifier.examine, grey)  # the first call compiles the network
+    app.state.ready = True
+    yield
+    app.state.ready = False
+    await asyncio.to_thread(batching.stop)
+
+
+async def _plain(_: Request, error: Exception) -> Response:
+    """No such page, or a method that it does not know."""
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)

@@ -1,0 +1,74 @@
+"""A radiograph with its heat map, as pictures for the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from neumo.images.read import inspect_radiograph
+from neumo.serve.batching import Examined
+
+if TYPE_CHECKING:
+    from neumo.classifier import Classifier
+    from neumo.serve.limits import Upload
+
+SIDE = 1024
+"""Pixels of the longer side of the radiograph that is sent back: more than a page shows."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What is known of one radiograph, with PNG files to show it.
+
+    Attributes:
+        examined: as of a prediction.
+        radiograph: grey, its longer side at most `SIDE` pixels.
+        heat: RGBA, 224 x 224, to be stretched over the radiograph; as opaque as the place is hot.
+    """
+
+    examined: Examined
+    radiograph: bytes
+    heat: bytes
+
+
+def explain(classifier: Classifier, upload: Upload, max_pixels: int) -> Explained:
+    """Read a file, examine it and draw where the evidence lies.
+
+    Raises:
+        NeumoError: the file cannot be used as a radiograph, or the classifier cannot be explained.
+    """
+    from neumo.explain.cam import heat_map
+
+    whole = inspect_radiograph(upload.file, None, max_pixels=max_pixels)
+    upload.file.seek(0)
+    image = inspect_radiograph(upload.file, max_pixels=max_pixels)
+    upload.drop()
+    finding = classifier.examine(image.pixels[None], [image.problems])[0]
+    pixels = 255 - image.pixels if "inverted" in finding.warnings else image.pixels
+    heat = heat_map(classifier, pixels[None])[0]
+    shown = Image.fromarray(whole.pixels)
+    shown.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return Explained(Examined(finding, image.width, image.height), _png(shown), _png(heat_picture(heat)))
+
+
+def heat_picture(heat: np.ndarray) -> Image.Image:
+    """Heat, float32 (h, w) in 0 to 1, as a picture that is clear where cold; yellow is hottest, then red."""
+    hot = np.clip(heat, 0, 1)
+    layers = (np.full_like(hot, 255), 255 * hot**2, np.zeros_like(hot), 255 * hot)
+    return Image.fromarray(np.rint(np.stack(layers, axis=-1)).astype(np.uint8), "RGBA")
+
+
+def in_base64(data: bytes) -> str:
+    """Bytes as JSON can carry them."""
+    return base64.b64encode(data).decode()
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", compress_level=1)  # over loopback, time matters more than bytes
+    return file.getvalue()

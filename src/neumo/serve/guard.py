@@ -1,0 +1,159 @@
+"""What stands between the network and the API: who may ask, and what every answer carries."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ipaddress
+import logging
+import time
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from neumo.serve.limits import Refused
+from neumo.serve.metrics import Metrics
+
+log = logging.getLogger("neumo.serve")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+RECEIVED = "neumo.received"
+"""In a request's scope: whether all of its body has come."""
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+PRIVATE = ("/api/", "/metrics")
+"""What asks for the token where there is one; the page itself holds nothing that is secret."""
+
+
+class Guard:
+    """ASGI middleware around the whole application.
+
+    - Host: names that this server does not have are refused, which stops DNS rebinding; addresses are let
+      through, as nobody can point a name's pages at an address that is not in the address bar.
+    - Origin: a page of another site may not post, with or without a token.
+    - The token is compared in constant time.
+    - A fault of the application becomes an answer that says nothing of its cause.
+    - Each request is counted, and logged by its route, never by its path, query or files.
+
+    Args:
+        app: what is guarded.
+        metrics: where requests are counted.
+        token: what ``Authorization: Bearer`` must bring; None asks for none.
+        hosts: names, beside localhost, that the server is reached by.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, token: str | None, hosts: tuple[str, ...]) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.token = token
+        self.hosts = {"localhost", *(host.lower() for host in hosts)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        start, status, state = time.perf_counter(), 0, scope["app"].state
+
+        async def receive_guarded() -> Message:
+            message = await receive()
+            scope[RECEIVED] = not message.get("more_body", False)
+            return message
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("cache-control", "no-store")
+                if state.draining:
+                    headers["connection"] = "close"
+            await send(message)
+
+        state.requests += 1
+        try:
+            self._check(scope)
+            await self.app(scope, receive_guarded, send_guarded)
+        except Refused as error:
+            answer = await self.refuse(Request(scope, receive_guarded), error)
+            await answer(scope, receive_guarded, send_guarded)
+        except ClientDisconnect:
+            status = 499  # nobody reads an answer; the number is nginx' for this
+        except Exception as error:
+            where = error.__traceback__
+            while where and where.tb_next:
+                where = where.tb_next
+            place = where.tb_frame.f_code.co_qualname if where else "unknown"
+            log.error("a request failed: %s in %s", type(error).__name__, place)
+            if not status:
+                answer = JSONResponse({"error": "the server failed on this request"}, 500)
+                await answer(scope, receive_guarded, send_guarded)
+        finally:
+            state.requests -= 1
+            route = getattr(scope.get("route"), "path", "other")
+            took = time.perf_counter() - start
+            self.metrics.requests.labels(route, status).inc()
+            self.metrics.seconds.labels(route).observe(took)
+            log.info("%s %s %d %.0f ms", scope["method"], route, status, 1000 * took)
+
+    async def refuse(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that is not done; a handler of exceptions.
+
+        The client is let finish sending, for a moment, so that it reads the answer instead of a closed door.
+        """
+        assert isinstance(error, Refused)
+        self.metrics.refused.labels(error.reason).inc()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                while not request.scope.get(RECEIVED):
+                    await request.receive()
+        return JSONResponse({"error": error.message}, error.status, error.headers)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if not self._known(host):
+            raise Refused(
+                421, "got another host name, expected one of this server's (neumo serve --allow-host)", "host"
+            )
+        if scope["method"] not in SAFE:
+            origin = headers.get("origin")
+            foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+            if foreign or (origin is not None and origin.partition("://")[2].lower() != host.lower()):
+                raise Refused(403, "got a request from a page of another site", "origin")
+        path = scope["path"]
+        if self.token is not None and path.startswith(PRIVATE):
+            given = headers.get("authorization", "").encode("latin-1", "replace")
+            if not hmac.compare_digest(given, b"Bearer " + self.token.encode()):
+                told = "expected the header Authorization: Bearer TOKEN with this server's token"
+                raise Refused(401, told, "token", {"WWW-Authenticate": "Bearer"})
+        if scope["app"].state.draining and path.startswith("/api/"):
+            raise Refused(503, "the server is stopping", "stopping", {"Retry-After": "5"})
+
+    def _known(self, host: str) -> bool:
+        name = ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+            ipaddress.ip_address(name)
+        except ValueError:
+            return name in self.hosts
+        return True

@@ -1,0 +1,151 @@
+"""The routes that take radiographs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+
+from neumo.errors import NeumoError, UnreadableImageError
+from neumo.images.checks import MEANING
+from neumo.serve import answers
+from neumo.serve.batching import Examined
+from neumo.serve.explaining import explain, in_base64
+from neumo.serve.limits import Admission, Refused
+from neumo.serve.metrics import Metrics
+from neumo.serve.uploads import read_files
+
+if TYPE_CHECKING:
+    from neumo.classifier import Classifier, Finding
+
+BODY = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                "required": ["files"],
+            },
+        },
+        "image/*": {"schema": {"type": "string", "format": "binary"}},
+        "application/dicom": {"schema": {"type": "string", "format": "binary"}},
+    },
+}
+FAILURES: dict[int | str, dict[str, Any]] = {
+    400: {"model": answers.Failure, "description": "A broken form."},
+    401: {"model": answers.Failure, "description": "No token, or a wrong one."},
+    413: {"model": answers.Failure, "description": "Too many files or bytes."},
+    415: {"model": answers.Failure, "description": "Another content type."},
+    429: {
+        "model": answers.Failure,
+        "description": "The server is full; come again after Retry-After seconds.",
+    },
+    503: {"model": answers.Failure, "description": "It took too long, or the server is stopping."},
+}
+
+
+def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, metrics: Metrics) -> None:
+    """Add /api/predict and /api/explain."""
+    limits, card = admission.limits, classifier.card
+
+    def scored(index: int, examined: Examined) -> dict[str, Any]:
+        metrics.images.labels("scored").inc()
+        finding = examined.finding
+        positive = finding.probability >= classifier.threshold
+        return {
+            "index": index,
+            "probability": finding.probability,
+            "decision": card["positive" if positive else "negative"],
+            "warnings": finding.warnings,
+            "distance": finding.distance,
+            "width": examined.width,
+            "height": examined.height,
+        }
+
+    def told(*findings: Finding) -> dict[str, Any]:
+        """What every answer with a prediction carries."""
+        warnings = dict.fromkeys(name for finding in findings for name in finding.warnings)
+        return {
+            "notice": card["notice"],
+            "positive": card["positive"],
+            "threshold": classifier.threshold,
+            "meaning": {name: MEANING.get(name, name) for name in warnings},
+        }
+
+    def unreadable(error: BaseException) -> str:
+        """Without the file's name and without what a decoder quotes of its header."""
+        metrics.images.labels("unreadable").inc()
+        if isinstance(error, UnreadableImageError):
+            return f"got {error.got}, expected {error.expected}"
+        raise error
+
+    @app.post(
+        "/api/predict",
+        summary="Probability and decision of one or many radiographs",
+        response_model=answers.Predictions,
+        responses=FAILURES,
+        openapi_extra={"requestBody": BODY},
+    )
+    async def predict(request: Request) -> Response:
+        """Send a multipart form with any number of files, or one file as it is. A file that cannot be read
+        gets an error in its place; the others are examined all the same.
+        """
+        async with _in_time(limits.seconds):
+            uploads = await read_files(request, admission, min(limits.files, limits.queue))
+            futures = [app.state.batching.examine(upload) for upload in uploads]
+            found = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+        entries = [
+            scored(i, one) if isinstance(one, Examined) else {"index": i, "error": unreadable(one)}
+            for i, one in enumerate(found)
+        ]
+        findings = [one.finding for one in found if isinstance(one, Examined)]
+        return JSONResponse({**told(*findings), "predictions": entries})
+
+    @app.post(
+        "/api/explain",
+        summary="Heat map of one radiograph",
+        response_model=answers.Explanation,
+        responses={
+            **FAILURES,
+            200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
+            422: {"model": answers.Failure, "description": "The file cannot be used as a radiograph."},
+        },
+        openapi_extra={"requestBody": BODY},
+    )
+    async def explain_one(request: Request) -> Response:
+        """Send one file. JSON carries the radiograph, so that a browser can show DICOM, with its heat map and
+        prediction; ``Accept: image/png`` asks for the heat map alone.
+        """
+        async with _in_time(limits.seconds):
+            (upload,) = await read_files(request, admission, 1)
+            reading = app.state.batching.readers.submit(explain, classifier, upload, limits.pixels)
+            reading.add_done_callback(lambda _: upload.close())
+            try:
+                found = await asyncio.wrap_future(reading)
+            except NeumoError as error:
+                raise Refused(422, unreadable(error), "unreadable") from error
+        prediction = scored(0, found.examined)
+        if request.headers.get("accept") == "image/png":
+            return Response(found.heat, media_type="image/png")
+        return JSONResponse(
+            {
+                **told(found.examined.finding),
+                "prediction": prediction,
+                "radiograph": in_base64(found.radiograph),
+                "heat": in_base64(found.heat),
+            }
+        )
+
+
+@asynccontextmanager
+async def _in_time(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise Refused(503, f"this took more than {seconds:g} s", "time", {"Retry-After": "5"}) from None

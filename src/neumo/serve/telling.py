@@ -1,0 +1,49 @@
+"""The routes that tell of the classifier and its server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+
+from neumo.serve import answers
+from neumo.serve.metrics import Metrics
+
+if TYPE_CHECKING:
+    from neumo.classifier import Classifier
+
+
+def add_telling(app: FastAPI, classifier: Classifier, metrics: Metrics) -> None:
+    """Add the card, the operating points, health, readiness and the counters."""
+
+    @app.get("/api/card", summary="What the classifier was trained and tested on")
+    async def card() -> answers.Card:
+        return classifier.card
+
+    @app.get("/api/operating-points", summary="Sensitivity and specificity of every threshold, on validation")
+    async def operating_points() -> answers.OperatingPoints:
+        """The lists are empty where a classifier does not know them."""
+        chosen = classifier.card["threshold"]
+        points = classifier.card.get("operating_points", {})
+        return answers.OperatingPoints(
+            chosen=classifier.threshold,
+            rule=chosen["rule"],
+            **{name: points.get(name, []) for name in ("threshold", "sensitivity", "specificity")},
+        )
+
+    @app.get("/health", summary="Whether the process is alive")
+    async def health() -> answers.State:
+        return answers.State(status="ok")
+
+    @app.get("/ready", summary="Whether requests are taken", responses={503: {"model": answers.State}})
+    async def ready(response: Response) -> answers.State:
+        if app.state.draining or not app.state.ready:
+            response.status_code = 503
+            return answers.State(status="stopping" if app.state.draining else "starting")
+        return answers.State(status="ok")
+
+    @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
+    async def counters() -> Response:
+        return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
