@@ -7,7 +7,6 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from neumo.images.read import inspect_radiograph
@@ -28,7 +27,7 @@ class Explained:
     Attributes:
         examined: as of a prediction.
         radiograph: grey, its longer side at most `SIDE` pixels.
-        heat: RGBA, 224 x 224, to be stretched over the radiograph; as opaque as the place is hot.
+        heat: RGBA, 224 x 224, to be stretched over the radiograph, clear where nothing speaks for the class.
     """
 
     examined: Examined
@@ -43,6 +42,7 @@ def explain(classifier: Classifier, upload: Upload, max_pixels: int) -> Explaine
         NeumoError: the file cannot be used as a radiograph, or the classifier cannot be explained.
     """
     from neumo.explain.cam import heat_map
+    from neumo.explain.overlay import coloured
 
     whole = inspect_radiograph(upload.file, None, max_pixels=max_pixels)
     upload.file.seek(0)
@@ -53,14 +53,9 @@ def explain(classifier: Classifier, upload: Upload, max_pixels: int) -> Explaine
     heat = heat_map(classifier, pixels[None])[0]
     shown = Image.fromarray(whole.pixels)
     shown.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return Explained(Examined(finding, image.width, image.height), _png(shown), _png(heat_picture(heat)))
-
-
-def heat_picture(heat: np.ndarray) -> Image.Image:
-    """Heat, float32 (h, w) in 0 to 1, as a picture that is clear where cold; yellow is hottest, then red."""
-    hot = np.clip(heat, 0, 1)
-    layers = (np.full_like(hot, 255), 255 * hot**2, np.zeros_like(hot), 255 * hot)
-    return Image.fromarray(np.rint(np.stack(layers, axis=-1)).astype(np.uint8), "RGBA")
+    return Explained(
+        Examined(finding, image.width, image.height), _png(shown), _png(Image.fromarray(coloured(heat)))
+    )
 
 
 def in_base64(data: bytes) -> str:
