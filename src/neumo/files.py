@@ -51,3 +51,24 @@ def cache_folder() -> Path:
 
     folder = os.environ.get("NEUMO_CACHE")
     return Path(folder).expanduser() if folder else Path(platformdirs.user_cache_dir("neumo"))
+
+
+def claim(folder: str | Path, verb: str) -> Path:
+    """Make a folder for what a verb writes, or see that an earlier call of the verb made it.
+
+    Raises:
+        NeumoError: it is a file, or has files that are not of this verb.
+    """
+    from neumo.errors import NeumoError
+
+    folder, marker = Path(folder), f".neumo-{verb}"
+    if folder.exists() and not folder.is_dir():
+        raise NeumoError(f"{folder}: got a file, expected a folder for the results")
+    if folder.exists() and any(folder.iterdir()) and not (folder / marker).is_file():
+        expected = f"expected a new one or one of a neumo {verb}"
+        raise NeumoError(f"{folder}: got a folder with other files, {expected}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / marker).write_text(
+        f"neumo {verb} writes its results here, and over what it wrote before.\n", encoding="utf-8"
+    )
+    return folder

@@ -15,6 +15,7 @@ import typer
 from neumo import __version__
 from neumo.cli.audit import audit
 from neumo.cli.cache import cache
+from neumo.cli.compare import compare
 from neumo.cli.phantom import phantom
 from neumo.cli.predict import predict
 from neumo.cli.report import report
@@ -81,6 +82,7 @@ def _end(message: str, code: int) -> NoReturn:
 
 verb(audit)
 verb(cache)
+verb(compare)
 verb(phantom)
 verb(predict)
 verb(report)

@@ -1,0 +1,132 @@
+"""``neumo compare``: runs side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from neumo.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from neumo.evaluation.metrics import Estimate
+    from neumo.study.comparison import Comparison
+
+SHOWN = {
+    "accuracy": "accuracy",
+    "auc": "AUC",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ece": "calibration error",
+}
+"""Metrics of the table for people, with their headings; --json and the page have all."""
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Folders that neumo study or neumo train left, two or more."),
+    ],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Write comparison.html, comparison.json and figures there.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which run does better on the test images that they share, and whether it is more than chance.
+
+    Images are matched by content, protocol and seed. Only what the runs left on disk is read.
+    """
+    from neumo.files import claim
+    from neumo.study.comparison import compare as compare_runs
+
+    if out is not None:
+        claim(out, "compare")
+    found = compare_runs(*runs)
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
+    else:
+        _show(found)
+    if out is not None:
+        from neumo.report.compare_page import write_comparison
+
+        page = write_comparison(found, out)
+        if not as_json:
+            print(f"\nPage: {page.resolve()}")
+
+
+def _show(found: Comparison) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console()
+    if found.synthetic:
+        console.print("SYNTHETIC radiographs: drawn, not taken. These figures say nothing about patients.")
+    console.print(_metrics(found))
+    console.print(_pairs(found))
+    console.print(
+        "Second minus first, mean over the shared seeds, with 95 % intervals; tests: one p per seed.",
+        style="dim",
+    )
+    for first, second in found.unpaired:
+        console.print(f"{escape(first)} and {escape(second)} share no test image of one protocol and seed.")
+    console.print("A research tool, not a medical device.")
+
+
+def _metrics(found: Comparison) -> Table:
+    """A row per protocol and run: mean ± standard deviation over the seeds, mean interval."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="Test part of each protocol, mean ± sd over the seeds", title_justify="left")
+    table.add_column("protocol")
+    table.add_column("run", overflow="fold")
+    for heading in SHOWN.values():
+        table.add_column(heading, justify="right")
+    for protocol in found.protocols:
+        for run in found.runs:
+            if runs := run.tested(protocol):
+                figures = run.spreads(protocol)
+                cells = []
+                for name in SHOWN:
+                    one = figures[name]
+                    sd = f" ± {one.sd:.3f}" if one and len(runs) > 1 else ""
+                    cells.append(
+                        f"{one.mean:.3f}{sd}\n{one.low:.3f} to {one.high:.3f}" if one is not None else "-"
+                    )
+                table.add_row(protocol, escape(run.name), *cells)
+        table.add_section()
+    return table
+
+
+def _pairs(found: Comparison) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    def signed(one: Estimate) -> str:
+        return f"{one.value:+.3f}\n{one.low:+.3f} to {one.high:+.3f}"
+
+    table = Table(title="Paired tests on shared images", title_justify="left")
+    for heading in ("protocol", "second - first"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("images", "accuracy", "McNemar p", "AUC", "DeLong p"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for pair in found.pairs:
+        shared = " ".join(dict.fromkeys(f"{one.images:,}" for one in pair.seeds))
+        left_out = sum(one.left_out for one in pair.seeds)
+        table.add_row(
+            pair.protocol,
+            escape(f"{pair.second} - {pair.first}"),
+            shared + (f"\n({left_out:,} not shared)" if left_out else ""),
+            signed(pair.differences["accuracy"]),
+            "\n".join(f"{one.mcnemar.p:.3f}" for one in pair.seeds),
+            signed(pair.differences["auc"]),
+            "\n".join(f"{one.delong.p:.3f}" for one in pair.seeds),
+            f"accuracy {pair.verdict('accuracy')}\nAUC {pair.verdict('auc')}",
+        )
+    return table
