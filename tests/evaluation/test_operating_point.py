@@ -65,3 +65,19 @@ def test_every_operating_point_is_that_of_its_threshold() -> None:
         found = evaluate(Y, P, threshold=points["threshold"][i], replicates=1).metrics
         assert points["sensitivity"][i] == pytest.approx(found["sensitivity"].value)
         assert points["specificity"][i] == pytest.approx(found["specificity"].value)
+
+
+def test_balanced_is_the_point_of_youden() -> None:
+    fpr, tpr, _ = roc_curve(Y, P)
+    point = choose_threshold(Y, P, balanced=True)
+    assert point.sensitivity + point.specificity - 1 == pytest.approx((tpr - fpr).max())
+    assert point.threshold not in P
+    assert choose_threshold(Y, P, 0.9, balanced=True) == choose_threshold(Y, P, 0.9)
+
+
+def test_balanced_does_not_depend_on_how_common_pneumonia_is() -> None:
+    more = np.r_[np.flatnonzero(Y == 0), np.tile(np.flatnonzero(Y == 1), 5)]
+    assert (
+        choose_threshold(Y[more], P[more], balanced=True).threshold
+        == choose_threshold(Y, P, balanced=True).threshold
+    )

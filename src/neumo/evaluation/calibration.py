@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 
 from neumo.errors import NeumoError
 
-RANGE = (0.05, 20.0)
 
+def calibrate(y: ArrayLike, logits: ArrayLike) -> tuple[float, float]:
+    """Temperature and shift of the logits that surprise the validation part least.
 
-def fit_temperature(y: ArrayLike, logits: ArrayLike) -> float:
-    """The number that logits are divided by so that the validation part is least surprised.
-
-    Temperature scaling of Guo et al. 2017 (arXiv:1706.04599, section 4.2): it minimises the cross-entropy and
-    changes no order of the images.
+    Temperature scaling (Guo et al. 2017, arXiv:1706.04599, section 4.2) with the shift that Alexandari et al.
+    (2020, arXiv:1901.06852, section 3) add to it, which undoes what weighting the classes in training did.
+    It changes no order of the images.
 
     Args:
         y: (n,) 0 normal, 1 pneumonia; the validation part, never the test part.
         logits: (n,) before the sigmoid.
 
     Returns:
-        From 0.05 to 20; 1 leaves probabilities as they are.
+        (temperature, shift): calibrated logits are ``logits / temperature + shift``.
 
     Raises:
-        NeumoError: a class is absent, or a logit is not finite.
+        NeumoError: a class is absent, a logit is not finite, or larger logits do not mean pneumonia.
     """
     y, z = np.asarray(y, np.float64), np.asarray(logits, np.float64)
     if not np.isfinite(z).all():
@@ -33,9 +32,14 @@ def fit_temperature(y: ArrayLike, logits: ArrayLike) -> float:
     if len(np.unique(y)) < 2:
         raise NeumoError(f"calibration: got {len(y)} validation images of one class, expected both classes")
 
-    def surprise(log_temperature: float) -> float:
-        scaled = z / np.exp(log_temperature)
-        return float(np.mean(np.logaddexp(0, scaled) - y * scaled))
+    def surprise(by: np.ndarray) -> tuple[float, np.ndarray]:
+        scaled = by[0] * z + by[1]
+        off = 1 / (1 + np.exp(-scaled)) - y
+        # a trace of weight decay keeps the slope finite where validation is told apart without a mistake
+        value = np.mean(np.logaddexp(0, scaled) - y * scaled) + 1e-4 * by[0] ** 2
+        return float(value), np.array([np.mean(off * z) + 2e-4 * by[0], np.mean(off)])
 
-    found = minimize_scalar(surprise, bounds=np.log(RANGE), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    slope, shift = minimize(surprise, [1.0, 0.0], jac=True, method="BFGS").x
+    if slope <= 0:
+        raise NeumoError("calibration: got logits that fall with pneumonia, expected a trained network")
+    return float(1 / slope), float(shift)

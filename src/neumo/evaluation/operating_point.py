@@ -29,16 +29,21 @@ class OperatingPoint:
     specificity: float
 
 
-def choose_threshold(y: ArrayLike, p: ArrayLike, sensitivity: float | None = None) -> OperatingPoint:
+def choose_threshold(
+    y: ArrayLike, p: ArrayLike, sensitivity: float | None = None, *, balanced: bool = False
+) -> OperatingPoint:
     """Choose the operating point on the validation part, never on the test part.
 
     A missed pneumonia costs more than a false alarm, so a user may ask for a sensitivity. The highest
-    threshold that reaches it raises the fewest false alarms.
+    threshold that reaches it raises the fewest false alarms. Who does not may have the point where
+    sensitivity and specificity are best together (Youden 1950, Cancer 3:32), which does not depend
+    on how common pneumonia is there.
 
     Args:
         y: (n,) 0 normal, 1 pneumonia.
         p: (n,) or (n, 1) predicted probability of pneumonia.
-        sensitivity: fraction of pneumonias to find, above 0 and at most 1; None for a threshold of 0.5.
+        sensitivity: fraction of pneumonias to find, above 0 and at most 1.
+        balanced: without a sensitivity, Youden's point instead of 0.5.
 
     Raises:
         NeumoError: a class is absent, or the sensitivity is not a fraction.
@@ -56,8 +61,20 @@ def choose_threshold(y: ArrayLike, p: ArrayLike, sensitivity: float | None = Non
         needed = math.ceil(sensitivity * len(highest_first) - 1e-9)  # 0.07 * 100 is 7.000000000000001
         threshold = float(highest_first[needed - 1])
         rule = f"the highest that finds {sensitivity:.4g} of the validation part's pneumonias"
+    elif balanced:
+        threshold, rule = _youden(y, p), "best sensitivity and specificity together on the validation part"
     called = p >= threshold
     return OperatingPoint(threshold, rule, float(called[y == 1].mean()), float((~called[y == 0]).mean()))
+
+
+def _youden(y: np.ndarray, p: np.ndarray) -> float:
+    """In the middle of the gap between probabilities where the point lies; of equal gaps, the lowest."""
+    levels = np.unique(p)
+    positive, negative = np.sort(p[y == 1]), np.sort(p[y == 0])
+    found = 1 - np.searchsorted(positive, levels) / len(positive)
+    spared = np.searchsorted(negative, levels) / len(negative)
+    best = int(np.argmax(found + spared))
+    return float(levels[max(best - 1, 0)] + levels[best]) / 2
 
 
 POINTS = 201
