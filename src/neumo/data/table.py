@@ -69,6 +69,11 @@ class Dataset:
         """The same data set with more faults."""
         return replace(self, faults=(*self.faults, *faults))
 
+    def with_known_patients(self) -> Dataset:
+        """The same data set without images whose patient is not known."""
+        known = self.table["patient"].notna()
+        return replace(self, table=self.table[known].reset_index(drop=True))
+
 
 def new_table(found: pd.DataFrame) -> pd.DataFrame:
     """Complete `found` (all columns but ``sha256``) to the table: types set, every file hashed.

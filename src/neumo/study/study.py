@@ -95,7 +95,7 @@ class Study:
             NeumoError: bad input, in one line; trials that were finished are kept.
         """
         started = time.perf_counter()
-        out = _claim(Path(out))
+        out = claim(Path(out))
         dataset = self._read(out)
         network = backbone(self.settings.backbone, self.settings.weights)
         found = audit(dataset)
@@ -111,7 +111,7 @@ class Study:
                 final, final_split = trial, plan.split
         results = Results(
             notice=notice(dataset.synthetic),
-            dataset=_describe(dataset),
+            dataset=describe(dataset),
             audit=found.to_dict(),
             backbone={
                 "name": network.name,
@@ -127,13 +127,13 @@ class Study:
             runs=[run for run, _ in kept],
             skipped=skipped,
             contact_sheet=_contact_sheet(splits["random", self.settings.seeds[0]], self.settings.copies),
-            environment=_environment(),
+            environment=environment(),
             seconds=_seconds(kept, time.perf_counter() - started),
             command=command or self._call(out),
             published=published.to_dict(),
         )
         results.summary = summary(results)
-        _save_predictions(kept, dataset.synthetic, out / "predictions.csv")
+        save_predictions(kept, dataset.synthetic, out / "predictions.csv")
         _save_classifier(final, final_split, results, bench, out / "classifier.neumo")
         results.save(out / "results.json")
         drawings = draw(results)
@@ -217,8 +217,12 @@ class _Plan:
     final: bool = False
 
 
-def _claim(out: Path) -> Path:
-    """Make the folder, or see that it is a study's own."""
+def claim(out: Path) -> Path:
+    """Make a run's folder, or see that it is one.
+
+    Raises:
+        NeumoError: it holds other files, or is a file.
+    """
     if out.exists() and not out.is_dir():
         raise NeumoError(f"{out}: got a file, expected a folder for the results")
     if out.exists() and any(out.iterdir()) and not (out / MARKER).is_file():
@@ -264,7 +268,7 @@ def _keep(out: Path, bench: Bench, plan: _Plan) -> Trial:
     return trial
 
 
-def _save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, file: Path) -> None:
+def save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, file: Path) -> None:
     """Every tested image of every run in one table."""
     tables = [
         predictions.assign(
@@ -300,7 +304,7 @@ def _means(results: Results) -> dict[str, dict[str, float]]:
     return found
 
 
-def _describe(dataset: Dataset) -> dict[str, Any]:
+def describe(dataset: Dataset) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "layout": dataset.layout,
@@ -325,7 +329,7 @@ def _contact_sheet(split: pd.DataFrame, copies: int) -> list[dict[str, Any]]:
     ]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     return {
         **versions(),
         "platform": platform.platform(),

@@ -20,7 +20,21 @@ def show(results: Results) -> None:
     if results.dataset["synthetic"]:
         console.print("SYNTHETIC radiographs: drawn, not taken. These figures say nothing about patients.")
     console.print(_ladder(results))
-    console.print(_protocols(results))
+    table = _protocols(results, "The final step, on the test part of each protocol")
+    told = published.TEST
+    table.add_row("report's", "1182", f"{told.loss:.4f}", f"{told.accuracy:.4f}", "", "", "")
+    console.print(table)
+    for protocol, why in results.skipped.items():
+        console.print(f"{protocol} protocol left out: {escape(why)}")
+    console.print("A research tool, not a medical device.")
+
+
+def show_recipe(results: Results) -> None:
+    """Print what a recipe gave on validation and on the test part of each protocol."""
+    console = Console()
+    if results.dataset["synthetic"]:
+        console.print("SYNTHETIC radiographs: drawn, not taken. These figures say nothing about patients.")
+    console.print(_protocols(results, f"{results.runs[0].step}, on the test part of each protocol"))
     for protocol, why in results.skipped.items():
         console.print(f"{protocol} protocol left out: {escape(why)}")
     console.print("A research tool, not a medical device.")
@@ -48,8 +62,8 @@ def _ladder(results: Results) -> Table:
     return table
 
 
-def _protocols(results: Results) -> Table:
-    table = Table(title="The final step, on the test part of each protocol", title_justify="left")
+def _protocols(results: Results, title: str) -> Table:
+    table = Table(title=title, title_justify="left")
     metrics = ("loss", "accuracy", "auc", "sensitivity", "specificity")
     for heading in ("protocol", "images", *metrics):
         table.add_column(heading, justify="left" if heading == "protocol" else "right")
@@ -61,9 +75,6 @@ def _protocols(results: Results) -> Table:
                 str(_test(runs[0])["n"]),
                 *(spread([_value(r, name) for r in runs]) for name in metrics),
             )
-    table.add_row(
-        "report's", "1182", f"{published.TEST.loss:.4f}", f"{published.TEST.accuracy:.4f}", "", "", ""
-    )
     return table
 
 

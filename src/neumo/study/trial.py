@@ -134,7 +134,7 @@ class Bench:
             step=step.name,
             seed=seed,
             validation_drawn=drawn,
-            counts=_counts(rows),
+            counts=counts(rows),
             scaling=dataclasses.asdict(scaling),
             history=fitted.history,
             best_epoch=fitted.best_epoch,
@@ -150,7 +150,7 @@ class Bench:
         if not tested:
             return Trial(run, fitted.model, scaling, predictions.iloc[:0].assign(probability=0.0))
         predictions["probability"] = probabilities(fitted.model, x[test])
-        _judge(run, predictions)
+        judge(run, predictions)
         return Trial(run, fitted.model, scaling, predictions)
 
     def classifier(
@@ -235,7 +235,7 @@ def probabilities(head: keras.Model, features: np.ndarray) -> np.ndarray:
     return np.asarray(head.predict(features, batch_size=1024, verbose=0), np.float64)[:, 0]
 
 
-def _judge(run: Run, predictions: pd.DataFrame) -> None:
+def judge(run: Run, predictions: pd.DataFrame) -> None:
     """Write what the test part says into `run`."""
     y, p = predictions["label"].to_numpy(), predictions["probability"].to_numpy()
     threshold = run.threshold["threshold"]
@@ -258,7 +258,7 @@ def _check_finite(step: Step, history: dict[str, list[float]]) -> None:
             )
 
 
-def _counts(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
+def counts(rows: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Images by part and kind; "generated" counts those of either class."""
     counts = part_counts(rows[rows["copy"] == 0])
     for part, kinds in counts.items():

@@ -1,0 +1,85 @@
+"""``neumo train``: a recipe on one data set."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+
+
+def train(
+    data: Annotated[
+        Path, typer.Argument(help="The CoronaHack folder, class folders, a CSV or Parquet file.")
+    ],
+    recipe: Annotated[str, typer.Option(help="How to train: see below.")] = "fine-tuned",
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("neumo-run"),
+    seed: Annotated[list[int], typer.Option(help="One run per seed: --seed 0 1 2.")] = [0],  # noqa: B006
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="random, patient or official; repeatable. All that the data allow if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="Keras network to start from: MobileNetV2-0.35 by default.", show_default=False),
+    ] = None,
+    weights: Annotated[str, typer.Option(help="imagenet, none or a weights file.")] = "imagenet",
+    known_patients: Annotated[
+        bool, typer.Option("--known-patients", help="Leave out images whose patient is not known.")
+    ] = False,
+    sensitivity: Annotated[
+        float | None,
+        typer.Option(
+            help="Choose the threshold that reaches this on validation; by default it is where sensitivity "
+            "and specificity are best together.",
+            show_default=False,
+        ),
+    ] = None,
+    path_column: PathColumn = None,
+    label_column: LabelColumn = None,
+    patient_column: PatientColumn = None,
+    positive: Positive = None,
+    skip_missing: SkipMissing = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a network by a recipe, test it on every protocol and leave a classifier.
+
+    Recipes: "fine-tuned" trains the upper layers of a network that knows ImageNet on changed images; "ensemble"
+    averages three such networks. The frozen networks of the published study are `neumo study`. What is done
+    is kept, epoch by epoch: the same command goes on where it was stopped. Compare runs with `neumo compare`.
+    A research tool, not a medical device.
+    """
+    from neumo.data.sources import read
+    from neumo.study.recipe import SMALL, RecipeRun
+    from neumo.study.tables import show_recipe
+
+    dataset = read(
+        data,
+        path_column=path_column,
+        label_column=label_column,
+        patient_column=patient_column,
+        positive=positive,
+        skip_missing=skip_missing or None,
+    )
+    results = RecipeRun(
+        dataset.with_known_patients() if known_patients else dataset,
+        recipe,
+        backbone=backbone or SMALL,
+        weights=weights,
+        seeds=tuple(seed),
+        protocols=None if protocol is None else tuple(protocol),
+        sensitivity=sensitivity,
+    ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))
+    if as_json:
+        print(json.dumps(results.to_dict(), indent=1))
+        return
+    show_recipe(results)
+    print(f"\nClassifier: {(out / 'classifier.neumo').resolve()}")

@@ -1,0 +1,345 @@
+"""A recipe trained and tested on every protocol with every seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neumo.backend import keras
+from neumo.classifier import Classifier, load, new_classifier, notice
+from neumo.data.audit import audit
+from neumo.data.duplicates import near_identical_groups
+from neumo.data.sources import read
+from neumo.data.split import available, save_split, split
+from neumo.data.table import Dataset
+from neumo.errors import NeumoError
+from neumo.evaluation.calibration import calibrate
+from neumo.evaluation.operating_point import choose_threshold, operating_points
+from neumo.features import backbones
+from neumo.features.engine import Engine
+from neumo.features.extract import extract
+from neumo.features.graph import convert
+from neumo.features.reference import Reference
+from neumo.files import whole_file
+from neumo.images.read import read_radiograph
+from neumo.study.results import Results, Run
+from neumo.study.study import claim, describe, environment, save_predictions
+from neumo.study.trial import counts, judge, versions
+from neumo.training.finetune import cut, fine_tune
+from neumo.training.head import fit_head
+from neumo.training.maps import kept_maps
+from neumo.training.recipes import Recipe
+from neumo.training.recipes import recipe as recipe_named
+from neumo.training.steps import step
+
+SMALL = "MobileNetV2-0.35"
+"""Fine-tunes in minutes on two cores."""
+
+STRICTEST = ("official", "patient", "random")
+"""The protocol whose classifier is kept: the first that was run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """One trained and tested classifier.
+
+    Attributes:
+        run: its figures.
+        predictions: "path", "sha256", "label", "cause", "patient" and "probability" of the test part.
+        file: the saved classifier.
+    """
+
+    run: Run
+    predictions: pd.DataFrame
+    file: Path
+
+
+class RecipeRun:
+    """One recipe on one data set, for every protocol and seed.
+
+    Args:
+        data: a folder or file for `neumo.read`, or a `Dataset`.
+        recipe: name of a recipe, or one of your own.
+        backbone: which network, see `neumo.features.backbones`.
+        weights: what it starts from, see there.
+        seeds: of the split, the order of the images and their changes.
+        protocols: which ones; all that the data set allows if not given.
+        test_fraction: share of the images in the test part, where neumo draws it.
+        validation_fraction: share of the rest in the validation part.
+        sensitivity: what the operating point must reach on validation; by default it is where sensitivity
+            and specificity are best together.
+
+    Raises:
+        NeumoError: data or settings that cannot be used.
+
+    Example:
+        >>> results = RecipeRun("CoronaHack", "fine-tuned", seeds=(0, 1, 2)).run("runs/tuned")
+        >>> results.tested("official")[0].test["metrics"]["auc"]
+    """
+
+    def __init__(
+        self,
+        data: str | Path | Dataset,
+        recipe: str | Recipe = "fine-tuned",
+        *,
+        backbone: str = SMALL,
+        weights: str = "imagenet",
+        seeds: tuple[int, ...] = (0,),
+        protocols: tuple[str, ...] | None = None,
+        test_fraction: float = 0.2,
+        validation_fraction: float = 0.2,
+        sensitivity: float | None = None,
+    ) -> None:
+        self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
+        self.backbone = backbones.backbone(backbone, weights)
+        self.dataset = data if isinstance(data, Dataset) else read(data)
+        self.seeds = seeds
+        self.settings: dict[str, Any] = {
+            "recipe": dataclasses.asdict(self.recipe),
+            "backbone": backbone,
+            "weights": weights,
+            "seeds": seeds,
+            "test_fraction": test_fraction,
+            "validation_fraction": validation_fraction,
+            "sensitivity": sensitivity,
+            "validation_drawn": "before-balancing",
+        }
+        self._shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
+        self._groups = near_identical_groups(self.dataset.table)
+        reasons = available(self.dataset.table, **self._shares, groups=self._groups)
+        self.skipped = {name: why for name, why in reasons.items() if why is not None}
+        for name in protocols or ():
+            if name not in reasons or name in self.skipped:
+                why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(reasons)}")
+                raise NeumoError(f"protocol: {why}")
+        self.protocols = protocols or tuple(name for name in reasons if name not in self.skipped)
+
+    def run(self, out: str | Path = "neumo-run", *, command: str | None = None) -> Results:
+        """Train and test what is not there yet, and write everything to `out`.
+
+        ``results.json``, ``predictions.csv`` and ``splits/`` are as `neumo study` writes them, a run being
+        named by its recipe; ``classifier.neumo`` is that of the strictest protocol and the first seed;
+        ``trials/`` has what an interrupted run goes on from, down to the epoch.
+
+        Raises:
+            NeumoError: bad input, in one line; what was finished is kept.
+        """
+        started = time.perf_counter()
+        out = claim(Path(out))
+        found = audit(self.dataset).to_dict()
+        trials = {
+            (name, seed): self._trial(out, name, seed) for seed in self.seeds for name in self.protocols
+        }
+        spent = sum(trial.run.seconds["heads"] for trial in trials.values())
+        results = Results(
+            notice=notice(self.dataset.synthetic),
+            dataset=describe(self.dataset),
+            audit=found,
+            backbone={
+                "name": self.backbone.name,
+                "weights": self.backbone.weights,
+                "weights_id": self.backbone.weights_id,
+                "features": self.backbone.features,
+                "parameters": self.backbone.parameters,
+            },
+            settings=self.settings,
+            runs=[trial.run for trial in trials.values()],
+            skipped=self.skipped,
+            contact_sheet=[],
+            environment=environment(),
+            seconds={"features": 0.0, "heads": spent, "last run": time.perf_counter() - started},
+            command=command or f"neumo train {self.dataset.root} --recipe {self.recipe.name} --out {out}",
+        )
+        kept = [(trial.run, trial.predictions) for trial in trials.values()]
+        save_predictions(kept, self.dataset.synthetic, out / "predictions.csv")
+        results.save(out / "results.json")
+        strictest = next(name for name in STRICTEST if name in self.protocols)
+        classifier = load(trials[strictest, self.seeds[0]].file)
+        classifier.card |= told(results)
+        classifier.save(out / "classifier.neumo")
+        return results
+
+    def _trial(self, out: Path, protocol: str, seed: int) -> Tuned:
+        rows = split(self.dataset.table, protocol, **self._shares, seed=seed, groups=self._groups)
+        save_split(rows, out / "splits" / f"{protocol}-seed{seed}.csv")
+        folder = out / "trials" / f"{protocol}-{self.recipe.name}-seed{seed}"
+        key = self._key(rows, protocol, seed)
+        kept = _kept(folder, key)
+        if kept is not None:
+            return kept
+        folder.mkdir(parents=True, exist_ok=True)
+        started = time.perf_counter()
+        base, head, history = self._network(folder, rows, seed)
+        run = Run(
+            protocol=protocol,
+            step=self.recipe.name,
+            seed=seed,
+            validation_drawn="before-balancing",
+            counts=counts(rows.assign(copy=0)),
+            scaling=dataclasses.asdict(self.backbone.scaling),
+            history=history,
+            best_epoch=self.recipe.epochs,
+            validation={name: history[f"val_{name}"][-1] for name in ("loss", "accuracy")},
+            parameters={
+                "total": base.count_params() + head.count_params(),
+                "trainable": sum(int(np.prod(w.shape)) for w in base.trainable_weights + head.weights),
+            },
+            seconds={"features": 0.0, "heads": time.perf_counter() - started},
+        )
+        classifier, predictions = self._tested(run, rows, base, head)
+        classifier.save(folder / "classifier.neumo")
+        with whole_file(folder / "predictions.csv") as part:
+            predictions.to_csv(part, index=False)
+        with whole_file(folder / "trial.json") as part:
+            part.write_text(json.dumps({"key": key, "run": dataclasses.asdict(run)}))
+        return Tuned(run, predictions, folder / "classifier.neumo")
+
+    def _network(
+        self, folder: Path, rows: pd.DataFrame, seed: int
+    ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
+        """The trained backbone, the trained output layer, and what each epoch gave, mean over the members."""
+        scaling = self.backbone.scaling
+        x, y, part = extract(rows, self.backbone, scaling), rows["label"].to_numpy(), rows["part"].to_numpy()
+        train, validation = part == "train", part == "validation"
+        bases, heads, histories = [], [], []
+        for member in range(self.recipe.members):
+            own = 1000 * seed + member
+            first = fit_head(
+                step("normalised"), x[train], y[train], x[validation], y[validation], seed=own, epochs=5
+            )
+            base = self.backbone.build()
+            maps = self._maps(base)
+            kept = folder / f"member-{member}.pt"
+            histories.append(fine_tune(base, first.model, maps, rows, self.recipe, seed=own, kept=kept))
+            bases.append(base)
+            heads.append(first.model)
+        history = {name: np.mean([one[name] for one in histories], axis=0).tolist() for name in histories[0]}
+        return *_averaged(bases, heads), history
+
+    def _maps(self, base: keras.Model) -> np.ndarray:
+        """Of all images of the data set, for all protocols and seeds; nothing is fitted to them."""
+        lower, _ = cut(base, self.recipe.thawed)
+        identity = f"{self.backbone.name} {self.backbone.weights_id} up to {lower.layers[-1].name}"
+        return kept_maps(
+            self.dataset.table,
+            lower,
+            identity,
+            self.backbone.scaling,
+            self.recipe.augmentation,
+            self.recipe.views,
+        )
+
+    def _tested(
+        self, run: Run, rows: pd.DataFrame, base: keras.Model, head: keras.Model
+    ) -> tuple[Classifier, pd.DataFrame]:
+        """Calibrate on validation, choose the operating point there, and look at the test part once."""
+        graph = convert(base)
+        engine = Engine(graph, self.backbone.scaling)
+        of = {part: _features(engine, rows[rows["part"] == part]) for part in ("train", "validation", "test")}
+        labels = {part: rows.loc[rows["part"] == part, "label"].to_numpy() for part in of}
+        temperature, shift = calibrate(labels["validation"], _logits(head, of["validation"]))
+        kernel, bias = head.layers[-1].get_weights()
+        head.layers[-1].set_weights([kernel / temperature, bias / temperature + shift])
+        probability = {part: 1 / (1 + np.exp(-_logits(head, of[part]))) for part in ("validation", "test")}
+        point = choose_threshold(
+            labels["validation"], probability["validation"], self.settings["sensitivity"]
+        )
+        run.threshold = dataclasses.asdict(point)
+        test = rows[rows["part"] == "test"]
+        predictions = test[["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
+        predictions["probability"] = probability["test"]
+        judge(run, predictions)
+        card = {
+            "name": f"{self.dataset.name}, {self.backbone.name}, {self.recipe.name}",
+            "positive": self.dataset.positive_name,
+            "negative": self.dataset.negative_name,
+            "threshold": run.threshold,
+            "temperature": temperature,
+            "operating_points": operating_points(labels["validation"], probability["validation"]),
+            "backbone": {"name": self.backbone.name, "weights_id": self.backbone.weights_id},
+            "scaling": run.scaling,
+            "data": {
+                "name": self.dataset.name,
+                "images": len(self.dataset.table),
+                "citation": self.dataset.citation,
+                "synthetic": self.dataset.synthetic,
+            },
+            "training": {
+                "protocol": run.protocol,
+                "step": run.step,
+                "seed": run.seed,
+                "counts": run.counts,
+                "settings": self.settings,
+            },
+            "test": {},
+            "made_by": versions(),
+        }
+        reference = Reference.fit(of["train"], of["validation"])
+        return new_classifier(card, graph, base, head, reference), predictions
+
+    def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
+        """A digest of all that a trial's figures depend on."""
+        told = rows[["path", "sha256", "label", "cause", "patient", "part"]].astype(str).to_dict("list")
+        settings = {**self.settings, "seeds": None, "weights": self.backbone.weights_id}
+        return hashlib.sha256(json.dumps([settings, protocol, seed, versions(), told]).encode()).hexdigest()
+
+
+def _kept(folder: Path, key: str) -> Tuned | None:
+    """The trial as an earlier run left it, if all that it depends on is as it was then."""
+    try:
+        found = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
+        if found["key"] != key:
+            shutil.rmtree(folder)
+            return None
+        predictions = pd.read_csv(folder / "predictions.csv", dtype={"patient": str, "cause": str})
+        return Tuned(Run(**found["run"]), predictions, folder / "classifier.neumo")
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _averaged(bases: list[keras.Model], heads: list[keras.Model]) -> tuple[keras.Model, keras.Model]:
+    """One network of all members: their features side by side, and the mean of their logits."""
+    if len(bases) == 1:
+        return bases[0], heads[0]
+    pixels = keras.Input(bases[0].input_shape[1:])
+    named = [keras.Model(base.input, base.output, name=f"member_{i}") for i, base in enumerate(bases)]
+    joined = keras.layers.Concatenate(name="members")([one(pixels) for one in named])
+    kernels, biases = zip(*(head.layers[-1].get_weights() for head in heads), strict=True)
+    output = keras.layers.Dense(1, activation="sigmoid", name="probability")
+    head = keras.Sequential([keras.Input((joined.shape[-1],), name="features"), output], name="head")
+    output.set_weights([np.concatenate(kernels) / len(heads), np.mean(biases, axis=0)])
+    return keras.Model(pixels, joined, name="ensemble"), head
+
+
+def _features(engine: Engine, rows: pd.DataFrame) -> np.ndarray:
+    paths = rows["path"].tolist()
+    parts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
+    return np.concatenate([engine(np.stack([read_radiograph(path) for path in part])) for part in parts])
+
+
+BATCH = 256
+"""Radiographs whose pixels are held at a time."""
+
+
+def _logits(head: keras.Model, features: np.ndarray) -> np.ndarray:
+    kernel, bias = head.layers[-1].get_weights()
+    return (features.astype(np.float64) @ kernel + bias)[:, 0]
+
+
+def told(results: Results) -> dict[str, Any]:
+    """What a classifier's card tells of the whole run: mean test metrics by protocol, and the command."""
+    protocols = dict.fromkeys(run.protocol for run in results.runs)
+    tests = {name: [run.test["metrics"] for run in results.tested(name) if run.test] for name in protocols}
+    means = {
+        name: {metric: float(np.mean([one[metric]["value"] for one in found])) for metric in found[0]}
+        for name, found in tests.items()
+    }
+    return {"test": means, "command": results.command}

@@ -1,0 +1,226 @@
+"""Fine-tuning of a backbone with its output layer."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from neumo.backend import keras
+from neumo.files import whole_file
+from neumo.progress import advance
+from neumo.training.network import forward
+from neumo.training.recipes import Recipe
+
+WARM = 0.1
+"""Share of the steps in which the learning rate rises."""
+
+
+def fine_tune(
+    base: keras.Model,
+    head: keras.Model,
+    maps: np.ndarray,
+    rows: pd.DataFrame,
+    recipe: Recipe,
+    *,
+    seed: int,
+    kept: Path,
+) -> dict[str, list[float]]:
+    """Train a backbone's upper layers with its output layer, in place.
+
+    After each epoch all that the rest depends on is written to `kept`, from which a run that was killed goes
+    on; equal arguments give equal numbers on one machine with one number of threads.
+
+    Args:
+        base: scaled grey levels (n, height, width, 3) to features (n, d).
+        head: (n, d) to (n, 1); it is one Dense(1, sigmoid).
+        maps: `neumo.training.maps.kept_maps` of what `cut` calls the lower half of `base`, for each row.
+        rows: columns sha256, label and part, "train", "validation" and others, which are not looked at.
+        recipe: how.
+        seed: of the order, the views and dropout.
+        kept: file of the state after an epoch.
+
+    Returns:
+        "loss" and "accuracy" on the images as they were changed, "val_loss" and "val_accuracy" of the
+        averaged weights on the images as they are; a number per epoch.
+    """
+    return _Tuning(base, head, maps, rows, recipe, seed, kept).run()
+
+
+class _Tuning:
+    def __init__(
+        self,
+        base: keras.Model,
+        head: keras.Model,
+        maps: np.ndarray,
+        rows: pd.DataFrame,
+        recipe: Recipe,
+        seed: int,
+        kept: Path,
+    ) -> None:
+        self.maps, self.recipe, self.seed, self.kept = maps, recipe, seed, kept
+        part, self.labels = rows["part"].to_numpy(), rows["label"].to_numpy(np.float32)
+        self.train, self.validation = (np.flatnonzero(part == one) for one in ("train", "validation"))
+        told = [dataclasses.asdict(recipe), seed, rows["sha256"].tolist(), part.tolist()]
+        self.key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        _, upper = cut(base, recipe.thawed)
+        for layer in upper.layers:
+            layer.trainable = True
+        self.upper = forward(upper)
+        self.kernel, self.bias = (variable.value for variable in head.layers[-1].weights)
+        self.device = self.kernel.device
+        body = [w.value for w in upper.trainable_weights]
+        self.weights = [*body, self.kernel, self.bias]
+        self.averaged = [w.detach().clone() for w in self.weights]
+        self.adam = torch.optim.AdamW(
+            [{"params": body, "peak": recipe.rate}, {"params": self.weights[-2:], "peak": recipe.head_rate}],
+            weight_decay=recipe.decay,
+            fused=True,
+        )
+        counts = np.bincount(self.labels[self.train].astype(int), minlength=2)
+        self.weight = torch.tensor(len(self.train) / (2 * counts), dtype=torch.float32, device=self.device)
+        self.history: dict[str, list[float]] = {
+            name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+        }
+        self.steps = 0
+
+    def run(self) -> dict[str, list[float]]:
+        self._resume()
+        total = self.recipe.epochs * len(self.train)
+        with advance(f"Fine-tuning, seed {self.seed}", total) as bar:
+            bar.step(len(self.history["loss"]) * len(self.train))
+            for epoch in range(len(self.history["loss"]), self.recipe.epochs):
+                loss, accuracy = self._epoch(epoch, bar)
+                with self._with_averaged():
+                    val_loss, val_accuracy = self._validate()
+                for name, value in zip(self.history, (loss, accuracy, val_loss, val_accuracy), strict=True):
+                    self.history[name].append(value)
+                self._keep()
+        with torch.no_grad():
+            torch._foreach_copy_(self.weights, self.averaged)
+        return self.history
+
+    def _epoch(self, epoch: int, bar: Any) -> tuple[float, float]:
+        random = np.random.default_rng((self.seed, epoch))
+        torch.manual_seed(int(random.integers(2**31)))
+        order = random.permutation(self.train)
+        views = random.integers(len(self.maps), size=len(order))
+        size, losses, right = self.recipe.batch_size, 0.0, 0
+        total = self.recipe.epochs * -(-len(order) // size)
+        for start in range(0, len(order), size):
+            batch = slice(start, start + size)
+            for group in self.adam.param_groups:
+                group["lr"] = group["peak"] * rate(self.steps / total)
+            y = torch.from_numpy(self.labels[order[batch]]).to(self.device)
+            with self._mixed():
+                features = self.upper(self._maps(views[batch], order[batch]))
+            logits = self._logits(functional.dropout(features.float(), self.recipe.dropout))
+            wanted = y * (1 - 2 * self.recipe.smoothing) + self.recipe.smoothing
+            loss = functional.binary_cross_entropy_with_logits(logits, wanted, self.weight[y.long()])
+            self.adam.zero_grad()
+            loss.backward()
+            self.adam.step()
+            self.steps += 1
+            with torch.no_grad():
+                torch._foreach_lerp_(self.averaged, self.weights, max(self.recipe.averaged, 1 / self.steps))
+            losses += loss.item() * len(y)
+            right += int(((logits > 0) == (y > 0.5)).sum())
+            bar.step(len(y))
+        return losses / len(order), right / len(order)
+
+    def _maps(self, view: np.ndarray | int, row: np.ndarray) -> Tensor:
+        x = torch.from_numpy(self.maps[view, row].astype(np.float32)).to(self.device)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def _logits(self, features: Tensor) -> Tensor:
+        return (features @ self.kernel + self.bias)[:, 0]
+
+    def _validate(self) -> tuple[float, float]:
+        losses, right = 0.0, 0
+        with torch.inference_mode():
+            for start in range(0, len(self.validation), 64):
+                row = self.validation[start : start + 64]
+                y = torch.from_numpy(self.labels[row]).to(self.device)
+                logits = self._logits(self.upper(self._maps(0, row)).float())
+                losses += functional.binary_cross_entropy_with_logits(logits, y, reduction="sum").item()
+                right += int(((logits > 0) == (y > 0.5)).sum())
+        return losses / len(self.validation), right / len(self.validation)
+
+    @contextlib.contextmanager
+    def _with_averaged(self) -> Iterator[None]:
+        own = [w.detach().clone() for w in self.weights]
+        with torch.no_grad():
+            torch._foreach_copy_(self.weights, self.averaged)
+            yield
+            torch._foreach_copy_(self.weights, own)
+
+    def _mixed(self) -> contextlib.AbstractContextManager[object]:
+        """Bfloat16 where there are units for it."""
+        kind = self.device.type
+        return torch.autocast(
+            kind, torch.bfloat16, enabled=kind == "cuda" or torch.cpu._is_amx_tile_supported()
+        )
+
+    def _keep(self) -> None:
+        state = {
+            "key": self.key,
+            "weights": self.weights,
+            "averaged": self.averaged,
+            "adam": self.adam.state_dict(),
+            "history": self.history,
+            "steps": self.steps,
+        }
+        with whole_file(self.kept) as part:
+            torch.save(state, part)
+
+    def _resume(self) -> None:
+        try:
+            state = torch.load(self.kept, weights_only=True, map_location=self.device)
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+            return
+        if state["key"] != self.key:
+            return
+        with torch.no_grad():
+            torch._foreach_copy_(self.weights, state["weights"])
+        self.averaged, self.history, self.steps = state["averaged"], state["history"], state["steps"]
+        self.adam.load_state_dict(state["adam"])
+
+
+def rate(done: float) -> float:
+    """Learning rate, as a share of the highest, when this share of the steps is done."""
+    return done / WARM if done < WARM else (1 + math.cos(math.pi * (done - WARM) / (1 - WARM))) / 2
+
+
+def cut(network: keras.Model, thawed: float) -> tuple[keras.Model, keras.Model]:
+    """Divide a network where one tensor alone joins its two halves.
+
+    Args:
+        network: functional.
+        thawed: share of the layers that the upper half has at least.
+
+    Returns:
+        Lower and upper half; the lower one is the input alone where everything is above.
+    """
+    layers = network.layers
+    place = {id(layer): i for i, layer in enumerate(layers)}
+    lowest = len(layers)  # that any layer above reaches down to
+    for i in range(len(layers) - 1, -1, -1):
+        if lowest >= i and len(layers) - 1 - i >= thawed * (len(layers) - 1):
+            break
+        parents = [node.operation for inbound in layers[i]._inbound_nodes for node in inbound.parent_nodes]
+        lowest = min([lowest, *(place[id(parent)] for parent in parents if id(parent) in place)])
+    joint = layers[i].output
+    upper = keras.Model(joint, network.output)
+    return keras.Model(network.input, joint), upper

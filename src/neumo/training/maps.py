@@ -1,0 +1,99 @@
+"""What the frozen lower part of a network makes of changed radiographs, computed once."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from neumo.backend import keras
+from neumo.features.engine import Engine
+from neumo.features.extract import _in_threads
+from neumo.features.graph import convert
+from neumo.features.networks import versions
+from neumo.features.scaling import Scaling
+from neumo.files import cache_folder
+from neumo.images.augment import Augmentation, augment
+from neumo.images.generate import copy_seed
+from neumo.images.read import read_radiograph
+from neumo.progress import advance
+
+VIEWS = 1  # raise it when `augment` or `read_radiograph` gives other pixels than before
+
+
+def kept_maps(
+    table: pd.DataFrame,
+    stem: keras.Model,
+    stem_id: str,
+    scaling: Scaling,
+    augmentation: Augmentation,
+    views: int,
+) -> np.ndarray:
+    """Compute the maps of every radiograph as it is and of changed ones, or go on where a call was stopped.
+
+    They are kept in the cache folder, in a file that only grows: what is in it needs not be computed again.
+
+    Args:
+        table: columns path and sha256.
+        stem: scaled pixels (n, height, width, 3) to maps.
+        stem_id: what tells it from others, weights included.
+        scaling: how grey levels become its input.
+        augmentation: how images are changed.
+        views: changed images per radiograph.
+
+    Returns:
+        Float16 (1 + views, len(table), channels, rows, columns), on disk; the first is of the images as
+        they are.
+
+    Raises:
+        UnreadableImageError: an image cannot be read.
+    """
+    told = [stem_id, dataclasses.astuple(scaling), dataclasses.astuple(augmentation), versions(), VIEWS]
+    key = hashlib.sha256(json.dumps([*told, views, table["sha256"].tolist()]).encode()).hexdigest()[:16]
+    file = maps_folder() / f"{key}.f16"
+    rows, columns, channels = stem.output_shape[1:]
+    shape = (channels, rows, columns)
+    size = 2 * int(np.prod(shape))
+    total = (1 + views) * len(table)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab") as grown:
+        done = grown.tell() // size
+        grown.truncate(done * size)  # what a kill -9 cut off
+        if done < total:
+            with advance("Maps of changed images", total) as bar:
+                bar.step(done)
+                engine = Engine(convert(stem), scaling)
+                for maps in engine.map(_batches(table, augmentation, range(done, total), engine.batch)):
+                    grown.write(np.ascontiguousarray(maps, np.float16).tobytes())
+                    bar.step(len(maps))
+    return np.memmap(file, np.float16, "r", shape=(1 + views, len(table), *shape))
+
+
+def maps_folder() -> Path:
+    """Where they are kept."""
+    return cache_folder() / "maps"
+
+
+def _batches(
+    table: pd.DataFrame, augmentation: Augmentation, numbers: range, size: int
+) -> Iterator[np.ndarray]:
+    paths, hashes = table["path"].tolist(), table["sha256"].tolist()
+
+    def view(number: int) -> np.ndarray:
+        copy, row = divmod(number, len(paths))
+        pixels = read_radiograph(paths[row])
+        return augment(pixels, augmentation, copy_seed(hashes[row], copy)) if copy else pixels
+
+    stack: list[np.ndarray] = []
+    for pixels in _in_threads(view, numbers):
+        stack.append(pixels)
+        if len(stack) == size:
+            yield np.stack(stack)
+            stack = []
+    if stack:
+        yield np.stack(stack)

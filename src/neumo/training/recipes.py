@@ -1,0 +1,64 @@
+"""The ways of training that neumo knows besides the study's ladder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from neumo.errors import NeumoError
+from neumo.images.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is fine-tuned on radiographs.
+
+    Attributes:
+        name: what it is called by.
+        meaning: it in one sentence.
+        thawed: share of the backbone's layers, from the top, that are trained; the rest stays as it was.
+        epochs: how often each training image is seen.
+        batch_size: images per step.
+        rate: highest learning rate of the backbone; it rises in the first tenth of the steps and falls to
+            zero along a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
+        head_rate: the same for the output layer.
+        decay: weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
+        dropout: of the features before the output layer.
+        smoothing: label smoothing; labels are this far from 0 and 1 (Szegedy et al. 2016, arXiv:1512.00567).
+        averaged: the weights that are kept are a moving average, this close to the last ones per step.
+        views: changed images of each radiograph, one of which, or itself, is seen in an epoch.
+        augmentation: how they are changed.
+        members: networks that are trained, whose logits are averaged.
+    """
+
+    name: str
+    meaning: str
+    thawed: float = 0.6
+    epochs: int = 12
+    batch_size: int = 32
+    rate: float = 5e-4
+    head_rate: float = 1e-3
+    decay: float = 0.02
+    dropout: float = 0.2
+    smoothing: float = 0.02
+    averaged: float = 0.01
+    views: int = 8
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    members: int = 1
+
+
+RECIPES = (
+    Recipe("fine-tuned", "The upper layers of the backbone are trained on changed images."),
+    Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),
+)
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of this name.
+
+    Raises:
+        NeumoError: there is none.
+    """
+    for one in RECIPES:
+        if one.name == name:
+            return one
+    raise NeumoError(f"recipe: got {name!r}, expected {' or '.join(one.name for one in RECIPES)}")
