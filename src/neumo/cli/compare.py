@@ -13,15 +13,13 @@ from neumo.cli.options import AsJson
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from neumo.evaluation.metrics import Estimate
-    from neumo.study.comparison import Comparison
+    from neumo.study.comparison import Comparison, PairTest
 
 SHOWN = {
     "accuracy": "accuracy",
     "auc": "AUC",
     "sensitivity": "sensitivity",
     "specificity": "specificity",
-    "ece": "calibration error",
 }
 """Metrics of the table for people, with their headings; --json and the page have all."""
 
@@ -44,8 +42,6 @@ def compare(
     from neumo.files import claim
     from neumo.study.comparison import compare as compare_runs
 
-    if out is not None:
-        claim(out, "compare")
     found = compare_runs(*runs)
     if as_json:
         print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
@@ -54,7 +50,7 @@ def compare(
     if out is not None:
         from neumo.report.compare_page import write_comparison
 
-        page = write_comparison(found, out)
+        page = write_comparison(found, claim(out, "compare"))
         if not as_json:
             print(f"\nPage: {page.resolve()}")
 
@@ -86,7 +82,7 @@ def _metrics(found: Comparison) -> Table:
     table.add_column("protocol")
     table.add_column("run", overflow="fold")
     for heading in SHOWN.values():
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for protocol in found.protocols:
         for run in found.runs:
             if runs := run.tested(protocol):
@@ -94,9 +90,9 @@ def _metrics(found: Comparison) -> Table:
                 cells = []
                 for name in SHOWN:
                     one = figures[name]
-                    sd = f" ± {one.sd:.3f}" if one and len(runs) > 1 else ""
+                    sd = f"\n± {one.sd:.3f}" if one and len(runs) > 1 else ""
                     cells.append(
-                        f"{one.mean:.3f}{sd}\n{one.low:.3f} to {one.high:.3f}" if one is not None else "-"
+                        f"{one.mean:.3f}{sd}\n{one.low:.3f}–{one.high:.3f}" if one is not None else "-"
                     )
                 table.add_row(protocol, escape(run.name), *cells)
         table.add_section()
@@ -107,26 +103,24 @@ def _pairs(found: Comparison) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    def signed(one: Estimate) -> str:
-        return f"{one.value:+.3f}\n{one.low:+.3f} to {one.high:+.3f}"
+    def told(pair: PairTest, metric: str) -> str:
+        one = pair.differences[metric]
+        return f"{one.value:+.3f}\n{one.low:+.3f}…{one.high:+.3f}\n{pair.verdict(metric)}"
 
     table = Table(title="Paired tests on shared images", title_justify="left")
-    for heading in ("protocol", "second - first"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("images", "accuracy", "McNemar p", "AUC", "DeLong p"):
-        table.add_column(heading, justify="right")
-    table.add_column("verdict")
+    table.add_column("protocol", no_wrap=True)
+    table.add_column("second\n- first", overflow="fold")
+    for heading in ("accuracy", "McNemar\np", "AUC", "DeLong\np"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for pair in found.pairs:
         shared = " ".join(dict.fromkeys(f"{one.images:,}" for one in pair.seeds))
         left_out = sum(one.left_out for one in pair.seeds)
         table.add_row(
-            pair.protocol,
-            escape(f"{pair.second} - {pair.first}"),
-            shared + (f"\n({left_out:,} not shared)" if left_out else ""),
-            signed(pair.differences["accuracy"]),
+            f"{pair.protocol}\n{shared} images" + (f"\n{left_out:,} not shared" if left_out else ""),
+            escape(f"{pair.second}\n- {pair.first}"),
+            told(pair, "accuracy"),
             "\n".join(f"{one.mcnemar.p:.3f}" for one in pair.seeds),
-            signed(pair.differences["auc"]),
+            told(pair, "auc"),
             "\n".join(f"{one.delong.p:.3f}" for one in pair.seeds),
-            f"accuracy {pair.verdict('accuracy')}\nAUC {pair.verdict('auc')}",
         )
     return table

@@ -74,17 +74,14 @@ def run_sides(comparison: Comparison, protocol: str) -> list[Side]:
 
 def differences(comparison: Comparison) -> Drawing:
     """By how much the second run of each pair is better or worse than the first, with intervals."""
-    by_names: dict[tuple[str, str], list[PairTest]] = {}
-    for pair in comparison.pairs:
-        by_names.setdefault((pair.first, pair.second), []).append(pair)
     protocols = [name for name in comparison.protocols if any(p.protocol == name for p in comparison.pairs)]
     looks = run_looks([run.name for run in comparison.runs])
-    figure = canvas(1.15 + (0.22 * len(protocols) + 0.18) * len(by_names))
+    figure = canvas(1.15 + (0.22 * len(protocols) + 0.18) * len(comparison.by_runs))
     axes = figure.subplots(1, len(SHOWN), sharey=True)
     said = []
     for ax, metric in zip(axes, SHOWN, strict=True):
         ax.axvline(0, color=MUTED, linewidth=0.8, linestyle=":")
-        for row, pairs in enumerate(by_names.values()):
+        for row, pairs in enumerate(comparison.by_runs.values()):
             for pair in pairs:
                 place = protocols.index(pair.protocol) - (len(protocols) - 1) / 2
                 _interval(ax, LOOKS[pair.protocol], row + 0.24 * place, pair, metric)
@@ -96,7 +93,7 @@ def differences(comparison: Comparison) -> Drawing:
         ax.set_title(METRICS[metric])
         ax.margins(x=0.12)
         ax.locator_params(axis="x", nbins=4)
-    rows = [f"{looks[second].short}\n− {looks[first].short}" for first, second in by_names]
+    rows = [f"{looks[second].short}\n− {looks[first].short}" for first, second in comparison.by_runs]
     for ax in axes:
         named_rows(ax, rows)
     axes[1].tick_params(labelleft=False)

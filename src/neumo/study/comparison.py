@@ -83,6 +83,14 @@ class Comparison:
         return [name for name in PROTOCOLS if any(run.tested(name) for run in self.runs)]
 
     @property
+    def by_runs(self) -> dict[tuple[str, str], list[PairTest]]:
+        """Names of two runs -> their tests by protocol."""
+        found: dict[tuple[str, str], list[PairTest]] = {}
+        for pair in self.pairs:
+            found.setdefault((pair.first, pair.second), []).append(pair)
+        return found
+
+    @property
     def synthetic(self) -> bool:
         """Whether any run's radiographs are synthetic."""
         return any(run.results.dataset["synthetic"] for run in self.runs)
