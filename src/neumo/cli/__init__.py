@@ -22,6 +22,7 @@ from neumo.cli.report import report
 from neumo.cli.serve import serve
 from neumo.cli.split import split
 from neumo.cli.study import study
+from neumo.cli.train import train
 from neumo.errors import NeumoError
 
 app = typer.Typer(
@@ -89,6 +90,7 @@ verb(report)
 verb(serve)
 verb(split)
 verb(study)
+verb(train)
 
 
 def _one_option_each(arguments: list[str]) -> list[str]:

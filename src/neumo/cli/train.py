@@ -52,7 +52,7 @@ def train(
 ) -> None:
     """Train a network by a recipe, test it on every protocol and leave a classifier.
 
-    Recipes: "fine-tuned" trains the upper layers of a network that knows ImageNet on changed images; "ensemble"
+    Recipes: "fine-tuned" trains the upper layers of an ImageNet network on changed images; "ensemble"
     averages three such networks. The frozen networks of the published study are `neumo study`. What is done
     is kept, epoch by epoch: the same command goes on where it was stopped. Compare runs with `neumo compare`.
     A research tool, not a medical device.
