@@ -17,6 +17,7 @@ import numpy as np
 import simplejpeg
 
 from neumo.errors import UnreadableImageError
+from neumo.images.dicom_bombs import BombError, check_tables, compressed_frame, metered
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -58,7 +59,8 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
     import pydicom
 
     try:
-        dataset = pydicom.dcmread(file, force=True)
+        dataset = pydicom.dcmread(metered(file, max_pixels), force=True)
+        check_tables(dataset)
         kind = _check(path, dataset, max_pixels)
         stored = _stored(path, dataset)
         first = int(stored.min())
@@ -77,8 +79,10 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
 def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
     """Refuse what is no single grey radiograph; give its photometric interpretation."""
 
-    def refuse(got: str, expected: str = "a radiograph of one grey frame") -> UnreadableImageError:
-        return UnreadableImageError(path, got, expected)
+    def refuse(
+        got: str, expected: str = "a radiograph of one grey frame", detail: str = ""
+    ) -> UnreadableImageError:
+        return UnreadableImageError(path, got, expected, detail)
 
     if "SOPClassUID" not in dataset and "Rows" not in dataset:  # also what pydicom makes of a file cut short
         raise refuse("a file that is no DICOM, or a truncated one", "a complete DICOM radiograph")
@@ -87,13 +91,13 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
         raise refuse(f"DICOM modality {modality}", "a radiograph (CR, DX, RG)")
     if "PixelData" not in dataset:
         name = dataset.SOPClassUID.name if "SOPClassUID" in dataset else "of unknown kind"
-        raise refuse(f"DICOM without pixels ({name})")
+        raise refuse("DICOM without pixels", detail=name)
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise refuse(f"DICOM of {frames} frames")
     kind = str(dataset.get("PhotometricInterpretation", ""))
     if kind not in ("MONOCHROME1", "MONOCHROME2") or dataset.get("SamplesPerPixel", 1) != 1:
-        raise refuse(f"DICOM in colour ({kind or 'no photometric interpretation'})")
+        raise refuse("DICOM in colour", detail=kind or "no photometric interpretation")
     if dataset.Rows * dataset.Columns > max_pixels:
         raise refuse(f"DICOM of {dataset.Columns} x {dataset.Rows} pixels", f"at most {max_pixels:,} pixels")
     if dataset.BitsAllocated > 16:
@@ -105,7 +109,6 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
     """The stored values, integers (rows, columns), by a decoder that refuses broken data."""
     from pydicom import uid
     from pydicom.dataset import FileMetaDataset
-    from pydicom.encaps import get_frame
     from pydicom.pixels import pixel_array
 
     dataset.file_meta = getattr(dataset, "file_meta", FileMetaDataset())
@@ -118,17 +121,22 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
     plugin = ""
     try:
         if syntax == uid.JPEGBaseline8Bit:
-            return simplejpeg.decode_jpeg(get_frame(dataset.PixelData, 0, number_of_frames=1), "GRAY")[..., 0]
+            return simplejpeg.decode_jpeg(compressed_frame(dataset), "GRAY")[..., 0]
         if syntax in uid.JPEGLSTransferSyntaxes:
             plugin = "pyjpegls"
-            if not get_frame(dataset.PixelData, 0, number_of_frames=1).rstrip(b"\0").endswith(b"\xff\xd9"):
+            if not compressed_frame(dataset).rstrip(b"\0").endswith(b"\xff\xd9"):
                 raise ValueError("no end of image")  # pyjpegls would find out too, after half a minute
-        elif syntax in uid.JPEG2000TransferSyntaxes:
-            plugin = "pylibjpeg"
+        elif syntax.is_compressed:
+            compressed_frame(dataset)
+            plugin = "pylibjpeg" if syntax in uid.JPEG2000TransferSyntaxes else ""
         return pixel_array(dataset, decoding_plugin=plugin)
     except Exception as error:
-        got = f"DICOM whose pixels do not decode ({syntax.name})"
-        raise UnreadableImageError(path, got, "complete pixels in a known transfer syntax") from error
+        raise UnreadableImageError(
+            path,
+            "DICOM whose pixels do not decode",
+            "complete pixels in a known transfer syntax",
+            f"{syntax.name}: {error}" if isinstance(error, BombError) else syntax.name,
+        ) from error
 
 
 def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind: str) -> np.ndarray:

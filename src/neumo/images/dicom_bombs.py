@@ -1,0 +1,159 @@
+"""Refuse DICOM files that would cost far more to read than a radiograph can."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+READS = 20_000  # of a file's parts: two for each element, of some hundreds, and one for 8 KiB of pixels
+TABLE = 2**20  # bytes of a lookup table's sequence; the largest table has 128 KiB
+FRAGMENTS = 10_000  # that the compressed pixels of one frame come in
+SLACK = 2**20  # bytes of a file beside its pixels
+_STEP = 2**20
+
+
+class BombError(ValueError):
+    """A file that is small and would become huge, or would never end."""
+
+
+class _Metered(io.RawIOBase):
+    """A file that can be read a limited number of times: millions of empty elements would fill the memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._left = READS
+        self.name = getattr(file, "name", None)
+
+    def read(self, size: int | None = -1) -> bytes:
+        self._left -= 1
+        if self._left < 0:
+            raise BombError("more elements than any radiograph has")
+        return self._file.read(-1 if size is None else size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def metered(file: BinaryIO, max_pixels: int) -> BinaryIO:
+    """The file as pydicom can read it without end of time or memory; a deflated one is inflated, in bounds.
+
+    Args:
+        file: opened at its start.
+        max_pixels: of two bytes each; data that inflate to more are refused.
+
+    Raises:
+        BombError: they do.
+    """
+    from pydicom import uid
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filereader import _read_file_meta_info, read_preamble
+    from pydicom.filewriter import write_file_meta_info
+
+    bounded = _Metered(file)
+    read_preamble(bounded, force=True)
+    meta = _read_file_meta_info(bounded)
+    if meta.get("TransferSyntaxUID") != uid.DeflatedExplicitVRLittleEndian:
+        file.seek(0)
+        return _Metered(file)  # type: ignore[return-value]
+    data = _inflated(file.read(), 2 * max_pixels + SLACK)
+    meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    whole = DicomBytesIO()
+    whole.write(bytes(128) + b"DICM")
+    write_file_meta_info(whole, meta)
+    whole.write(data)
+    whole.seek(0)
+    return _Metered(whole)  # type: ignore[return-value]
+
+
+def _inflated(data: bytes, limit: int) -> bytes:
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = inflate.decompress(data, limit)
+    if not inflate.eof and inflate.unconsumed_tail:
+        raise BombError(f"deflated data of more than {limit} bytes")
+    return inflated
+
+
+def check_tables(dataset: Dataset) -> None:
+    """Refuse lookup tables that are no such.
+
+    Raises:
+        BombError: a sequence of tables has more bytes than tables can have.
+    """
+    from pydicom.dataelem import RawDataElement
+
+    for name in ("ModalityLUTSequence", "VOILUTSequence"):
+        element = dataset.get_item(name)
+        if isinstance(element, RawDataElement) and len(element.value or b"") > TABLE:
+            raise BombError(f"a {name} of more than {TABLE} bytes")
+
+
+def compressed_frame(dataset: Dataset) -> bytes:
+    """The only frame of compressed pixels, whose own header agrees with the data set's.
+
+    A decoder makes what the frame's header says, however little data follow.
+
+    Raises:
+        BombError: it is of another size, or in too many parts.
+    """
+    from pydicom import uid
+    from pydicom.encaps import get_frame
+
+    if dataset.PixelData.count(b"\xfe\xff\x00\xe0") > FRAGMENTS:
+        raise BombError("pixels in too many fragments")
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    syntax, size = dataset.file_meta.TransferSyntaxUID, (dataset.Rows, dataset.Columns)
+    if syntax == uid.RLELossless:
+        _check_runs(frame, size[0] * size[1])
+    elif syntax in uid.JPEG2000TransferSyntaxes:
+        import openjpeg
+
+        found = openjpeg.get_parameters(frame)
+        if (found["rows"], found["columns"]) != size or found["samples_per_pixel"] != 1:
+            raise BombError("pixels of another size than the header's")
+    elif _jpeg_size(frame) != (*size, 1):
+        raise BombError("pixels of another size than the header's")
+    return frame
+
+
+def _jpeg_size(frame: bytes) -> tuple[int, int, int]:
+    """Rows, columns and components by the start of frame of a JPEG or JPEG-LS (ITU-T T.81, B.2.2)."""
+    at = 2
+    while at + 10 <= len(frame):
+        marker = frame[at + 1]
+        if frame[at] != 0xFF:
+            break
+        if marker == 0xFF:  # fill
+            at += 1
+        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            rows, columns = (int.from_bytes(frame[at + i : at + i + 2]) for i in (5, 7))
+            return rows, columns, frame[at + 9]
+        else:
+            at += 2 + int.from_bytes(frame[at + 2 : at + 4])
+    raise BombError("no start of frame")
+
+
+def _check_runs(frame: bytes, pixels: int) -> None:
+    """Refuse run lengths (PS3.5 annex G) of more than `pixels` bytes in a segment; a byte can become 64."""
+    segments = min(int.from_bytes(frame[:4], "little"), 15)
+    starts = [int.from_bytes(frame[4 * i : 4 * i + 4], "little") for i in range(1, segments + 1)]
+    for start, end in zip(starts, [*starts[1:], len(frame)], strict=True):
+        at, made = start, 0
+        while at < min(end, len(frame)):
+            control = frame[at]
+            made += control + 1 if control < 128 else 257 - control if control > 128 else 0
+            at += control + 2 if control < 128 else 2 if control > 128 else 1
+            if made > pixels + 256:
+                raise BombError("run lengths of more pixels than the header's")

@@ -1,0 +1,111 @@
+"""Small DICOM files that would become huge are refused before they do."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom import Dataset, uid
+from pydicom.encaps import encapsulate
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_file_meta_info
+
+from neumo.errors import UnreadableImageError
+from neumo.images.read import read_radiograph
+
+
+@pytest.fixture
+def dx(dicom_folder: Path) -> Dataset:
+    return pydicom.dcmread(dicom_folder / "dx_1024_implicit_little_endian.dcm")
+
+
+def as_file(dataset: Dataset) -> io.BytesIO:
+    file = io.BytesIO()
+    dataset.save_as(file)
+    file.seek(0)
+    return file
+
+
+def refused(file: io.BytesIO, detail: str) -> None:
+    with pytest.raises(UnreadableImageError) as told:
+        read_radiograph(file)
+    assert detail in told.value.detail
+
+
+def with_meta(dataset: Dataset, syntax: str, body: bytes) -> io.BytesIO:
+    file = DicomBytesIO()
+    file.write(bytes(128) + b"DICM")
+    dataset.file_meta.TransferSyntaxUID = uid.UID(syntax)
+    write_file_meta_info(file, dataset.file_meta)
+    file.write(body)
+    return io.BytesIO(file.getvalue())
+
+
+def test_deflated_data_without_end(dx: Dataset) -> None:
+    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    body = deflate.compress(bytes(10_000_000)) + deflate.flush()
+    assert len(body) < 20_000
+    file = with_meta(dx, uid.DeflatedExplicitVRLittleEndian, body)
+    with pytest.raises(UnreadableImageError, match="deflated data of more than"):
+        read_radiograph(file, max_pixels=1_000_000)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_elements_without_end(dx: Dataset, size: int) -> None:
+    """Empty elements, or empty items of one sequence."""
+    element = struct.pack("<HHI", 8, 0x1140, size) if size else b""
+    if size:
+        body = element + struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 200_000
+    else:
+        body = b"".join(struct.pack("<HHI", 9 + i // 9000 * 2, i % 9000, 0) for i in range(200_000))
+    refused(with_meta(dx, uid.ImplicitVRLittleEndian, body), "more elements")
+
+
+def test_a_sequence_of_tables_that_is_none(dx: Dataset) -> None:
+    items = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 200_000
+    body = struct.pack("<HHI", 0x28, 0x3010, len(items)) + items
+    refused(with_meta(dx, uid.ImplicitVRLittleEndian, body), "VOILUTSequence of more than")
+
+
+@pytest.mark.parametrize("rows", [60_000, 1023])
+@pytest.mark.parametrize("marker", [b"\xff\xc0", b"\xff\xf7", b"\xff\x51"])
+def test_a_frame_of_another_size(dx: Dataset, marker: bytes, rows: int, dicom_folder: Path) -> None:
+    name = {
+        b"\xff\xc0": "cr_pa_1024_jpeg_baseline_monochrome2.dcm",
+        b"\xff\xf7": "cr_pa_1955x1841_jpegls_15bit_monochrome1.dcm",
+        b"\xff\x51": "cr_pa_1955x1841_jpeg2000_15bit_monochrome1.dcm",
+    }[marker]
+    dataset = pydicom.dcmread(dicom_folder / name)
+    at = dataset.PixelData.index(marker)
+    data = bytearray(dataset.PixelData)
+    if marker == b"\xff\x51":
+        struct.pack_into(">I", data, at + 10, rows)
+    else:
+        struct.pack_into(">H", data, at + 5, rows)
+    dataset.PixelData = bytes(data)
+    refused(as_file(dataset), "pixels of another size")
+
+
+def test_run_lengths_without_end(dx: Dataset) -> None:
+    assert dx.BitsAllocated == 8
+    dx.compress(uid.RLELossless, generate_instance_uid=False)
+    frame = struct.pack("<16I", 1, 64, *[0] * 14) + b"\x81\x00" * 1_000_000  # 128 MB of black
+    dx.PixelData = encapsulate([frame])
+    refused(as_file(dx), "run lengths of more pixels")
+
+
+def test_pixels_in_fragments_without_end(dicom_folder: Path) -> None:
+    dataset = pydicom.dcmread(dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome2.dcm")
+    dataset.PixelData = dataset.PixelData[:-8] + b"\xfe\xff\x00\xe0\0\0\0\0" * 20_000 + dataset.PixelData[-8:]
+    refused(as_file(dataset), "too many fragments")
+
+
+def test_what_is_no_bomb_is_read(dx: Dataset) -> None:
+    expected = read_radiograph(as_file(dx), None)
+    dx.compress(uid.RLELossless, generate_instance_uid=False)
+    np.testing.assert_array_equal(read_radiograph(as_file(dx), None), expected)
