@@ -1,0 +1,182 @@
+"""Mutated JPEG, PNG and DICOM files through the reader and the server: crashes, hangs, growth, status 500.
+
+python benchmarks/fuzz.py MODEL CORONAHACK_FOLDER DICOM_FOLDER [--files 10000] [--out TABLE]
+
+Everything runs in a process of its own, as a decoder in C can take its process down; it is started again
+behind the file that did.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import io
+import multiprocessing
+import os
+import queue
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.mutations import PATIENT, mutate, seeds
+
+HANG = 5.0  # seconds
+CONTENT = {"jpeg": "image/jpeg", "png": "image/png", "dicom": "application/dicom"}
+
+
+def all_seeds(coronahack: Path, dicom: Path) -> dict[str, list[bytes]]:
+    """Whole files: real ones, and one radiograph in every coding."""
+    from neumo.images.read import read_radiograph
+
+    jpeg, png = (sorted(coronahack.rglob(f"*.{end}"))[:12] for end in ("jpeg", "png"))
+    return seeds(jpeg, png, sorted(dicom.glob("*.dcm")), read_radiograph(jpeg[0]))
+
+
+def broken_file(whole: dict[str, list[bytes]], seed: int, index: int) -> tuple[str, bytes]:
+    """The file of this number, by kind in turn; of real DICOM files, which are large, a tenth."""
+    random = Random(f"{seed} {index}")
+    kind = ("jpeg", "png", "dicom")[index % 3]
+    small = [data for data in whole[kind] if len(data) < 500_000]
+    data = random.choice(whole[kind] if random.random() < 0.2 else small)
+    return kind, mutate(data, small, random)
+
+
+def work(arguments: argparse.Namespace, start: int, told: Any) -> None:
+    """Try files from `start` on; tell of each one before and after."""
+    faulthandler.enable()
+    warnings.simplefilter("ignore")
+    from fastapi.testclient import TestClient
+
+    import neumo
+    from neumo.errors import UnreadableImageError
+    from neumo.images.read import inspect_radiograph
+    from neumo.serve.app import create_app
+
+    whole = all_seeds(arguments.coronahack, arguments.dicom)
+    app = create_app(neumo.load(arguments.model))
+    with TestClient(app, "http://localhost", raise_server_exceptions=False) as client:
+        for index in range(start, arguments.files):
+            kind, data = broken_file(whole, arguments.seed, index)
+            told.put(("begin", index, kind, ""))
+            began, outcome, fault = time.perf_counter(), "refused", ""
+            try:
+                inspect_radiograph(io.BytesIO(data), max_pixels=40_000_000)
+                outcome = "read"
+            except UnreadableImageError:
+                pass
+            except BaseException as error:
+                fault = f"reader: {type(error).__name__}: {error}"
+            read = time.perf_counter()
+            verb = "explain" if index % 10 == 9 else "predict"
+            answer = client.post(f"/api/{verb}", content=data, headers={"content-type": CONTENT[kind]})
+            fault = fault or _fault(verb, answer, outcome)
+            seconds = max(read - began, time.perf_counter() - read)
+            told.put(("end", index, kind, (outcome, fault, seconds, _memory())))
+
+
+def _fault(verb: str, answer: Any, outcome: str) -> str:
+    """What is wrong with the server's answer; nothing mostly."""
+    if PATIENT[:5] in answer.text:
+        return "the answer names the patient"
+    if answer.status_code not in ((200,) if verb == "predict" else (200, 422)):
+        return f"{verb}: status {answer.status_code} {answer.text}"
+    said = answer.json()
+    if verb == "predict":
+        said = said["predictions"][0]
+    if (outcome == "read") == ("error" in said):
+        return f"{verb}: the reader said {outcome}, the server {said}"
+    return ""
+
+
+def _next(told: Any, process: Any, seconds: float) -> Any:
+    """What the process says next; None where it says nothing for so long, or has ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            return told.get(timeout=0.5)
+        except queue.Empty:
+            if not process.is_alive() and told.empty():
+                return None
+    return None
+
+
+def _memory() -> int:
+    """Resident bytes of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("coronahack", type=Path)
+    parser.add_argument("dicom", type=Path)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start", type=int, default=0)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    index, faults, counts = arguments.start, [], Counter[str]()
+    slowest, memory, began = (0.0, -1), [], time.perf_counter()
+    while index < arguments.files:
+        told = context.Queue()
+        process = context.Process(target=work, args=(arguments, index, told))
+        process.start()
+        current, patience = -1, 180.0  # the first file waits for imports and a compiled network
+        while index < arguments.files:
+            heard = _next(told, process, patience)
+            if heard is None:
+                end = (
+                    f"hangs for more than {HANG} s" if process.is_alive() else f"ends with {process.exitcode}"
+                )
+                process.kill()
+                process.join()
+                if current < 0:
+                    sys.exit(f"the process {end} before its first file")
+                faults.append(f"file {max(current, index)}: the process {end}")
+                print(faults[-1], flush=True)
+                index = max(current, index) + 1
+                break
+            what, at, kind, more = heard
+            if what == "begin":
+                current, patience = at, HANG + 1
+                continue
+            outcome, fault, seconds, resident = more
+            patience, index = 60.0, at + 1
+            counts[f"{kind} {outcome}"] += 1
+            memory.append(resident)
+            slowest = max(slowest, (seconds, at))
+            if seconds > HANG:
+                fault = fault or f"took {seconds:.1f} s"
+            if fault:
+                faults.append(f"file {at} ({kind}): {fault}")
+                print(faults[-1], flush=True)
+            if at % 500 == 499:
+                print(f"{at + 1} files, {resident / 2**20:.0f} MiB", flush=True)
+        else:
+            process.join(30)
+    early = max(memory[: max(1, len(memory) // 5)]) / 2**20
+    table = [
+        "| | |",
+        "|---|---|",
+        f"| mutated files | {sum(counts.values()):,} |",
+        *(f"| {name} | {count:,} |" for name, count in sorted(counts.items())),
+        f"| crashes, hangs over {HANG:g} s, answers of 500, other faults | {len(faults)} |",
+        f"| slowest file, reader or server | {slowest[0]:.1f} s |",
+        f"| memory, most in the first fifth / at the end | {early:.0f} / {memory[-1] / 2**20:.0f} MiB |",
+        f"| minutes | {(time.perf_counter() - began) / 60:.1f} |",
+    ]
+    print(*faults, *table, sep="\n")
+    if arguments.out:
+        arguments.out.write_text("\n".join(table) + "\n")
+    sys.exit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()
