@@ -1,0 +1,123 @@
+"""Fine-tuning learns, in the layers it should, and goes on where it was killed."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neumo.backend import keras
+from neumo.features.backbones import backbone, smooth_noise
+from neumo.training import finetune
+from neumo.training.finetune import cut, fine_tune, rate
+from neumo.training.head import build_head
+from neumo.training.recipes import RECIPES, Recipe
+from neumo.training.steps import step
+
+RECIPE = dataclasses.replace(RECIPES[0], epochs=4, batch_size=8, thawed=1.0, rate=0.01, head_rate=0.01)
+
+
+def base() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    x = given = keras.Input((6, 6, 2))
+    x = keras.layers.Conv2D(8, 3, use_bias=False)(x)
+    x = keras.layers.ReLU(6.0)(keras.layers.BatchNormalization()(x))
+    return keras.Model(given, keras.layers.GlobalAveragePooling2D()(x))
+
+
+def rows() -> pd.DataFrame:
+    """Labels are whether vertical or horizontal stripes were drawn; the mean tells nothing."""
+    n = 120
+    label = np.arange(n) % 2
+    part = np.where(np.arange(n) < 80, "train", "validation")
+    return pd.DataFrame({"sha256": [f"{i:064x}" for i in range(n)], "label": label, "part": part})
+
+
+def maps(table: pd.DataFrame) -> np.ndarray:
+    random = np.random.default_rng(2)
+    stripes = np.tile([1.0, -1.0], 3)
+    signs = random.choice([-1, 1], (3, len(table), 1, 1, 1))
+    drawn = np.where(table["label"].to_numpy()[:, None, None, None] == 1, stripes[:, None], stripes[None, :])
+    noise = random.standard_normal((3, len(table), 2, 6, 6))
+    return (signs * drawn + 0.5 * noise).astype(np.float16)
+
+
+def run(folder: Path, recipe: Recipe = RECIPE) -> tuple[dict[str, list[float]], list[np.ndarray]]:
+    table, network, head = rows(), base(), build_head(step("normalised"), 8, 0)
+    history = fine_tune(network, head, maps(table), table, recipe, seed=1, kept=folder / "state.pt")
+    return history, [*network.get_weights(), *head.get_weights()]
+
+
+def test_it_learns_what_the_frozen_network_cannot_tell(tmp_path: Path) -> None:
+    history, _ = run(tmp_path, dataclasses.replace(RECIPE, epochs=12))
+    assert history["val_accuracy"][-1] > 0.95
+    assert history["val_loss"][-1] < history["val_loss"][0]
+    assert {len(values) for values in history.values()} == {12}
+
+
+def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "whole").mkdir()
+    whole = run(tmp_path / "whole")
+    validate, calls = finetune._Tuning._validate, []
+
+    def die(self: finetune._Tuning) -> tuple[float, float]:
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return validate(self)
+
+    monkeypatch.setattr(finetune._Tuning, "_validate", die)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    calls.clear()
+    monkeypatch.setattr(finetune._Tuning, "_validate", lambda self: calls.append(1) or validate(self))
+    history, weights = run(tmp_path)
+    assert len(calls) == 2
+    assert history == whole[0]
+    for one, other in zip(weights, whole[1], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_state_of_other_settings_or_a_damaged_one_is_not_taken(tmp_path: Path) -> None:
+    first, _ = run(tmp_path)
+    other, _ = run(tmp_path, dataclasses.replace(RECIPE, rate=0.003))
+    assert other != first
+    (tmp_path / "state.pt").write_bytes(b"PK\x03\x04 cut off")
+    assert run(tmp_path)[0] == first
+
+
+def test_statistics_stay_and_the_rest_moves(tmp_path: Path) -> None:
+    before = [*base().get_weights()]
+    _, weights = run(tmp_path)
+    names = [weight.name for weight in base().weights]
+    moved = [not np.array_equal(a, b) for a, b in zip(before, weights, strict=False)]
+    assert dict(zip(names, moved, strict=True)) == {
+        "kernel": True,
+        "gamma": True,
+        "beta": True,
+        "moving_mean": False,
+        "moving_variance": False,
+    }
+
+
+def test_rate_rises_and_falls() -> None:
+    assert rate(0) == 0
+    assert rate(0.1) == 1
+    assert rate(0.55) == pytest.approx(0.5)
+    assert rate(1) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2-0.35", "ResNet50", "DenseNet121"])
+@pytest.mark.parametrize("thawed", [0.2, 0.6, 1.0])
+def test_two_halves_make_the_network(name: str, thawed: float) -> None:
+    network = backbone(name, "none").build()
+    lower, upper = cut(network, thawed)
+    assert len(upper.layers) - 1 >= thawed * (len(network.layers) - 1)
+    images = smooth_noise(1, np.random.default_rng(0))
+    whole = np.asarray(network(images))
+    np.testing.assert_allclose(np.asarray(upper(lower(images))), whole, rtol=1e-5, atol=1e-5)
+    if thawed == 1:
+        assert len(lower.layers) == 1

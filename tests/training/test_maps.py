@@ -1,0 +1,71 @@
+"""Maps are those of the images, changed by their number, and survive a kill."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from neumo.backend import keras
+from neumo.features.scaling import Scaling
+from neumo.images.augment import Augmentation, augment
+from neumo.images.generate import copy_seed
+from neumo.phantom.radiograph import draw_radiograph
+from neumo.training.maps import kept_maps, maps_folder
+
+SCALING = Scaling(100.0, 50.0)
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    monkeypatch.setenv("NEUMO_CACHE", str(tmp_path / "cache"))
+    files = []
+    for i in range(3):
+        files.append(tmp_path / f"{i}.png")
+        Image.fromarray(draw_radiograph(patient=i)[0]).resize((224, 224)).save(files[-1])
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return pd.DataFrame({"path": [str(file) for file in files], "sha256": hashes})
+
+
+@pytest.fixture(scope="module")
+def stem() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    given = keras.Input((224, 224, 3))
+    return keras.Model(given, keras.layers.Conv2D(4, 8, strides=8)(given))
+
+
+def kept(table: pd.DataFrame, stem: keras.Model, stem_id: str = "a") -> np.ndarray:
+    return kept_maps(table, stem, stem_id, SCALING, Augmentation(), 2)
+
+
+def test_they_are_what_keras_makes_of_the_changed_images(table: pd.DataFrame, stem: keras.Model) -> None:
+    found = kept(table, stem)
+    assert (found.shape, found.dtype) == ((3, 3, 4, 28, 28), np.float16)
+    for view in range(3):
+        for row, (path, sha256) in enumerate(table.itertuples(index=False)):
+            pixels = np.asarray(Image.open(path))
+            if view:
+                pixels = augment(pixels, Augmentation(), copy_seed(sha256, view))
+            truth = np.asarray(stem(SCALING(pixels[None])))[0].transpose(2, 0, 1)
+            np.testing.assert_allclose(found[view, row], truth, rtol=2e-3, atol=2e-3)
+
+
+def test_a_file_cut_off_is_completed(table: pd.DataFrame, stem: keras.Model) -> None:
+    whole = np.array(kept(table, stem))
+    (file,) = maps_folder().glob("*.f16")
+    with file.open("r+b") as cut:
+        cut.truncate(file.stat().st_size // 2 + 7)
+    before = file.read_bytes()
+    np.testing.assert_array_equal(kept(table, stem), whole)
+    assert file.read_bytes()[: len(before) - 1000] == before[:-1000]
+
+
+def test_other_weights_or_images_have_other_maps(table: pd.DataFrame, stem: keras.Model) -> None:
+    kept(table, stem)
+    kept(table, stem, "b")
+    kept(table.iloc[:2], stem)
+    assert len(list(maps_folder().glob("*.f16"))) == 3
