@@ -15,6 +15,7 @@ import typer
 from neumo import __version__
 from neumo.cli.audit import audit
 from neumo.cli.cache import cache
+from neumo.cli.card import card
 from neumo.cli.compare import compare
 from neumo.cli.phantom import phantom
 from neumo.cli.predict import predict
@@ -83,6 +84,7 @@ def _end(message: str, code: int) -> NoReturn:
 
 verb(audit)
 verb(cache)
+verb(card)
 verb(compare)
 verb(phantom)
 verb(predict)

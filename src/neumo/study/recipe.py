@@ -30,6 +30,7 @@ from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.files import whole_file
 from neumo.images.read import read_radiograph
+from neumo.study.card import told
 from neumo.study.results import Results, Run
 from neumo.study.study import claim, describe, environment, save_predictions
 from neumo.study.trial import counts, judge, versions
@@ -332,14 +333,3 @@ BATCH = 256
 def _logits(head: keras.Model, features: np.ndarray) -> np.ndarray:
     kernel, bias = head.layers[-1].get_weights()
     return (features.astype(np.float64) @ kernel + bias)[:, 0]
-
-
-def told(results: Results) -> dict[str, Any]:
-    """What a classifier's card tells of the whole run: mean test metrics by protocol, and the command."""
-    protocols = dict.fromkeys(run.protocol for run in results.runs)
-    tests = {name: [run.test["metrics"] for run in results.tested(name) if run.test] for name in protocols}
-    means = {
-        name: {metric: float(np.mean([one[metric]["value"] for one in found])) for metric in found[0]}
-        for name, found in tests.items()
-    }
-    return {"test": means, "command": results.command}

@@ -9,7 +9,6 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,7 @@ from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.inspections import inspect_images
 from neumo.data.sources import read
-from neumo.data.split import PROTOCOLS, available, load_split, save_split, split, with_validation
+from neumo.data.split import available, load_split, save_split, split, with_validation
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
@@ -32,6 +31,7 @@ from neumo.report.figures import draw, save_figures
 from neumo.report.page import write_page
 from neumo.report.spread import summary
 from neumo.study import published
+from neumo.study.card import told
 from neumo.study.results import Results, Run
 from neumo.study.settings import VALIDATION, Settings
 from neumo.study.trial import Bench, Trial, versions
@@ -283,25 +283,16 @@ def save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, file
 
 def _save_classifier(final: Trial, split: pd.DataFrame, results: Results, bench: Bench, file: Path) -> None:
     """The ladder's last head of the first seed; its card tells what all protocols say of the step."""
-    bench.classifier(final, split, tested=_means(results)).save(file)
+    card = told(results)
+    classifier = bench.classifier(final, split, card["test"])
+    classifier.card |= card
+    classifier.save(file)
 
 
 def _seconds(kept: list[tuple[Run, pd.DataFrame]], last: float) -> dict[str, float]:
     """Time spent on the trials, whenever they ran, and on the last run of the study."""
     spent = {what: sum(run.seconds[what] for run, _ in kept) for what in ("features", "heads")}
     return {**spent, "last run": last}
-
-
-def _means(results: Results) -> dict[str, dict[str, float]]:
-    """Protocol -> metric -> mean over seeds, of the final step."""
-    found = {}
-    for protocol in PROTOCOLS:
-        tests = [run.test for run in results.tested(protocol) if run.test is not None]
-        if tests:
-            found[protocol] = {
-                name: fmean(test["metrics"][name]["value"] for test in tests) for name in tests[0]["metrics"]
-            }
-    return found
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:

@@ -1,0 +1,114 @@
+"""What a run tells on the card of its classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neumo.data.split import PROTOCOLS
+from neumo.evaluation.metrics import without_nan
+from neumo.report.spread import spread
+from neumo.study.results import Results, Run
+
+ALWAYS = (
+    "A research tool, not a medical device: nothing it says may guide the care of a patient.",
+    "It tells two kinds of frontal chest radiographs apart. Whatever else a radiograph shows, from a "
+    "fracture to a tumour, is called one of the two.",
+)
+CORONAHACK = (
+    "Nearly all of its radiographs are of children of one to five years from one hospital (Guangzhou Women "
+    "and Children's Medical Center; Kermany et al., Cell 172, 2018). On adults, other hospitals and other "
+    "equipment it is untested.",
+    "The labels are readings of the radiographs, not laboratory findings.",
+)
+UNKNOWN = (
+    "Who was radiographed, where, and with what equipment is not known to neumo, nor who set the labels and "
+    "how. Elsewhere expect other figures: neumo evaluate measures them.",
+)
+SYNTHETIC = ("Its radiographs were drawn by a program and show no patient: it knows nothing of real ones.",)
+
+
+def told(results: Results) -> dict[str, Any]:
+    """What the card of a classifier takes from the run that made it.
+
+    Returns:
+        "test" (protocol -> metric -> mean over the seeds), "results" (see `results_for_card`), "limits"
+        (sentences) and "command" (what trains it again).
+    """
+    found = results_for_card(results)
+    means = {
+        protocol: {name: one["mean"] for name, one in tested["metrics"].items() if one is not None}
+        for protocol, tested in found.items()
+    }
+    return {"test": means, "results": found, "limits": limits(results), "command": results.command}
+
+
+def results_for_card(results: Results) -> dict[str, Any]:
+    """What the test parts say, short enough for a card; None stands for what is not defined.
+
+    Returns:
+        By protocol "images" and "seeds"; "metrics": name -> "mean", "sd" (over the seeds), "low" and "high"
+        (of the 95 % interval, mean over the seeds); "by_cause": cause -> "n", "sensitivity", "low" and
+        "high", "confusion" and "calibration" as in `neumo.evaluation.metrics.Evaluation`, likewise means.
+    """
+    protocols = {name: runs for name in PROTOCOLS if (runs := results.tested(name))}
+    return without_nan({name: _tested(runs) for name, runs in protocols.items()})
+
+
+def limits(results: Results) -> list[str]:
+    """What a user of the classifier should know before relying on it, in sentences."""
+    data = results.dataset
+    of_data = SYNTHETIC if data["synthetic"] else CORONAHACK if data["layout"] == "coronahack" else UNKNOWN
+    said = [*ALWAYS, *of_data]
+    if train := next((run.counts["train"] for run in results.runs if run.test is not None), None):
+        share = train["pneumonia"] / max(train["pneumonia"] + train["normal"], 1)
+        said.append(
+            f"{share:.0%} of its training radiographs have {data['positive_name']}. Where that is rarer, "
+            "more of its alarms are false, and its probabilities are too high."
+        )
+    if "patient" in results.skipped:
+        said.append(
+            "It could not be tested on patients kept apart, so its figures may flatter it: images of one "
+            "patient resemble each other."
+        )
+    return said
+
+
+def _tested(runs: list[Run]) -> dict[str, Any]:
+    tests = [run.test for run in runs if run.test is not None]
+    figures = {name: spread(runs, name) for name in tests[0]["metrics"]}
+    return {
+        "images": int(np.median([test["n"] for test in tests])),
+        "seeds": [run.seed for run in runs],
+        "metrics": {
+            name: None if one is None else {"mean": one.mean, "sd": one.sd, "low": one.low, "high": one.high}
+            for name, one in figures.items()
+        },
+        "by_cause": {
+            cause: _means([run.by_cause[cause] for run in runs if cause in run.by_cause])
+            for cause in sorted({cause for run in runs for cause in run.by_cause})
+        },
+        "confusion": np.mean([test["confusion"] for test in tests], axis=0).tolist(),
+        "calibration": _bins([test["calibration"] for test in tests]),
+    }
+
+
+def _means(found: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+
+
+def _bins(found: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Calibration over the seeds, each weighted by its images; "count" is the mean over the seeds."""
+    count = np.array([one["count"] for one in found])
+    with np.errstate(invalid="ignore"):
+        means = {
+            name: (np.array([[v or 0.0 for v in one[name]] for one in found]) * count).sum(0) / count.sum(0)
+            for name in ("predicted", "observed")
+        }
+    return {
+        "low": found[0]["low"],
+        "high": found[0]["high"],
+        "count": count.mean(axis=0).tolist(),
+        **{name: values.tolist() for name, values in means.items()},
+    }
