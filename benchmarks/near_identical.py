@@ -16,8 +16,9 @@ from PIL import Image, ImageEnhance
 
 from neumo.data.duplicates import NEAR, close_pairs
 from neumo.data.sources import read
-from neumo.data.threads import in_threads
 from neumo.images.read import read_radiograph
+from neumo.progress import track
+from neumo.threads import in_threads
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -68,9 +69,8 @@ def opened(path: str) -> Image.Image:
 
 def main(folder: str) -> None:
     table = read(folder).table.drop_duplicates("sha256", ignore_index=True)
-    both = list(
-        in_threads(lambda p: (hashed(opened(p), 8), hashed(opened(p), 16)), list(table["path"]), "Hashing")
-    )
+    hashes = in_threads(lambda p: (hashed(opened(p), 8), hashed(opened(p), 16)), table["path"])
+    both = list(track(hashes, "Hashing", total=len(table)))
     label = table["label"].to_numpy()
     for size in (8, 16):
         codes = np.stack([pair[size == 16] for pair in both])

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pytest
 
 from neumo.data.table import images_in, is_image, new_table, sha256_of, subfolders
-from neumo.data.threads import in_threads
 from tests.data.pictures import draw
 
 
@@ -40,21 +37,3 @@ def test_is_image_asks_the_content_of_unknown_suffixes(dicom_folder: Path, tmp_p
     assert is_image(tmp_path / "IM0001")
     assert is_image(tmp_path / "1.2.840.1")
     assert not is_image(tmp_path / "LICENSE")
-
-
-def test_in_threads_keeps_the_order() -> None:
-    assert list(in_threads(lambda x: x * x, range(500), "Squaring")) == [x * x for x in range(500)]
-
-
-def test_in_threads_stops_at_an_error() -> None:
-    begun: list[int] = []
-
-    def work(x: int) -> int:
-        begun.append(x)
-        if x == 3:
-            raise ValueError(x)
-        return sum(np.arange(20_000))
-
-    with pytest.raises(ValueError, match="3"):
-        list(in_threads(work, range(2_000), "Working"))
-    assert len(begun) < 2_000

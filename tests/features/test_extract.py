@@ -218,17 +218,6 @@ def test_no_rows(rows: pd.DataFrame, mobilenet: Backbone) -> None:
         fit_scaling(rows.head(0))
 
 
-def test_reads_a_bounded_number_ahead(
-    rows: pd.DataFrame, mobilenet: Backbone, read: Counter[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "AHEAD", 2)
-    _, images = module._wanted(rows, Transforms())
-    stream = module._in_threads(module._measure, images)
-    next(stream)
-    stream.close()  # type: ignore[attr-defined]
-    assert sum(read.values()) <= 3
-
-
 def test_fit_scaling_is_mean_and_deviation_of_all_pixels(rows: pd.DataFrame, pixels: np.ndarray) -> None:
     scaling = fit_scaling(rows)
     assert scaling == Scaling(round(pixels.mean()), round(pixels.std()))

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from neumo.data.inspections import inspect_images
-from neumo.data.threads import in_threads
+from neumo.progress import track
+from neumo.threads import in_threads
 
 NEAR = 24  # bits of 256 in which the perceptual hashes of near-identical images differ at most
 _ROWS, _COLUMNS = 16, 16384  # hashes compared at a time: what is computed of them fits a processor's cache
@@ -79,7 +80,8 @@ def close_pairs(hashes: np.ndarray, most: int) -> np.ndarray:
             found.append(np.column_stack([a, b])[near & (a < b)])
         return np.concatenate(found)
 
-    blocks = in_threads(compare, range(0, n, _ROWS), "Comparing images")
+    starts = range(0, n, _ROWS)
+    blocks = track(in_threads(compare, starts), "Comparing images", total=len(starts))
     return np.concatenate([np.empty((0, 2), dtype=np.int64), *blocks])
 
 

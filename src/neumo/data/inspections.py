@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from neumo import __version__
-from neumo.data.threads import in_threads
 from neumo.errors import UnreadableImageError
 from neumo.files import cache_folder
+from neumo.progress import track
+from neumo.threads import in_threads
 
 HASH_SIZE = 16  # 16 x 16 coefficients: a perceptual hash of 256 bits
 _BATCH = 256  # images between two commits: what a kill -9 costs at most
@@ -45,7 +46,7 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
         batch: list[tuple[str, str, str]] = []
         try:
             files = [Path(paths[sha256]) for sha256 in new]
-            work = in_threads(_inspect, files, "Inspecting images") if new else iter(())
+            work = track(in_threads(_inspect, files), "Inspecting images", len(new)) if new else iter(())
             for sha256, found in zip(new, work, strict=True):
                 seen[sha256] = found
                 if not found["unreadable"]:  # another version of a library may read it

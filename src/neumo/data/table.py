@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.threads import in_threads
 from neumo.errors import NeumoError
 from neumo.images import dicom
+from neumo.progress import track
+from neumo.threads import in_threads
 
 NORMAL, PNEUMONIA, UNLABELLED = 0, 1, -1
 
@@ -82,7 +83,7 @@ def new_table(found: pd.DataFrame) -> pd.DataFrame:
         OSError: a file cannot be read.
     """
     table = found.reset_index(drop=True)
-    table["sha256"] = list(in_threads(sha256_of, list(table["path"]), "Hashing files"))
+    table["sha256"] = list(track(in_threads(sha256_of, table["path"]), "Hashing files", len(table)))
     return table.astype(COLUMNS)[list(COLUMNS)]
 
 

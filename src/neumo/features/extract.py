@@ -6,12 +6,10 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import os
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Container, Iterator
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,18 +22,14 @@ from neumo.features.store import FeatureStore
 from neumo.images.generate import Transforms, copy_seed, generate
 from neumo.images.read import read_radiograph
 from neumo.progress import advance
+from neumo.threads import in_threads
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["RAW", "Scaling", "extract", "fit_scaling"]
 
-T = TypeVar("T")
-R = TypeVar("R")
-
 PIXELS = 1  # raise it when `read_radiograph` or `generate` gives other pixels than before
-THREADS = min(8, os.cpu_count() or 1)
-AHEAD = 8 * THREADS  # images that are read before they are needed
 LOOKED_UP = 2000  # images whose features are looked up at a time
 KEPT = 256  # pixel statistics between two commits: what a kill -9 costs at most
 
@@ -148,7 +142,7 @@ def fit_scaling(rows: pd.DataFrame, *, store: FeatureStore | None = None) -> Sca
             fresh: dict[str, np.ndarray] = {}
             with advance("Pixel statistics", len(missing)) as bar:
                 try:
-                    for sha256, moments in _in_threads(_measure, missing):
+                    for sha256, moments in in_threads(_measure, missing):
                         known[sha256] = fresh[sha256] = moments
                         bar.step()
                         if len(fresh) == KEPT:
@@ -195,7 +189,7 @@ def _compute(
         nonlocal failure
         keys, stack, moments = [], [], {}
         try:
-            for image, moved, own in _in_threads(read, images):
+            for image, moved, own in in_threads(read, images):
                 moments[image.sha256] = own
                 for key, one in zip(image.copies, moved, strict=True):
                     keys.append(key)
@@ -215,22 +209,6 @@ def _compute(
         yield dict(zip(keys, vectors, strict=True)), moments
     if failure is not None:
         raise failure
-
-
-def _in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield ``function(item)`` in order; threads run a bounded number of items ahead."""
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(THREADS) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) == AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _measure(image: Wanted) -> tuple[str, np.ndarray]:

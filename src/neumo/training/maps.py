@@ -13,7 +13,6 @@ import pandas as pd
 
 from neumo.backend import keras
 from neumo.features.engine import Engine
-from neumo.features.extract import _in_threads
 from neumo.features.graph import convert
 from neumo.features.networks import versions
 from neumo.features.scaling import Scaling
@@ -22,6 +21,7 @@ from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.images.read import read_radiograph
 from neumo.progress import advance
+from neumo.threads import in_threads
 
 VIEWS = 1  # raise it when `augment` or `read_radiograph` gives other pixels than before
 
@@ -90,7 +90,7 @@ def _batches(
         return augment(pixels, augmentation, copy_seed(hashes[row], copy)) if copy else pixels
 
     stack: list[np.ndarray] = []
-    for pixels in _in_threads(view, numbers):
+    for pixels in in_threads(view, numbers):
         stack.append(pixels)
         if len(stack) == size:
             yield np.stack(stack)
