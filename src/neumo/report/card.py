@@ -36,7 +36,7 @@ def card_markdown(card: dict[str, Any]) -> str:
 def card_html(card: dict[str, Any]) -> str:
     """The same as an HTML fragment: an ``<article class="model-card">`` without styles or scripts."""
     name, notice = escape(card.get("name", "A classifier")), escape(card.get("notice", ""))
-    parts = [f"<h1>{name}</h1>", f'<p class="notice" role="note"><strong>{notice}</strong></p>']
+    parts = [f'<p class="notice" role="note"><strong>{notice}</strong></p>', f"<h1>{name}</h1>"]
     for title, blocks in _sections(card):
         parts += [f"<section>\n<h2>{title}</h2>", *(_html(kind, content) for kind, content in blocks)]
         parts.append("</section>")
@@ -217,12 +217,19 @@ def _html(kind: str, content: Any) -> str:
 def _html_table(rows: Sequence[Sequence[str]]) -> str:
     heads = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
     body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(one)}</td>" for one in rest)}</tr>'
+        f'<tr><th scope="row">{escape(first)}</th>{"".join(map(_cell, rest))}</tr>'
         for first, *rest in rows[1:]
     )
     label = escape(rows[0][0] or "Results")
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}</div>'
+
+
+def _cell(text: str) -> str:
+    """A figure, with what stands in brackets below it."""
+    figure, _, rest = text.partition(" (")
+    below = f'<small class="quiet">{escape(rest.removesuffix(")"))}</small>' if rest else ""
+    return f"<td>{escape(figure)}{below}</td>"
 
 
 def _markdown(kind: str, content: Any) -> str:
