@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import tempfile
@@ -98,12 +99,15 @@ class Classifier:
             operating point was chosen on its answers in float32.
         keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3).
         reference: what the training set looks like; None where nothing is known of it.
+        usual: as the attribute.
 
     Attributes:
         card: "format", "name", "positive", "negative", "size", "threshold" with the "rule" that chose it,
             "backbone", "scaling", "data" (what it was trained on, how to cite it, whether it was synthetic),
             "training" (protocol, step, seed, counts, settings), "test" (metrics by protocol, mean over
             seeds), "made_by" (versions) and "notice".
+        usual: the network's last maps on the average normal radiograph, see `neumo.explain.usual`; nothing
+            where that is not known. Heat maps show what differs from it.
     """
 
     def __init__(
@@ -113,12 +117,14 @@ class Classifier:
         head: openvino.Model,
         keras_file: bytes,
         reference: Reference | None = None,
+        usual: Sequence[np.ndarray] = (),
     ) -> None:
         self.card = card
         self._backbone = backbone
         self._head = head
         self._keras_file = keras_file
         self._reference = reference
+        self.usual = tuple(usual)
 
     @overload
     def predict(self, radiographs: str | Path) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -240,7 +246,7 @@ class Classifier:
         return Scaling(self.card["scaling"]["mean"], self.card["scaling"]["std"])
 
     def network(self) -> openvino.Model:
-        """Backbone and head as one graph, scaled grey levels, float32 (n, 3, 224, 224), to probabilities (n, 1)."""
+        """Backbone and head as one graph: scaled grey levels, float32 (n, 3, 224, 224), to (n, 1)."""
         import openvino
 
         backbone, head = self._backbone.clone(), self._head.clone()
@@ -261,13 +267,18 @@ class Classifier:
         """Write the classifier as one file, whole or not at all.
 
         It is a ZIP archive of ``card.json``, ``backbone`` and ``head`` (``.xml`` with ``.bin``, OpenVINO),
-        ``network.keras``, ``reference.npz`` and ``SHA256SUMS`` over them. Nothing in it is code.
+        ``network.keras``, ``reference.npz``, ``usual.npz`` and ``SHA256SUMS`` over them. Nothing in it is
+        code.
         """
         members = {"card.json": json.dumps(self.card, indent=1).encode(), "network.keras": self._keras_file}
         for name, graph in (("backbone", self._backbone), ("head", self._head)):
             members[f"{name}.xml"], members[f"{name}.bin"] = _serialised(graph)
         if self._reference is not None:
             members["reference.npz"] = self._reference.to_bytes()
+        if self.usual:
+            maps = io.BytesIO()
+            np.savez_compressed(maps, *self.usual)
+            members["usual.npz"] = maps.getvalue()
         write_archive(file, members)
 
     @cached_property
@@ -328,13 +339,14 @@ def load(file: str | Path) -> Classifier:
         keras_file = members["network.keras"]
         stored = members.get("reference.npz")
         reference = None if stored is None else Reference.from_bytes(stored)
+        usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
     except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     import openvino
 
     core = openvino.Core()
     backbone, head = (core.read_model(xml, weights) for xml, weights in graphs)
-    return Classifier(card, backbone, head, keras_file, reference)
+    return Classifier(card, backbone, head, keras_file, reference, usual)
 
 
 def new_classifier(
@@ -368,6 +380,12 @@ def new_classifier(
     told = notice(card["data"]["synthetic"])
     whole_card = {**card, "format": FORMAT, "size": SIZE, "notice": told}
     return Classifier(whole_card, graph, convert(head), keras_file, reference)
+
+
+def _arrays(data: bytes) -> tuple[np.ndarray, ...]:
+    """What `numpy.savez` was given, in order."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
+        return tuple(kept[f"arr_{place}"] for place in range(len(kept)))
 
 
 def _serialised(graph: openvino.Model) -> tuple[bytes, bytes]:

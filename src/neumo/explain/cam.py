@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 def heat_map(classifier: Classifier, pixels: np.ndarray) -> NDArray[np.float32]:
     """How much each place of a radiograph speaks for the positive class.
 
-    Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) on the maps before global average pooling, enlarged
-    smoothly. The hottest place of a radiograph is as hot as its probability, so that the map of a clear
-    negative is nearly black instead of blown-up noise; where nothing speaks for the class all is 0.
+    Grad-CAM (Selvaraju et al. 2017, arXiv:1610.02391) on the maps before global average pooling, less what
+    they are on the average normal radiograph of the training part, enlarged smoothly. Without that, places
+    where all radiographs are alike, such as the abdomen, can be the hottest: docs/explain.md measures both.
+    A classifier that does not carry the average (`Classifier.usual`) gets plain Grad-CAM.
+
+    The hottest place of a radiograph is as hot as its probability, so that the map of a clear negative is
+    nearly black instead of blown-up noise; where nothing speaks for the class all is 0.
 
     Args:
         classifier: whose probability is explained; what it takes is compiled once. Threads may share it.
@@ -59,8 +64,8 @@ def evidence(classifier: Classifier, pixels: np.ndarray) -> tuple[NDArray[np.flo
 
     Returns:
         Probabilities, float32 (n,), and maps, float32 (n, height, width), as coarse as the network's last
-        ones (7 x 7 mostly). Their unit is that of the logit: the mean of a map is the sum of all pooled
-        features, each times the logit's derivative.
+        ones (7 x 7 mostly). Their unit is that of the logit: the mean of a map is the sum over all pooled
+        features of the logit's derivative times how far the feature is from the usual.
     """
     engine, shape, free = _engine(classifier)
     with free:
@@ -85,16 +90,19 @@ def _engine(classifier: Classifier) -> _Engine:
     """What computes `evidence`, flat; height and width of its maps; what one thread at a time may hold."""
     with _making:
         if classifier not in _engines:
-            graph, shape = evidence_graph(classifier.network())
+            graph, shape = evidence_graph(classifier.network(), classifier.usual)
             _engines[classifier] = Engine(graph, classifier.scaling), shape, threading.Lock()
         return _engines[classifier]
 
 
-def evidence_graph(network: openvino.Model) -> tuple[openvino.Model, tuple[int, int]]:
+def evidence_graph(
+    network: openvino.Model, usual: Sequence[np.ndarray] = ()
+) -> tuple[openvino.Model, tuple[int, int]]:
     """Write the backward pass of Grad-CAM behind a network, so that one graph computes both.
 
     Args:
         network: scaled grey levels, float32 (n, 3, height, width), to probabilities, (n, 1).
+        usual: as `neumo.explain.usual.usual_maps` makes it; nothing for plain Grad-CAM.
 
     Returns:
         A graph from the same input to (n, 1 + rows * columns), the probability and then the map; and
@@ -112,7 +120,8 @@ def evidence_graph(network: openvino.Model) -> tuple[openvino.Model, tuple[int, 
     sizes = [tuple(side.get_length() for side in list(maps.get_partial_shape())[2:]) for maps, _ in pooled]
     rows, columns = max(sizes)
     parts = []
-    for (maps, gradient), size in zip(pooled, sizes, strict=True):
+    for (maps, gradient), size, common in zip(pooled, sizes, usual or [0] * len(pooled), strict=True):
+        maps = ops.subtract(maps, np.asarray(common, np.float32))
         part = ops.reduce_sum(ops.multiply(maps, ops.unsqueeze(gradient, [2, 3])), [1], keep_dims=True)
         if size != (rows, columns):  # members of an ensemble with grids of their own
             part = ops.interpolate(part, [rows, columns], "linear_onnx", "sizes", axes=[2, 3])

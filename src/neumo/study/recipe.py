@@ -23,6 +23,7 @@ from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.calibration import calibrate
 from neumo.evaluation.operating_point import choose_threshold, operating_points
+from neumo.explain.usual import usual_maps
 from neumo.features import backbones
 from neumo.features.engine import Engine
 from neumo.features.extract import extract
@@ -284,7 +285,9 @@ class RecipeRun:
             "made_by": versions(),
         }
         reference = Reference.fit(of["train"], of["validation"])
-        return new_classifier(card, graph, base, head, reference), predictions
+        classifier = new_classifier(card, graph, base, head, reference)
+        classifier.usual = usual_maps(classifier, rows)
+        return classifier, predictions
 
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
         """A digest of all that a trial's figures depend on."""

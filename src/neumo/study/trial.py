@@ -21,6 +21,7 @@ from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import by_cause, evaluate
 from neumo.evaluation.operating_point import choose_threshold
+from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract, fit_scaling
 from neumo.features.networks import kept_graph
@@ -188,7 +189,11 @@ class Bench:
             "made_by": versions(),
         }
         reference = self._reference(split, trial)
-        return new_classifier(card, kept_graph(self.backbone), self.backbone.build(), trial.head, reference)
+        classifier = new_classifier(
+            card, kept_graph(self.backbone), self.backbone.build(), trial.head, reference
+        )
+        classifier.usual = usual_maps(classifier, split)
+        return classifier
 
     def _reference(self, split: pd.DataFrame, trial: Trial) -> Reference:
         """What the images that the trial was trained on look like, without generated ones."""
