@@ -52,8 +52,8 @@ class Finding:
 
     Attributes:
         probability: of the positive class, 0 to 1.
-        distance: to the training set, in feature space; above 1, which at most 1 % of its own kind pass, the
-            image is unfamiliar. 0 where the classifier was made without a reference.
+        distance: to the training set, in feature space; beyond 1, where less than 1 % of its own kind lie,
+            the image is unfamiliar. 0 where the classifier was made without a reference.
         warnings: names of what is odd about the image, see `neumo.images.checks.MEANING`; a probability with
             one may mean nothing.
     """
@@ -215,24 +215,23 @@ class Classifier:
     ) -> list[Finding]:
         """Findings of images (n, 224, 224) with their features (n, d)."""
         probability, distance = self._judge(features), np.zeros(len(features))
-        inverted = np.zeros(len(features), bool)
+        warnings = [[*told, *look(image)] for told, image in zip(problems, pixels, strict=True)]
         if self._reference is not None:
             distance = self._reference.distance(features)
-            unfamiliar = np.flatnonzero(distance > 1)
-            if len(unfamiliar):
-                negatives = self._second_engine(255 - pixels[unfamiliar])
-                nearer = self._reference.distance(negatives)
-                turned = is_negative(distance[unfamiliar], nearer)
-                inverted[unfamiliar] = turned
-                distance[unfamiliar[turned]] = nearer[turned]
-                probability[unfamiliar[turned]] = self._judge(negatives[turned])
+            doubtful = np.flatnonzero(distance > self._reference.doubt)
+            if len(doubtful):
+                turned = self._engine(255 - pixels[doubtful])
+                nearer = self._reference.distance(turned)
+                negative = is_negative(distance[doubtful], nearer)
+                which = doubtful[negative]
+                distance[which], probability[which] = nearer[negative], self._judge(turned)[negative]
+                for i in which:
+                    warnings[i].append("inverted")
+            for i in np.flatnonzero(distance > 1):
+                warnings[i].append("unfamiliar")
         return [
-            Finding(
-                float(probability[i]),
-                float(distance[i]),
-                tuple(dict.fromkeys((*problems[i], *look(pixels[i]), *names))),
-            )
-            for i, names in enumerate(_names(distance, inverted))
+            Finding(float(p), float(far), tuple(dict.fromkeys(told)))
+            for p, far, told in zip(probability, distance, warnings, strict=True)
         ]
 
     @property
@@ -286,11 +285,6 @@ class Classifier:
         return Engine(self._backbone, self.scaling)
 
     @cached_property
-    def _second_engine(self) -> Engine:
-        """For second looks while `_engine` is busy with a stream."""
-        return Engine(self._backbone, self.scaling)
-
-    @cached_property
     def _compiled_head(self) -> openvino.CompiledModel:
         import openvino
 
@@ -311,11 +305,6 @@ class Classifier:
             distance=finding.distance,
             warnings=finding.warnings,
         )
-
-
-def _names(distance: np.ndarray, inverted: np.ndarray) -> Iterator[tuple[str, ...]]:
-    for far, turned in zip(distance > 1, inverted, strict=True):
-        yield ("inverted",) * bool(turned) + ("unfamiliar",) * bool(far)
 
 
 def load(file: str | Path) -> Classifier:

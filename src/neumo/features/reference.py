@@ -3,81 +3,99 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 COMPONENTS = 64
-"""Directions kept; with float16 they fill a quarter of a megabyte for 2,048 features."""
+"""Directions kept, at most. Of 16, 64 and 128 of them and nearest neighbours, all told photographs and CT
+slices from radiographs; 64 told negatives and turned radiographs best. See docs/foreign-images.md."""
 
-SHARE = 0.005
-"""Of the held-out radiographs lie outside the limit: half of the promised 1 %, as margin."""
+NUMBERS = 140_000
+"""Kept in all directions together, at most: a quarter of a megabyte as float16."""
 
-NEARER = 0.8
-"""Of an image's distance: a negative nearer than that is what the image should have been."""
+PER_COMPONENT = 50
+"""Training images for each direction, at least: with fewer it would follow single images."""
+
+SHARE = 0.003
+"""Of the training source's radiographs lie beyond the limit. At most 1 % may; tails are hard to measure."""
+
+DOUBT = 0.05
+"""Of the training source's radiographs lie beyond `Reference.doubt`."""
+
+NEARER, FAR = 0.95, 1.2
+"""A negative of a radiograph: once turned around, it lies nearer than this share of its distance, nearer than
+this. Radiographs end above 1.05 and 0.87, other pictures above 1.3 in either."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
     """What the features of the training set look like, to know others by their distance.
 
-    The distance is Mahalanobis', in the leading principal components, joined with the length of what they
-    leave over, in units of that length in training. It is given as a share of the limit: above 1 an image is
-    flagged.
+    The squared distance is the mean of the squared leading principal components, each in units of its
+    standard deviation in training (Mahalanobis), plus the squared length of what they leave over, in units
+    of its mean in training. It is given as a share of the limit: beyond 1 an image is unfamiliar.
 
     Attributes:
         mean: float32 (d,).
-        directions: float16 (k, d), each principal component divided by its standard deviation.
-        rest: mean square of what the components leave over, of a training image.
+        directions: principal components, float16 (k, d).
+        variance: along each of them, float32 (k,).
+        rest: mean square of what they leave over.
         limit: the distance that is called 1.
+        doubt: distance, as a share of the limit, beyond which it is worth to look whether the image is a
+            negative.
     """
 
     mean: np.ndarray
     directions: np.ndarray
+    variance: np.ndarray
     rest: float
     limit: float = 1.0
+    doubt: float = 1.0
 
     @classmethod
-    def fit(cls, features: np.ndarray, held_out: np.ndarray | None = None) -> Reference:
-        """Learn from the training part, and set the limit on images that were not in it.
+    def fit(cls, features: np.ndarray, held_out: np.ndarray) -> Reference:
+        """Learn from the training part, and set the limit with images that were not in it.
+
+        Both parts have their say on the limit, for a tail of a few images is a matter of luck; distances in
+        training are stretched to the median of the others, as a network that was trained on these images, or
+        few images, make them small.
 
         Args:
             features: (n, d) of the training part's own images, without generated ones.
-            held_out: (m, d) of the validation part; by default a fifth of `features` is kept back for it.
+            held_out: (m, d) of the validation part.
         """
-        features = np.asarray(features, np.float64)
-        if held_out is None:
-            aside = np.random.default_rng(0).permutation(len(features)) < len(features) // 5
-            features, held_out = (features[~aside], features[aside]) if aside.any() else (features, features)
-        mean = features.mean(axis=0)
-        _, spread, components = np.linalg.svd(features - mean, full_matrices=False)
-        k = int(min(COMPONENTS, len(features) - 1, (spread > 1e-6 * spread[0]).sum()))
-        deviation = spread[:k] / np.sqrt(len(features))
-        rest = float((spread[k:] ** 2).sum() / len(features))
-        directions = (components[:k] / deviation[:, None]).astype(np.float16)
-        unscaled = cls(mean.astype(np.float32), directions, max(rest, 1e-12))
-        return cls(
-            unscaled.mean,
-            directions,
-            unscaled.rest,
-            limit=float(np.quantile(unscaled.distance(held_out), 1 - SHARE)),
+        from sklearn.decomposition import PCA
+
+        n, d = features.shape
+        k = max(1, min(COMPONENTS, NUMBERS // d, n // PER_COMPONENT, n - 1, d))
+        pca = PCA(k, svd_solver="covariance_eigh").fit(features.astype(np.float64))
+        variance = np.maximum(pca.explained_variance_, 1e-12)
+        rest = max(float(features.var(axis=0, dtype=np.float64).sum() - variance.sum()), 1e-12)
+        bare = cls(
+            pca.mean_.astype(np.float32),
+            pca.components_.astype(np.float16),
+            variance.astype(np.float32),
+            rest,
         )
+        own, other = bare.distance(features), bare.distance(held_out)
+        every = np.concatenate([own * (np.median(other) / np.median(own)), other])
+        limit = max(np.quantile(every, 1 - SHARE), np.quantile(other, 0.99))
+        return replace(bare, limit=float(limit), doubt=float(np.quantile(every, 1 - DOUBT) / limit))
 
     def distance(self, features: np.ndarray) -> np.ndarray:
-        """Distance to the training set, float64 (n,), of features (n, d); above 1 is unfamiliar."""
+        """Distance to the training set, float64 (n,), of features (n, d); beyond 1 is unfamiliar."""
         centred = np.asarray(features, np.float64) - self.mean
-        directions = self.directions.astype(np.float64)
-        whitened = centred @ directions.T
-        lengths = (directions**2).sum(axis=1)  # 1 / variance
-        rest = (centred**2).sum(axis=1) - (whitened**2 / lengths).sum(axis=1)
-        k = len(directions)
-        square = (whitened**2).sum(axis=1) / max(k, 1) + np.maximum(rest, 0) / self.rest
+        along = centred @ self.directions.astype(np.float64).T
+        rest = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
+        square = (along**2 / self.variance).mean(axis=1) + np.maximum(rest, 0) / self.rest
         return np.sqrt(square) / self.limit
 
     def to_bytes(self) -> bytes:
         """As an ``.npz`` file."""
         file = io.BytesIO()
-        np.savez(file, mean=self.mean, directions=self.directions, scale=[self.rest, self.limit])
+        scale = np.array([self.rest, self.limit, self.doubt])
+        np.savez(file, mean=self.mean, directions=self.directions, variance=self.variance, scale=scale)
         return file.getvalue()
 
     @classmethod
@@ -88,15 +106,15 @@ class Reference:
             KeyError, ValueError: it is something else.
         """
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            rest, limit = (float(value) for value in file["scale"])
-            return cls(file["mean"], file["directions"], rest, limit)
+            rest, limit, doubt = (float(value) for value in file["scale"])
+            return cls(file["mean"], file["directions"], file["variance"], rest, limit, doubt)
 
 
 def is_negative(distance: np.ndarray, of_negative: np.ndarray) -> np.ndarray:
-    """Whether images, bool (n,), are negatives: unfamiliar, while their own negative is clearly nearer.
+    """Whether images are negatives of radiographs, bool (n,).
 
     Args:
         distance: of each image, (n,).
         of_negative: of each image with its grey levels turned around, (n,).
     """
-    return (distance > 1) & (of_negative < NEARER * distance)
+    return (of_negative < NEARER * distance) & (of_negative < FAR)
