@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,23 @@ def test_a_stream_reads_only_a_few_batches_ahead(engine: Engine, pixels: np.ndar
             yield pixels[:1]
 
     next(engine.map(batches()))
-    assert taken <= len(engine._requests) + 1
+    assert taken <= engine._ahead + 1
+
+
+def test_threads_share_an_engine(engine: Engine, pixels: np.ndarray) -> None:
+    together = engine(pixels)
+    places = [np.arange(start, start + 9) % len(pixels) for start in range(40)]
+    with ThreadPoolExecutor(6) as pool:
+        for features, where in zip(pool.map(lambda at: engine(pixels[at]), places), places, strict=True):
+            np.testing.assert_array_equal(features, together[where])
+
+
+def test_streams_of_one_thread_do_not_wait_for_each_other(engine: Engine, pixels: np.ndarray) -> None:
+    together = engine(pixels)
+    streams = [engine.map(pixels[i : i + 1] for i in range(6)) for _ in range(2)]
+    for i, both in enumerate(zip(*streams, strict=True)):
+        for features in both:
+            np.testing.assert_array_equal(features[0], together[i])
 
 
 def test_nothing_in_nothing_out(engine: Engine) -> None:

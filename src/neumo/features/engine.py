@@ -23,7 +23,7 @@ class Engine:
     """Radiographs to what a network makes of them, through OpenVINO.
 
     Batches have one size, the last one is filled up: the numbers of an image do not depend on its neighbours.
-    An engine computes one stream of batches at a time.
+    Threads may share an engine.
 
     Args:
         graph: float32 (n, 3, height, width) to (n, d), as `neumo.features.graph.convert` makes it.
@@ -52,8 +52,9 @@ class Engine:
         )
         self._input, self._output = tuple(compiled.input(0).shape), tuple(compiled.output(0).shape)
         streams = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        # one request more than streams: it is filled while the others compute
-        self._requests = [compiled.create_infer_request() for _ in range(streams + 1)]
+        self._ahead = streams + 1  # one request more than streams: it is filled while the others compute
+        self._new_request = compiled.create_infer_request
+        self._idle: deque[openvino.InferRequest] = deque()  # of all threads
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """What the network makes, float32 (n, d), of grey levels, uint8 (n, height, width)."""
@@ -69,7 +70,7 @@ class Engine:
         Yields:
             Float32 (n, d) of each batch, in order.
         """
-        idle, busy = deque(self._requests), deque[tuple["openvino.InferRequest", int]]()
+        idle, busy = deque["openvino.InferRequest"](), deque[tuple["openvino.InferRequest", int]]()
 
         def oldest() -> np.ndarray:
             request, n = busy.popleft()
@@ -84,9 +85,9 @@ class Engine:
                     raise ValueError(
                         f"got {pixels.dtype} {pixels.shape}, expected uint8 {self._input} at most"
                     )
-                if not idle:
+                if len(busy) == self._ahead:
                     yield oldest()
-                request = idle.popleft()
+                request = idle.popleft() if idle else self._request()
                 request.get_input_tensor().data[: len(pixels)] = pixels
                 request.get_input_tensor().data[len(pixels) :] = 0
                 request.start_async()
@@ -96,6 +97,13 @@ class Engine:
         finally:
             for request, _ in busy:
                 request.wait()
+            self._idle.extend([*idle, *(request for request, _ in busy)])
+
+    def _request(self) -> openvino.InferRequest:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._new_request()
 
 
 def resolve_precision(precision: str) -> str:
