@@ -46,7 +46,7 @@ class Engine:
         self.precision = resolve_precision(precision)
         self.batch = batch
         compiled = core().compile_model(
-            _with_grey_input(graph, scaling, batch),
+            with_grey_input(graph, scaling, batch),
             "CPU",
             {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": self.precision},
         )
@@ -144,8 +144,8 @@ def core() -> openvino.Core:
     return openvino.Core()
 
 
-def _with_grey_input(graph: openvino.Model, scaling: Scaling, batch: int) -> openvino.Model:
-    """The graph with uint8 (batch, height, width) and the scaling in front."""
+def with_grey_input(graph: openvino.Model, scaling: Scaling, batch: int) -> openvino.Model:
+    """The graph with uint8 (batch, height, width) and the scaling in front; a batch of -1 is left open."""
     import openvino
     import openvino.opset15 as ops
 
