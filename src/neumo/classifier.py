@@ -19,6 +19,7 @@ import numpy as np
 
 from neumo.archive import read_archive, write_archive
 from neumo.errors import NeumoError
+from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
 from neumo.features.engine import Engine
 from neumo.features.reference import Reference, is_negative
@@ -100,6 +101,7 @@ class Classifier:
         keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3).
         reference: what the training set looks like; None where nothing is known of it.
         usual: as the attribute.
+        origin: as the attribute.
 
     Attributes:
         card: "format", "name", "positive", "negative", "size", "threshold" with the "rule" that chose it,
@@ -108,6 +110,7 @@ class Classifier:
             seeds), "made_by" (versions) and "notice".
         usual: the network's last maps on the average normal radiograph, see `neumo.explain.usual`; nothing
             where that is not known. Heat maps show what differs from it.
+        origin: what the radiographs that it was made from look like; None where that is not known.
     """
 
     def __init__(
@@ -118,6 +121,7 @@ class Classifier:
         keras_file: bytes,
         reference: Reference | None = None,
         usual: Sequence[np.ndarray] = (),
+        origin: Origin | None = None,
     ) -> None:
         self.card = card
         self._backbone = backbone
@@ -125,6 +129,7 @@ class Classifier:
         self._keras_file = keras_file
         self._reference = reference
         self.usual = tuple(usual)
+        self.origin = origin
 
     @overload
     def predict(self, radiographs: str | Path) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -266,8 +271,8 @@ class Classifier:
         """Write the classifier as one file, whole or not at all.
 
         It is a ZIP archive of ``card.json``, ``backbone`` and ``head`` (``.xml`` with ``.bin``, OpenVINO),
-        ``network.keras``, ``reference.npz``, ``usual.npz`` and ``SHA256SUMS`` over them. Nothing in it is
-        code.
+        ``network.keras``, ``reference.npz``, ``usual.npz``, ``origin.npz`` and ``SHA256SUMS`` over them.
+        Nothing in it is code.
         """
         members = {"card.json": json.dumps(self.card, indent=1).encode(), "network.keras": self._keras_file}
         for name, graph in (("backbone", self._backbone), ("head", self._head)):
@@ -278,6 +283,8 @@ class Classifier:
             maps = io.BytesIO()
             np.savez_compressed(maps, *self.usual)
             members["usual.npz"] = maps.getvalue()
+        if self.origin is not None:
+            members["origin.npz"] = self.origin.to_bytes()
         write_archive(file, members)
 
     @cached_property
@@ -329,13 +336,14 @@ def load(file: str | Path) -> Classifier:
         stored = members.get("reference.npz")
         reference = None if stored is None else Reference.from_bytes(stored)
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
+        origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
     except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     import openvino
 
     core = openvino.Core()
     backbone, head = (core.read_model(xml, weights) for xml, weights in graphs)
-    return Classifier(card, backbone, head, keras_file, reference, usual)
+    return Classifier(card, backbone, head, keras_file, reference, usual, origin)
 
 
 def new_classifier(

@@ -16,12 +16,13 @@ import pandas as pd
 from neumo import __version__
 from neumo.errors import UnreadableImageError
 from neumo.files import cache_folder
+from neumo.images.exposure import EXPOSURE, exposure
 from neumo.progress import track
 from neumo.threads import in_threads
 
 HASH_SIZE = 16  # 16 x 16 coefficients: a perceptual hash of 256 bits
 _BATCH = 256  # images between two commits: what a kill -9 costs at most
-_KIND = f"{__version__} phash {HASH_SIZE}"  # what is remembered depends on this beside an image's bytes
+_KIND = f"{__version__} phash {HASH_SIZE} exposure"  # what is remembered depends on, beside an image's bytes
 
 
 def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
@@ -36,7 +37,8 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         On the table's index: mode (str), width and height (pixels), problems (tuple of str, see
         `neumo.images.read.Inspection`), unreadable (str, why it cannot be decoded, else ""), phash (bytes,
-        32 of them: `imagehash.phash` of the image at 224 x 224; b"" where it cannot be decoded).
+        32 of them: `imagehash.phash` of the image at 224 x 224; b"" where it cannot be decoded), and the
+        numbers of `neumo.images.exposure.EXPOSURE` of the same (NaN where it cannot be decoded).
     """
     paths = dict(zip(table["sha256"], table["path"], strict=True))  # images of one content are decoded once
     with _memory() as memory:
@@ -60,6 +62,7 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
     )
     rows["problems"] = rows["problems"].map(tuple)
     rows["phash"] = rows["phash"].map(bytes.fromhex)
+    rows = rows.astype(dict.fromkeys(EXPOSURE, "float64"))
     return rows
 
 
@@ -70,6 +73,7 @@ _NOTHING: dict[str, Any] = {
     "problems": [],
     "unreadable": "",
     "phash": "",
+    **dict.fromkeys(EXPOSURE),
 }
 
 
@@ -91,6 +95,7 @@ def _inspect(path: Path) -> dict[str, Any]:
         "problems": list(found.problems),
         "unreadable": "",
         "phash": np.packbits(bits).tobytes().hex(),
+        **exposure(found.pixels),
     }
 
 

@@ -93,7 +93,7 @@ def _results(results: dict[str, Any]) -> Iterator[Block]:
     yield (
         "text",
         "Test radiographs; mean over the seeds, ± standard deviation over the seeds where there are several, "
-        "and in brackets the 95 % interval, for which patients are resampled where they are known.",
+        "then the 95 % interval, for which patients are resampled where they are known.",
     )
     if all("confusion" in found for found in results.values()):
         yield (

@@ -23,6 +23,7 @@ from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.calibration import calibrate
 from neumo.evaluation.operating_point import choose_threshold, operating_points
+from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features import backbones
 from neumo.features.engine import Engine
@@ -287,6 +288,8 @@ class RecipeRun:
         reference = Reference.fit(of["train"], of["validation"])
         classifier = new_classifier(card, graph, base, head, reference)
         classifier.usual = usual_maps(classifier, rows)
+        distance = reference.distance(of["validation"])
+        classifier.origin = Origin.of(rows, distance, probability["validation"])
         return classifier, predictions
 
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:

@@ -21,6 +21,7 @@ from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import by_cause, evaluate
 from neumo.evaluation.operating_point import choose_threshold
+from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract, fit_scaling
@@ -188,19 +189,22 @@ class Bench:
             "test": tested,
             "made_by": versions(),
         }
-        reference = self._reference(split, trial)
+        reference, origin = self._known(split, trial)
         classifier = new_classifier(
             card, kept_graph(self.backbone), self.backbone.build(), trial.head, reference
         )
         classifier.usual = usual_maps(classifier, split)
+        classifier.origin = origin
         return classifier
 
-    def _reference(self, split: pd.DataFrame, trial: Trial) -> Reference:
-        """What the images that the trial was trained on look like, without generated ones."""
+    def _known(self, split: pd.DataFrame, trial: Trial) -> tuple[Reference, Origin]:
+        """What the images that the trial was made from look like, without generated ones."""
         rows = self._arrange(split, trial.run.seed, trial.run.validation_drawn)
         x, own = self._features(rows, trial.scaling), (rows["copy"] == 0).to_numpy()
         train, validation = (own & (rows["part"] == part).to_numpy() for part in ("train", "validation"))
-        return Reference.fit(x[train], x[validation])
+        reference, held_out = Reference.fit(x[train], x[validation]), x[validation]
+        answers = reference.distance(held_out), probabilities(trial.head, held_out)
+        return reference, Origin.of(rows[own], *answers)
 
     def _arrange(self, split: pd.DataFrame, seed: int, drawn: str) -> pd.DataFrame:
         """Balanced rows: the split with "copy", which counts generated images from 1."""
