@@ -63,6 +63,25 @@ def test_a_shift_moves_as_far_as_it_says() -> None:
     assert 15 < np.abs(found).max() <= 21
 
 
+def test_blur_takes_detail_away_and_nothing_else() -> None:
+    stripes = np.tile(np.array([90, 110], np.uint8), (100, 50))
+    found = [augment(stripes, dataclasses.replace(NONE, blur=2.0), seed) for seed in range(40)]
+    flat = [one.std() < 5 for one in found]
+    assert 10 < sum(flat) < 30
+    assert all(abs(one.mean() - 100) < 1.5 for one in found)
+    assert sum(np.array_equal(one, stripes) for one in found) >= 10
+
+
+def test_stretch_changes_height_against_width() -> None:
+    disc = np.hypot(*(np.indices((201, 201)) - 100)) < 40
+    ratios = []
+    for seed in range(60):
+        changed = augment(200 * disc.astype(np.uint8), dataclasses.replace(NONE, stretch=0.5), seed) > 100
+        ratios.append(changed.any(axis=1).sum() / changed.any(axis=0).sum())
+    assert 0.63 < min(ratios) < 0.75
+    assert 1.35 < max(ratios) < 1.55
+
+
 def test_borders_and_corners_are_blanked() -> None:
     grey = np.full((100, 100), 90, np.uint8)
     bordered = augment(grey, dataclasses.replace(NONE, border=0.1), 0)

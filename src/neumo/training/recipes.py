@@ -41,7 +41,7 @@ class Recipe:
     dropout: float = 0.2
     smoothing: float = 0.02
     averaged: float = 0.01
-    views: int = 8
+    views: int = 6
     augmentation: Augmentation = field(default_factory=Augmentation)
     members: int = 1
 
