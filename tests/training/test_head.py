@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neumo.backend import keras
 from neumo.errors import NeumoError
+from neumo.features.matrix import Rows
 from neumo.training.head import MIN_DELTA, PATIENCE, Fitted, build_head, build_network, fit_head, orders
 from neumo.training.steps import STEPS, Step, step
 
@@ -166,6 +167,17 @@ def test_every_step_learns(each: Step) -> None:
     history = _fit(each, n=600, noise=0.1, epochs=25, batch_size=8).history
     assert history["val_loss"][-1] < history["val_loss"][0]
     assert history["val_accuracy"][-1] > 0.75
+
+
+def test_rows_of_a_matrix_train_as_copies_of_them_do() -> None:
+    x, y = _separable(160)
+    order = np.random.default_rng(1).permutation(160)
+    train, validation = order[:120], order[120:]
+    options: dict[str, Any] = {"seed": 0, "epochs": 3}
+    copied = fit_head(step("regularised"), x[train], y[train], x[validation], y[validation], **options)
+    parts = Rows(x, train), y[train], Rows(x, validation), y[validation]
+    gathered = fit_head(step("regularised"), *parts, **options)
+    assert gathered.history == copied.history
 
 
 def test_equal_seeds_give_equal_numbers_and_others_do_not() -> None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neumo.backend import keras
 from neumo.errors import NeumoError
+from neumo.features.matrix import Rows, blocks
 from neumo.progress import advance
 from neumo.training import loop
 from neumo.training.steps import Step
@@ -87,9 +88,9 @@ class Fitted:
 
 def fit_head(
     step: Step,
-    x: ArrayLike,
+    x: ArrayLike | Rows,
     y: ArrayLike,
-    x_val: ArrayLike,
+    x_val: ArrayLike | Rows,
     y_val: ArrayLike,
     *,
     seed: int,
@@ -100,7 +101,8 @@ def fit_head(
 
     Args:
         step: which layers the head has, and whether it stops early.
-        x: (n, features) features of the training part.
+        x: (n, features) features of the training part; given as `neumo.features.matrix.Rows`, they are never
+            copied together.
         y: (n,) 0 normal, 1 pneumonia.
         x_val: (m, features) features of the validation part.
         y_val: (m,) its labels.
@@ -162,17 +164,18 @@ def _compiled(model: keras.Model) -> keras.Model:
     return model
 
 
-def _examples(part: str, x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _examples(part: str, x: ArrayLike | Rows, y: ArrayLike) -> loop.Part:
     """`x` and `y` as (n, features) and (n, 1) float32 arrays that can be learnt from."""
-    x, y = np.asarray(x, np.float32), np.asarray(y)
+    x, y = x if isinstance(x, Rows) else np.asarray(x, np.float32), np.asarray(y)
     if len(x) == 0:
         raise NeumoError(f"{part}: got no images, expected at least one")
-    if x.ndim != 2 or y.shape != (len(x),):
+    if len(x.shape) != 2 or y.shape != (len(x),):
         raise NeumoError(f"{part}: got features {x.shape}, labels {y.shape}, expected (n, features), (n,)")
     if not np.isin(y, (0, 1)).all():
         wrong = y[~np.isin(y, (0, 1))][0]
         raise NeumoError(f"{part}: got label {wrong}, expected 0 for normal or 1 for pneumonia")
-    if not np.isfinite(x).all():
-        row = int(np.argmin(np.isfinite(x).all(axis=1)))
+    finite = np.concatenate([np.isfinite(block).all(axis=1) for block in blocks(x)])
+    if not finite.all():
+        row = int(np.argmin(finite))
         raise NeumoError(f"{part}: got features that are not finite in row {row}, expected finite numbers")
     return x, y.astype(np.float32)[:, None]

@@ -17,15 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neumo.backend import keras
+from neumo.features.matrix import AT_ONCE, Rows, blocks
 
 Orders = Iterator[NDArray[np.int64]]
 Floats = NDArray[np.floating]
+Part = tuple[Floats | Rows, Floats]
+"""Features and labels."""
 
 
 def fit(
     model: keras.Model,
-    train: tuple[Floats, Floats],
-    validation: tuple[Floats, Floats],
+    train: Part,
+    validation: Part,
     orders: Orders,
     *,
     epochs: int,
@@ -37,7 +40,8 @@ def fit(
     Args:
         model: a Sequential of BatchNormalization, Dense and Dropout that ends in a probability, compiled
             with Adam, binary cross-entropy and accuracy.
-        train: (n, features) features and (n, 1) labels of the training part.
+        train: (n, features) features and (n, 1) labels of the training part; features are gathered batch by
+            batch, so that they need not be in memory.
         validation: the same of the validation part.
         orders: gives the order of the n images for each epoch.
         epochs: how many, unless a callback stops earlier.
@@ -50,15 +54,16 @@ def fit(
 
 def _fit_torch(
     model: keras.Model,
-    train: tuple[Floats, Floats],
-    validation: tuple[Floats, Floats],
+    train: Part,
+    validation: Part,
     orders: Orders,
     epochs: int,
     batch_size: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
     device = model.weights[0].value.device
-    x, y, x_val, y_val = (torch.from_numpy(a).to(device) for a in (*train, *validation))
+    (x, labels), (x_val, labels_val) = train, validation
+    y, y_val = (torch.from_numpy(a).to(device) for a in (labels, labels_val))
     layers = [_TRAINED[type(layer)](layer) for layer in model.layers]
     adam = _Adam(model)
     told = keras.callbacks.CallbackList(callbacks, add_history=True, model=model)
@@ -67,17 +72,19 @@ def _fit_torch(
     with _one_thread():
         for epoch in range(epochs):
             told.on_epoch_begin(epoch)
-            order = torch.from_numpy(next(orders)).to(device)
+            order = next(orders)
+            wanted = y[torch.from_numpy(order).to(device)]
             outputs = []
-            for rows in order.split(batch_size):
-                p = x.index_select(0, rows)
+            for start, y_batch in zip(range(0, len(x), batch_size), wanted.split(batch_size), strict=True):
+                p = torch.from_numpy(x[order[start : start + batch_size]]).to(device)
                 for layer in layers:
                     p = layer(p)
-                adam.step(_cross_entropy(p, y.index_select(0, rows)))
+                adam.step(_cross_entropy(p, y_batch))
                 outputs.append(p.detach())
-            logs = _measured(torch.cat(outputs), y[order])
+            logs = _measured(torch.cat(outputs), wanted)
             with torch.no_grad():
-                logs |= {f"val_{k}": v for k, v in _measured(model(x_val, training=False), y_val).items()}
+                p = torch.cat([model(torch.from_numpy(x).to(device), training=False) for x in blocks(x_val)])
+                logs |= {f"val_{k}": v for k, v in _measured(p, y_val).items()}
             told.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break
@@ -103,21 +110,33 @@ class _Adam:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        keras_adam = model.optimizer
-        self.epsilon, self.beta_2, self.steps = keras_adam.epsilon, keras_adam.beta_2, 0
-        self.torch = torch.optim.Adam(
-            [w.value for w in model.trainable_weights],
-            lr=float(keras_adam.learning_rate),
-            betas=(keras_adam.beta_1, keras_adam.beta_2),
-            fused=True,
-        )
+        self.adam, self.steps = model.optimizer, 0
+        self.rate = float(self.adam.learning_rate)
+        self.weights = [w.value for w in model.trainable_weights]
+        self.means, self.squares = ([torch.zeros_like(w) for w in self.weights] for _ in range(2))
+        self.counts = [torch.zeros((), device=w.device) for w in self.weights]
 
     def step(self, loss: Tensor) -> None:
         self.steps += 1
-        self.torch.param_groups[0]["eps"] = self.epsilon / (1 - self.beta_2**self.steps) ** 0.5
-        self.torch.zero_grad()
-        loss.backward()
-        self.torch.step()
+        gradients = torch.autograd.grad(loss, self.weights)
+        with torch.no_grad():
+            torch._foreach_add_(self.counts, 1)
+            # what torch.optim.Adam(fused=True) calls, without its checks, which take as long
+            torch._fused_adam_(
+                self.weights,
+                gradients,
+                self.means,
+                self.squares,
+                [],
+                self.counts,
+                lr=self.rate,
+                beta1=self.adam.beta_1,
+                beta2=self.adam.beta_2,
+                eps=self.adam.epsilon / (1 - self.adam.beta_2**self.steps) ** 0.5,
+                weight_decay=0.0,
+                amsgrad=False,
+                maximize=False,
+            )
 
 
 def _batch_normalization(layer: keras.layers.BatchNormalization) -> Callable[[Tensor], Tensor]:
@@ -174,19 +193,19 @@ def _one_thread() -> Iterator[None]:
 
 def _fit_keras(
     model: keras.Model,
-    train: tuple[Floats, Floats],
-    validation: tuple[Floats, Floats],
+    train: Part,
+    validation: Part,
     orders: Orders,
     epochs: int,
     batch_size: int,
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
     batches = _Batches(*train, batch_size)
+    validating = _Batches(*validation, AT_ONCE)
     reorder = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: batches.reorder(next(orders)))
     model.fit(
         batches,
-        validation_data=validation,
-        validation_batch_size=1024,
+        validation_data=validating,
         epochs=epochs,
         callbacks=[reorder, *callbacks],
         shuffle=False,
@@ -197,7 +216,7 @@ def _fit_keras(
 class _Batches(keras.utils.PyDataset):
     """Batches in an order that is set for each epoch; Keras' own shuffling draws from global state."""
 
-    def __init__(self, x: Floats, y: Floats, size: int) -> None:
+    def __init__(self, x: Floats | Rows, y: Floats, size: int) -> None:
         super().__init__()
         self.x, self.y, self.size = x, y, size
         self.reorder(np.arange(len(x)))
