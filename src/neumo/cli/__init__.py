@@ -17,6 +17,7 @@ from neumo.cli.audit import audit
 from neumo.cli.cache import cache
 from neumo.cli.card import card
 from neumo.cli.compare import compare
+from neumo.cli.export import export
 from neumo.cli.phantom import phantom
 from neumo.cli.predict import predict
 from neumo.cli.report import report
@@ -86,6 +87,7 @@ verb(audit)
 verb(cache)
 verb(card)
 verb(compare)
+verb(export)
 verb(phantom)
 verb(predict)
 verb(report)

@@ -1,0 +1,54 @@
+"""``neumo export``: a classifier for other runtimes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from neumo.cli.options import AsJson, PathColumn
+
+
+def export(
+    classifier: Annotated[Path, typer.Argument(help="A classifier that neumo saved.")],
+    out: Annotated[Path, typer.Option(help="The file to write: NAME.onnx, or NAME.xml for OpenVINO.")],
+    format: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="onnx or openvino; told by the file's suffix if not given."),
+    ] = None,
+    images: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            help="Radiographs that both are compared on: files, folders, a CSV; phantoms if not given."
+        ),
+    ] = None,
+    path_column: PathColumn = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a classifier as one ONNX or OpenVINO graph, from grey pixels to the probability.
+
+    The graph takes "pixels", uint8 (n, 224, 224), and gives "probability", float32 (n). It is compared with
+    the classifier and only kept where no probability differs by more than 0.001. Its metadata have the card,
+    the names of the classes, the threshold and the notice. What it does not do: read files, warn of images
+    that are no radiographs, decide.
+    """
+    from neumo.classifier import load
+    from neumo.data.sources import find_radiographs
+    from neumo.export import FORMATS
+    from neumo.export import export as write
+
+    suffixes = {suffix: name for name, suffix in FORMATS.items()}
+    files = [path for given in images or () for path in find_radiographs(given, path_column)]
+    model = load(classifier)
+    done = write(model, out, format or suffixes.get(out.suffix, "onnx"), files)
+    if as_json:
+        print(json.dumps(dataclasses.asdict(done) | {"notice": model.card["notice"]}, default=str))
+        return
+    names = " and ".join(map(str, done.files))
+    print(f"{names}: one graph from pixels to the probability of {model.card['positive']}")
+    what = "radiographs" if files else "phantoms"
+    print(f"compared on {done.images} {what}: no probability is off by more than {done.difference:.1g}")
+    print(model.card["notice"])

@@ -1,0 +1,155 @@
+"""A classifier for other runtimes: one graph from pixels to probability."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neumo.errors import NeumoError
+from neumo.features.backbones import SIZE
+from neumo.features.engine import Engine, core, with_grey_input
+from neumo.files import named
+from neumo.images.read import read_radiograph
+from neumo.progress import track
+
+if TYPE_CHECKING:
+    import openvino
+
+    from neumo.classifier import Classifier
+
+FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
+TOLERANCE = 1e-3
+"""Largest difference of a probability from the classifier's own, both in single precision."""
+
+BATCH, PHANTOMS = 32, 16
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        files: a .onnx file, or OpenVINO's .xml with the .bin beside it.
+        images: how many radiographs it was compared on with the classifier.
+        difference: the largest of a probability.
+    """
+
+    files: tuple[Path, ...]
+    images: int
+    difference: float
+
+
+def export(
+    classifier: Classifier, file: str | Path, format: str = "onnx", radiographs: Sequence[str | Path] = ()
+) -> Exported:
+    """Write a classifier as one graph from "pixels", uint8 (n, 224, 224), to "probability", float32 (n,).
+
+    Scaling, backbone, head, sigmoid and temperature are all in it; its metadata have the card, the names of
+    the classes, the threshold and the notice. It is read back and compared with the classifier before it gets
+    its name.
+
+    Args:
+        classifier: what to write.
+        file: where to.
+        format: "onnx" or "openvino".
+        radiographs: files that both are compared on; phantoms, drawn for it, where none are given.
+
+    Raises:
+        NeumoError: another format or suffix, a radiograph that cannot be read, an operation that ONNX lacks,
+            or a probability that differs by more than `TOLERANCE`; then nothing is written.
+    """
+    file = Path(file)
+    if format not in FORMATS:
+        raise NeumoError(f"format: got {format!r}, expected {' or '.join(FORMATS)}")
+    if file.suffix != FORMATS[format]:
+        raise NeumoError(f"{file}: got the suffix {file.suffix!r}, expected {FORMATS[format]} for {format}")
+    graph = whole_graph(classifier)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".part-{file.name}")
+    parts = {part: file}
+    if format == "openvino":
+        parts[part.with_suffix(".bin")] = file.with_suffix(".bin")
+    try:
+        with named(file):
+            _write(graph, part, metadata(classifier))
+        images, difference = _compare(classifier, part, radiographs)
+        if not difference <= TOLERANCE:
+            raise NeumoError(
+                f"{file}: got probabilities {difference:.2g} away from the classifier's, expected "
+                f"{TOLERANCE} at most; nothing was written"
+            )
+        for written, wanted in reversed(parts.items()):
+            written.replace(wanted)
+    finally:
+        for written in parts:
+            written.unlink(missing_ok=True)
+    return Exported(tuple(parts.values()), images, difference)
+
+
+def whole_graph(classifier: Classifier) -> openvino.Model:
+    """The classifier as one OpenVINO graph, from "pixels", uint8 (n, 224, 224), to "probability", (n,)."""
+    import openvino
+    import openvino.opset15 as ops
+
+    graph = with_grey_input(classifier.network(), classifier.scaling, -1)
+    probability = ops.squeeze(graph.output(0).get_node().input_value(0), [1])
+    whole = openvino.Model([probability], graph.get_parameters(), "neumo")
+    whole.input(0).tensor.set_names({"pixels"})
+    whole.output(0).tensor.set_names({"probability"})
+    return whole
+
+
+def metadata(classifier: Classifier) -> dict[str, str]:
+    """What the written model says of itself."""
+    card = classifier.card
+    return {
+        "notice": card["notice"],
+        "name": card["name"],
+        "positive": card["positive"],
+        "negative": card["negative"],
+        "threshold": repr(classifier.threshold),
+        "input": f"grey levels of frontal chest radiographs, stretched to {SIZE} x {SIZE}; 0 is black",
+        "output": f"probability of {card['positive']}; at or above the threshold it is called that",
+        "card": json.dumps(card),
+    }
+
+
+def _write(graph: openvino.Model, file: Path, facts: dict[str, str]) -> None:
+    if file.suffix == ".onnx":
+        if importlib.util.find_spec("onnx") is None:
+            raise NeumoError("onnx: got no such package, expected it: pip install 'neumo[export]'")
+        from neumo.onnx_graph import to_onnx
+
+        file.write_bytes(to_onnx(graph, facts).SerializeToString())
+        return
+    import openvino
+
+    for key, value in facts.items():
+        graph.set_rt_info(value, ["neumo", key])
+    openvino.save_model(graph, file, compress_to_fp16=False)
+
+
+def _compare(classifier: Classifier, file: Path, radiographs: Sequence[str | Path]) -> tuple[int, float]:
+    """How many radiographs were compared, and the largest difference of a probability."""
+    own = Engine(classifier.network(), classifier.scaling, "f32")
+    written = core().compile_model(core().read_model(file), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    off = [np.abs(own(pixels)[:, 0] - written([pixels])[0]) for pixels in _batches(radiographs)]
+    return sum(map(len, off)), float(np.concatenate(off).max())
+
+
+def _batches(radiographs: Sequence[str | Path]) -> Iterator[np.ndarray]:
+    """Pixels, uint8 (n, 224, 224), of the files, or of phantoms where there are none."""
+    if radiographs:
+        for start in track(range(0, len(radiographs), BATCH), "Comparing"):
+            yield np.stack([read_radiograph(path) for path in radiographs[start : start + BATCH]])
+        return
+    from neumo.phantom.radiograph import draw_radiograph
+
+    for kind in ("", "bacteria"):
+        yield np.stack([draw_radiograph(kind, patient=i, size=SIZE)[0] for i in range(PHANTOMS // 2)])

@@ -1,0 +1,115 @@
+"""Exported graphs in their own runtimes, against the classifier."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import neumo.export
+from neumo.classifier import Classifier
+from neumo.errors import NeumoError
+from neumo.export import TOLERANCE, export, whole_graph
+from neumo.features.engine import resolve_precision
+from tests.explain.conftest import classifier, radiographs
+
+NEAR = 2e-2 if resolve_precision("auto") == "bf16" else 1e-4
+
+__all__ = ["classifier", "radiographs"]
+
+
+def _onnx(file: Path, pixels: np.ndarray) -> np.ndarray:
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra test")
+    return runtime.InferenceSession(file).run(["probability"], {"pixels": pixels})[0]
+
+
+def _openvino(file: Path, pixels: np.ndarray) -> np.ndarray:
+    import openvino
+
+    return openvino.Core().compile_model(file, "CPU")({"pixels": pixels})["probability"]
+
+
+@pytest.mark.parametrize(
+    ("format", "suffix", "run"), [("onnx", "onnx", _onnx), ("openvino", "xml", _openvino)]
+)
+def test_gives_the_same_probabilities(
+    format: str, suffix: str, run: Any, classifier: Classifier, radiographs: np.ndarray, tmp_path: Path
+) -> None:
+    file = tmp_path / f"model.{suffix}"
+    done = export(classifier, file, format)
+    expected = classifier.probabilities(radiographs)
+    for n in (1, 8):  # any number of images
+        found = run(file, radiographs[:n])
+        assert found.shape == (n,)
+        np.testing.assert_allclose(found, expected[:n], atol=NEAR)
+    assert np.ptp(expected) > 0.02  # else the comparison says nothing
+    assert done.images == 16
+    assert done.difference <= TOLERANCE
+    assert sorted(done.files) == sorted(tmp_path.iterdir())  # nothing else is left
+
+
+def test_metadata_say_what_it_is(classifier: Classifier, tmp_path: Path) -> None:
+    import onnx
+    import openvino
+
+    export(classifier, tmp_path / "model.onnx")
+    export(classifier, tmp_path / "model.xml", "openvino")
+    written = onnx.load(tmp_path / "model.onnx")
+    onnx.checker.check_model(written, full_check=True)
+    props = {entry.key: entry.value for entry in written.metadata_props}
+    info = openvino.Core().read_model(tmp_path / "model.xml").get_rt_info("neumo")
+    for told in (props, {key: info[key] for key in props}):
+        assert told["notice"] == classifier.card["notice"]
+        assert (told["positive"], told["negative"]) == ("pneumonia", "normal")
+        assert float(told["threshold"]) == classifier.threshold
+        assert json.loads(told["card"]) == classifier.card
+
+
+def test_real_radiographs_are_compared(classifier: Classifier, coronahack: Path, tmp_path: Path) -> None:
+    some = sorted(coronahack.glob("*/*/test/*"))[:40]
+    assert export(classifier, tmp_path / "model.onnx", "onnx", some).images == 40
+
+
+def test_a_graph_that_says_something_else_is_refused(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def darker(classifier: Classifier) -> Any:
+        other = Classifier(
+            {**classifier.card, "scaling": {"mean": 141.0, "std": 58.0}},
+            classifier._backbone,
+            classifier._head,
+            b"",
+        )
+        return whole_graph(other)
+
+    monkeypatch.setattr(neumo.export, "whole_graph", darker)
+    for name, format in (("model.onnx", "onnx"), ("model.xml", "openvino")):
+        with pytest.raises(NeumoError, match=rf"{name}: got probabilities .* away from the classifier's"):
+            export(classifier, tmp_path / name, format)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "what"),
+    [
+        ("model.pb", "onnx", r"got the suffix '.pb', expected .onnx for onnx"),
+        ("model.onnx", "openvino", r"got the suffix '.onnx', expected .xml for openvino"),
+        ("model.onnx", "keras", "format: got 'keras', expected onnx or openvino"),
+    ],
+)
+def test_bad_wishes_are_told(
+    name: str, format: str, what: str, classifier: Classifier, tmp_path: Path
+) -> None:
+    with pytest.raises(NeumoError, match=what):
+        export(classifier, tmp_path / name, format)
+
+
+def test_without_onnx_it_is_said(
+    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(NeumoError, match=r"onnx: got no such package"):
+        export(classifier, tmp_path / "model.onnx")
