@@ -67,7 +67,7 @@ def create_app(
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.state.ready, app.state.draining, app.state.requests = False, False, 0
-    app.add_middleware(Guard, metrics=metrics, token=token, hosts=hosts)
+    app.add_middleware(Guard, metrics=metrics, token=token, hosts=hosts, patience=limits.request_bytes)
     app.add_exception_handler(HTTPException, _plain)
     add_predicting(app, classifier, admission, metrics)
     add_telling(app, classifier, metrics)

@@ -57,12 +57,16 @@ class Guard:
         metrics: where requests are counted.
         token: what ``Authorization: Bearer`` must bring; None asks for none.
         hosts: names, beside localhost, that the server is reached by.
+        patience: bytes that a client may go on sending after it was refused.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, token: str | None, hosts: tuple[str, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, token: str | None, hosts: tuple[str, ...], patience: int
+    ) -> None:
         self.app = app
         self.metrics = metrics
         self.token = token
+        self.patience = patience
         self.hosts = {"localhost", *(host.lower() for host in hosts)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,8 +128,9 @@ class Guard:
         self.metrics.refused.labels(error.reason).inc()
         with suppress(TimeoutError):
             async with asyncio.timeout(1):
-                while not request.scope.get(RECEIVED):
-                    await request.receive()
+                left = self.patience
+                while left > 0 and not request.scope.get(RECEIVED):
+                    left -= len((await request.receive()).get("body", b""))
         return JSONResponse({"error": error.message}, error.status, error.headers)
 
     def _check(self, scope: Scope) -> None:
