@@ -1,0 +1,98 @@
+"""A recipe is trained, calibrated, tested once and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import neumo
+from neumo.data.split import load_split
+from neumo.errors import NeumoError
+from neumo.images.read import read_radiograph
+from neumo.study import recipe as module
+from neumo.study.recipe import RecipeRun
+from neumo.study.results import Results
+from neumo.training.recipes import RECIPES
+
+PAIR = dataclasses.replace(RECIPES[1], name="pair", members=2, epochs=1, views=1, thawed=0.2)
+CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "protocols": ("official", "patient")}
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data") / "set"
+    return neumo.make_phantoms(folder, patients=40, size=64, difficulty="easy")
+
+
+@pytest.fixture(scope="module")
+def out(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "out"
+    RecipeRun(phantoms, PAIR, **CHOICES).run(folder)  # type: ignore[arg-type]
+    return folder
+
+
+def test_the_saved_classifier_gives_the_predictions(out: Path) -> None:
+    table = pd.read_csv(out / "predictions.csv")
+    table = table[table["protocol"] == "official"]
+    classifier = neumo.load(out / "classifier.neumo")
+    pixels = np.stack([read_radiograph(path) for path in table["path"]])
+    np.testing.assert_allclose(classifier.probabilities(pixels), table["probability"], atol=1e-4)
+    grey = np.repeat(pixels[:4, ..., None], 3, -1).astype(np.float32)
+    keras = classifier.keras_model().predict(grey, verbose=0)[:, 0]
+    np.testing.assert_allclose(keras, table["probability"][:4], atol=1e-3)
+
+
+def test_calibration_and_operating_point_come_from_validation(phantoms: Path, out: Path) -> None:
+    rows = load_split(out / "splits" / "official-seed0.csv", neumo.read(phantoms).table)
+    rows = rows[rows["part"] == "validation"]
+    classifier, y = neumo.load(out / "classifier.neumo"), rows["label"].to_numpy()
+    p = classifier.probabilities(np.stack([read_radiograph(path) for path in rows["path"]]))
+    assert p.mean() == pytest.approx(y.mean(), abs=1e-3)  # what a fitted shift does
+    called = p >= classifier.threshold
+    youden = called[y == 1].mean() - called[y == 0].mean()
+    assert youden == pytest.approx(max((p >= t)[y == 1].mean() - (p >= t)[y == 0].mean() for t in p))
+    told = classifier.card["threshold"]
+    assert told["sensitivity"] == pytest.approx(called[y == 1].mean())
+    assert len(classifier.card["operating_points"]["threshold"]) == 201
+
+
+def test_members_differ_and_are_averaged(out: Path) -> None:
+    network = neumo.load(out / "classifier.neumo").keras_model()
+    (ensemble,) = [layer for layer in network.layers if layer.name == "ensemble"]
+    first, second = (layer for layer in ensemble.layers if layer.name.startswith("member_"))
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True)
+    )
+
+
+def test_what_is_finished_is_not_done_again(
+    phantoms: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("trained again")
+
+    before = Results.load(out / "results.json")
+    monkeypatch.setattr(module, "fine_tune", never)
+    again = RecipeRun(phantoms, PAIR, **CHOICES).run(out)  # type: ignore[arg-type]
+    assert [dataclasses.asdict(run) for run in again.runs] == [dataclasses.asdict(run) for run in before.runs]
+    with pytest.raises(AssertionError, match="trained again"):
+        RecipeRun(phantoms, dataclasses.replace(PAIR, rate=1e-5), **CHOICES).run(out)  # type: ignore[arg-type]
+
+
+def test_another_run_of_the_same_seed_gives_the_same_figures(
+    phantoms: Path, out: Path, tmp_path: Path
+) -> None:
+    again = RecipeRun(phantoms, PAIR, **{**CHOICES, "protocols": ("official",)}).run(tmp_path / "again")  # type: ignore[arg-type]
+    (before,) = Results.load(out / "results.json").tested("official")
+    assert again.runs[0].test == before.test
+
+
+def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path: Path) -> None:
+    with pytest.raises(NeumoError, match="expected random or official or patient"):
+        RecipeRun(phantoms, PAIR, weights="phantom", protocols=("sideways",))
+    with pytest.raises(NeumoError, match="recipe: got 'magic', expected fine-tuned or ensemble"):
+        RecipeRun(phantoms, "magic", weights="phantom")
