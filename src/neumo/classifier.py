@@ -181,7 +181,7 @@ class Classifier:
             )
             findings = self._findings(pixels, features, problems)
             yield from (
-                self._prediction(path, finding) for path, finding in zip(paths, findings, strict=True)
+                self.prediction(path, finding) for path, finding in zip(paths, findings, strict=True)
             )
 
     def _readable(
@@ -301,7 +301,8 @@ class Classifier:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
         return np.asarray(self._compiled_head.create_infer_request().infer([features])[0][:, 0], np.float64)
 
-    def _prediction(self, path: str | Path, finding: Finding) -> Prediction:
+    def prediction(self, path: str | Path, finding: Finding) -> Prediction:
+        """A finding with the file it is about, the operating point and the decision there."""
         positive = finding.probability >= self.threshold
         return Prediction(
             path=str(path),
