@@ -50,7 +50,7 @@ def test_they_are_what_keras_makes_of_the_changed_images(table: pd.DataFrame, st
             pixels = np.asarray(Image.open(path))
             if view:
                 pixels = augment(pixels, Augmentation(), copy_seed(sha256, view))
-            truth = np.asarray(stem(SCALING(pixels[None])))[0].transpose(2, 0, 1)
+            truth = stem.predict(SCALING(pixels[None]), verbose=0)[0].transpose(2, 0, 1)
             np.testing.assert_allclose(found[view, row], truth, rtol=2e-3, atol=2e-3)
 
 
