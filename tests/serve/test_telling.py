@@ -1,0 +1,88 @@
+"""The card, the operating points, health, readiness, counters and the OpenAPI document."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+
+from neumo.classifier import Classifier
+from neumo.serve.app import create_app
+from tests.serve.conftest import drawn, sent
+
+
+def test_the_card(client: TestClient, classifier: Classifier) -> None:
+    assert client.get("/api/card").json() == classifier.card
+
+
+def test_operating_points(client: TestClient, classifier: Classifier) -> None:
+    assert client.get("/api/operating-points").json() == {
+        "chosen": 0.5,
+        "rule": "0.5, the default",
+        **classifier.card["operating_points"],
+    }
+
+
+def test_a_classifier_without_operating_points(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(classifier.card, "operating_points")
+    with TestClient(create_app(classifier), "http://localhost") as client:
+        told = client.get("/api/operating-points").json()
+    assert (told["chosen"], told["threshold"], told["sensitivity"], told["specificity"]) == (0.5, [], [], [])
+
+
+def test_ready_from_the_start_until_the_stop(classifier: Classifier) -> None:
+    app = create_app(classifier)
+    client = TestClient(app, "http://localhost")  # not started
+    assert (client.get("/health").status_code, client.get("/ready").status_code) == (200, 503)
+    with client:
+        assert client.get("/ready").json() == {"status": "ok"}
+        app.state.draining = True
+        answer = client.get("/ready")
+        assert (answer.status_code, answer.json()) == (503, {"status": "stopping"})
+        assert answer.headers["connection"] == "close"
+        late = client.post("/api/predict", files=sent(drawn(0)))
+        assert (late.status_code, late.json()) == (503, {"error": "the server is stopping"})
+        assert client.get("/health").status_code == 200
+
+
+def test_counters(client: TestClient) -> None:
+    client.post("/api/predict", files=sent(drawn(0), b"text", drawn(1)))
+    client.get("/some/patient.png")
+    lines = client.get("/metrics").text.splitlines()
+    for line in (
+        'neumo_requests_total{route="/api/predict",status="200"} 1.0',
+        'neumo_requests_total{route="other",status="404"} 1.0',
+        'neumo_images_total{outcome="scored"} 2.0',
+        'neumo_images_total{outcome="unreadable"} 1.0',
+        "neumo_batch_images_sum 2.0",
+        "neumo_queue_images 0.0",
+        "neumo_held_bytes 0.0",
+    ):
+        assert line in lines
+    assert any(line.startswith("process_resident_memory_bytes") for line in lines)
+
+
+def test_the_openapi_document_is_complete(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert set(document["paths"]) == {
+        *("/api/predict", "/api/explain", "/api/card", "/api/operating-points"),
+        *("/health", "/ready", "/metrics"),
+    }
+    predict = document["paths"]["/api/predict"]["post"]
+    assert set(predict["requestBody"]["content"]) == {"multipart/form-data", "image/*", "application/dicom"}
+    assert {"200", "413", "415", "429", "503"} <= set(predict["responses"])
+    example = document["components"]["schemas"]["Predictions"]["example"]
+    told = client.post("/api/predict", files=sent(drawn(0), b"text")).json()
+    assert set(told) == set(example)
+    assert [set(one) for one in told["predictions"]] == [set(one) for one in example["predictions"]]
+    for path in ("/docs", "/redoc"):  # FastAPI's load their scripts from other hosts
+        assert client.get(path).status_code == 404
+
+
+def test_the_page_is_at_the_root(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"].startswith("text/html")
+    assert client.get("/app.js").status_code == 200
+    assert client.get("/../app.py").status_code == 404
