@@ -3,8 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from neumo.data.sources import read
 from neumo.data.table import images_in, is_image, new_table, sha256_of, subfolders
+from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
 
@@ -37,3 +40,15 @@ def test_is_image_asks_the_content_of_unknown_suffixes(dicom_folder: Path, tmp_p
     assert is_image(tmp_path / "IM0001")
     assert is_image(tmp_path / "1.2.840.1")
     assert not is_image(tmp_path / "LICENSE")
+
+
+def test_images_are_chosen_by_name(tmp_path: Path) -> None:
+    for name in ("person1_virus_1", "other"):
+        draw(tmp_path / "sick" / f"{name}.png")
+    draw(tmp_path / "normal" / "IM-1.png")
+    dataset = read(tmp_path, positive=["sick"])
+    assert [Path(p).stem for p in dataset.named("^(person|IM)").table["path"]] == ["IM-1", "person1_virus_1"]
+    with pytest.raises(NeumoError, match="no file name matches"):
+        dataset.named("^x")
+    with pytest.raises(NeumoError, match="expected a regular expression"):
+        dataset.named("(")

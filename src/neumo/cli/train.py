@@ -32,9 +32,10 @@ def train(
         typer.Option(help="Keras network to start from: MobileNetV2-0.35 by default.", show_default=False),
     ] = None,
     weights: Annotated[str, typer.Option(help="imagenet, none or a weights file.")] = "imagenet",
-    known_patients: Annotated[
-        bool, typer.Option("--known-patients", help="Leave out images whose patient is not known.")
-    ] = False,
+    names: Annotated[
+        str | None,
+        typer.Option(help="Only images whose file name this regular expression finds.", show_default=False),
+    ] = None,
     sensitivity: Annotated[
         float | None,
         typer.Option(
@@ -70,7 +71,7 @@ def train(
         skip_missing=skip_missing or None,
     )
     results = RecipeRun(
-        dataset.with_known_patients() if known_patients else dataset,
+        dataset if names is None else dataset.named(names),
         recipe,
         backbone=backbone or SMALL,
         weights=weights,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -70,10 +71,19 @@ class Dataset:
         """The same data set with more faults."""
         return replace(self, faults=(*self.faults, *faults))
 
-    def with_known_patients(self) -> Dataset:
-        """The same data set without images whose patient is not known."""
-        known = self.table["patient"].notna()
-        return replace(self, table=self.table[known].reset_index(drop=True))
+    def named(self, pattern: str) -> Dataset:
+        """The same data set without images whose file name the regular expression does not find.
+
+        Raises:
+            NeumoError: it is none, or finds no image.
+        """
+        try:
+            found = self.table["path"].map(lambda path: re.search(pattern, Path(path).name) is not None)
+        except re.error as error:
+            raise NeumoError(f"names: got {pattern!r} ({error}), expected a regular expression") from error
+        if not found.any():
+            raise NeumoError(f"names: got {pattern!r}, which no file name matches, expected one that some do")
+        return replace(self, table=self.table[found].reset_index(drop=True))
 
 
 def new_table(found: pd.DataFrame) -> pd.DataFrame:
