@@ -13,7 +13,9 @@ MEANING = {
     "colour": "is in colour, as no radiograph is",
     "transparent": "is transparent in places, which are taken as black",
     "tiny": "is smaller than half of what the classifier looks at",
-    "lateral": "is tagged as a lateral view; the classifier knows frontal ones",
+    "lateral": "is tagged as a lateral, oblique or decubitus view; the classifier knows upright frontal ones",
+    "elsewhere": "is tagged as a radiograph of another part of the body",
+    "raw": "is tagged as raw values of a detector, not as the picture that is read",
 }
 """Every warning a prediction can carry, as a sentence whose subject is the image."""
 

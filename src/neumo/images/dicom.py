@@ -1,7 +1,8 @@
 """A DICOM file as grey pixels, the way a viewer first shows it.
 
 Stored values go through the modality LUT or rescale (DICOM PS3.3 C.11.1), then through the first VOI LUT or,
-where there is none, the first window (C.11.2); MONOCHROME1, where low is white, is inverted (C.7.6.3.1.2).
+where there is none, the first window (C.11.2); MONOCHROME1, where low is white, is inverted (C.7.6.3.1.2),
+unless a Presentation LUT Shape says otherwise (C.8.11.3.1.2). The header's orientation is followed, too.
 A file with neither is shown in the full range of its bits if these are 8 or fewer. With more bits it is shown
 from the 0.5th to the 99.5th percentile of its pixels: few detectors fill the range they declare, and what is
 at the very ends is markers, metal and the bare detector.
@@ -18,6 +19,7 @@ import simplejpeg
 
 from neumo.errors import UnreadableImageError
 from neumo.images.dicom_bombs import BombError, check_tables, compressed_frame, metered
+from neumo.images.dicom_view import odd_view, upright
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -35,13 +37,21 @@ NO_RADIOGRAPH = frozenset(
     )
 )
 
+# What names of SOP classes (PS3.4 B.5) of radiographs begin with; one that has no name is let through.
+RADIOGRAPHS = (
+    "Computed Radiography Image",
+    "Digital X-Ray Image",
+    "Secondary Capture Image",
+    "Multi-frame",  # secondary captures
+)
+
 
 def is_dicom(head: bytes) -> bool:
     """Whether a file with these first 132 bytes is DICOM: a preamble or, in old files, group 0008 at once."""
     return head[128:132] == b"DICM" or (head[:2] == b"\x08\x00" and head[3:4] == b"\x00")
 
 
-def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray, str]:
+def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Read one DICOM radiograph.
 
     Args:
@@ -50,8 +60,8 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
         max_pixels: larger pictures are refused before they are decoded.
 
     Returns:
-        Grey pixels, uint8, shape (rows, columns), dense tissue white, padding black; and the photometric
-        interpretation of the file.
+        Grey pixels, uint8, shape (rows, columns), dense tissue white, padding black, the patient's left on
+        the right; the photometric interpretation of the file; and what is odd about the view, see `odd_view`.
 
     Raises:
         UnreadableImageError: not DICOM, no or broken pixels, several frames, colour, not a radiograph.
@@ -66,7 +76,8 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
         first = int(stored.min())
         # worked out once for each possible value, at most 2**16, instead of for millions of pixels
         levels = np.arange(first, int(stored.max()) + 1)
-        return _grey_levels(levels, stored, dataset, kind)[stored.astype(np.int32) - first], kind
+        grey = _grey_levels(levels, stored, dataset, kind)[stored.astype(np.int32) - first]
+        return upright(grey, dataset), kind, odd_view(dataset)
     except (UnreadableImageError, MemoryError):
         raise
     except Exception as error:  # pydicom raises nearly every kind on broken files
@@ -84,14 +95,18 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
     ) -> UnreadableImageError:
         return UnreadableImageError(path, got, expected, detail)
 
+    from pydicom.uid import UID
+
     if "SOPClassUID" not in dataset and "Rows" not in dataset:  # also what pydicom makes of a file cut short
         raise refuse("a file that is no DICOM, or a truncated one", "a complete DICOM radiograph")
     modality = str(dataset.get("Modality", ""))
     if modality in NO_RADIOGRAPH:
         raise refuse(f"DICOM modality {modality}", "a radiograph (CR, DX, RG)")
+    name = UID(str(dataset.get("SOPClassUID", ""))).name
+    if " Storage" in name and not name.startswith(RADIOGRAPHS):
+        raise refuse(f"DICOM of the class {name}", "a radiograph (CR, DX or a secondary capture)")
     if "PixelData" not in dataset:
-        name = dataset.SOPClassUID.name if "SOPClassUID" in dataset else "of unknown kind"
-        raise refuse("DICOM without pixels", detail=name)
+        raise refuse("DICOM without pixels", detail=name or "of unknown kind")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise refuse(f"DICOM of {frames} frames")
@@ -167,7 +182,9 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
         share = np.cumsum(np.where(padding, 0, counts)[order])
         black, white = values[order][np.searchsorted(share, np.array(PERCENTILES) / 100 * share[-1])]
     grey = np.clip((values - black) / max(white - black, 1e-9), 0, 1)
-    grey = 1 - grey if kind == "MONOCHROME1" else grey
+    shape = dataset.get("PresentationLUTShape")
+    inverse = shape == "INVERSE" if shape in ("INVERSE", "IDENTITY") else kind == "MONOCHROME1"
+    grey = 1 - grey if inverse else grey
     return np.rint(255 * np.where(padding, 0, grey)).astype(np.uint8)
 
 

@@ -1,11 +1,13 @@
 """Any radiograph file as grey pixels: the one way in for training, prediction and the server.
 
 The picture is stretched to a square, as the study does, by Pillow's bilinear filter, which averages when it
-shrinks. A picture that already has the asked size is not resampled.
+shrinks. A JPEG is decoded to a half, a quarter or an eighth where that is still large enough: most of the
+averaging is done by its decoder then. A picture that already has the asked size is not resampled.
 """
 
 from __future__ import annotations
 
+import re
 import stat
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -15,11 +17,13 @@ from typing import BinaryIO
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
-from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from neumo.errors import UnreadableImageError
+from neumo.images.checks import BLANK
 from neumo.images.dicom import is_dicom, read_dicom
+from neumo.images.grey import to_grey
 
+PIXELS = 2  # raise it when `read_radiograph` or `generate` gives other pixels than before
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
@@ -27,9 +31,9 @@ MAX_PIXELS = (
 )
 MAX_SCANS = 64  # of a progressive JPEG, which has about ten; each goes through all of the picture once more
 TINY = 112  # pixels of the shorter side: half of the study's 224, and most of what shows is interpolated
-BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: nothing to see
 COLOUR_LEVELS = 24  # between a pixel's largest and smallest channel: more than JPEG makes of grey
 COLOUR_SHARE = 0.01  # of the pixels
+_SCAN = re.compile(b"\xff\xda")
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Inspection:
             interpretation ("MONOCHROME1").
         width: of the upright picture in the file, in pixels.
         height: of the upright picture in the file, in pixels.
-        problems: what is odd about it, of "tiny", "blank", "colour", "transparent"; empty where nothing is.
+        problems: what is odd about it, names of `neumo.images.checks.MEANING`; empty where nothing is.
         pixels: what `read_radiograph` gives, uint8 (size, size); of a colour JPEG to a grey level or two, as
             its brightness is then taken from its colours.
     """
@@ -98,7 +102,7 @@ def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, insp
             if not head:
                 raise UnreadableImageError(path, "an empty file", EXPECTED)
             if is_dicom(head):
-                grey, mode = read_dicom(path, file, max_pixels)
+                grey, mode, odd = read_dicom(path, file, max_pixels)
                 image = Image.fromarray(grey)
                 original = image.size
             else:
@@ -132,7 +136,7 @@ def _decode(
     path: Path, file: BinaryIO, size: int | None, max_pixels: int, inspect: bool
 ) -> tuple[Image.Image, str, tuple[int, int], tuple[str, ...]]:
     """The picture in grey, large enough for `size`; its mode, its size in the file, what is odd about it."""
-    kind = "picture"
+    kind, scale = "picture", 1
     try:
         image: Image.Image = Image.open(file, formats=FORMATS)
         kind, mode, original = image.format or kind, image.mode, image.size
@@ -145,18 +149,26 @@ def _decode(
             orientation = _orientation(image)
             file.seek(0)
             data = file.read()
-            if data.count(b"\xff\xda") > MAX_SCANS:
+            if len(_SCAN.findall(data)) > MAX_SCANS:
                 raise UnreadableImageError(path, f"a {kind} of too many scans", f"at most {MAX_SCANS}")
             height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
             if height * width > max_pixels:  # Pillow may have read another of several headers
                 raise _too_large(path, f"{kind} of {width} x {height} pixels", max_pixels)
-            image = _decode_jpeg(data, "RGB" if inspect and mode == "RGB" else "GRAY", size)
-            image.getexif()[ExifTags.Base.Orientation] = orientation
-        image.load()
-        if (orientation := _orientation(image)) != 1:
-            ImageOps.exif_transpose(image, in_place=True)
+            scale = _scale(height, width, size)
+            image = _decode_jpeg(data, "RGB" if inspect and mode == "RGB" else "GRAY", height, width, scale)
+        else:
+            image.load()
+            orientation = _orientation(image)
+        grey, odd = to_grey(path, image), _oddities(image) if inspect else ()
+        if size is not None and scale > 1:
+            # what a scaled JPEG has beyond the picture's own edge, less than a pixel, is left out
+            inside = (0.0, 0.0, width / scale, height / scale)
+            grey = grey.resize((size, size), Image.Resampling.BILINEAR, inside)
+        if orientation != 1:
+            grey.getexif()[ExifTags.Base.Orientation] = orientation
+            ImageOps.exif_transpose(grey, in_place=True)
             original = original if orientation < 5 else original[::-1]  # 5 to 8 lie on their side
-        return _grey(path, image), mode, original, _oddities(image) if inspect else ()
+        return grey, mode, original, odd
     except (UnreadableImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -183,51 +195,29 @@ def _too_large(path: Path, got: str, max_pixels: int) -> UnreadableImageError:
     return UnreadableImageError(path, got, f"at most {max_pixels:,} pixels")
 
 
-def _decode_jpeg(data: bytes, space: str, size: int | None) -> Image.Image:
-    """A JPEG as grey or RGB, decoded straight to the smallest scale that has twice the asked size.
+def _scale(height: int, width: int, size: int | None) -> int:
+    """How many times smaller a JPEG is decoded, so that it still has the asked size.
+
+    libjpeg-turbo can also decode to 3/8, 5/8 and so on, but has vector code for 1/2, 1/4 and 1/8 alone.
+    """
+    if size is None:
+        return 1
+    return next((scale for scale in (8, 4, 2) if min(height, width) >= scale * size), 1)
+
+
+def _decode_jpeg(data: bytes, space: str, height: int, width: int, scale: int) -> Image.Image:
+    """A JPEG as grey or RGB, decoded straight to a `scale` times smaller picture; parts of a pixel count.
 
     Not by Pillow, which keeps silent when libjpeg finds a hole in the data, fills it with grey and warns.
     """
-    least = 0 if size is None else 2 * size
+    least = {"min_height": -(-height // scale), "min_width": -(-width // scale)}
     try:
-        pixels = simplejpeg.decode_jpeg(data, space, min_height=least, min_width=least)
+        pixels = simplejpeg.decode_jpeg(data, space, **least)
     except ValueError as error:
         if "extraneous bytes" not in str(error):  # left-over bytes between segments: the picture is whole
             raise
-        pixels = simplejpeg.decode_jpeg(data, space, min_height=least, min_width=least, strict=False)
+        pixels = simplejpeg.decode_jpeg(data, space, **least, strict=False)
     return Image.fromarray(pixels if space == "RGB" else pixels[..., 0])
-
-
-def _grey(path: Path, image: Image.Image) -> Image.Image:
-    """A decoded picture of any mode as 8-bit grey; what is transparent is black."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
-        return Image.fromarray(_to_uint8(path, np.asarray(image), inverted))
-    if image.has_transparency_data:
-        black = Image.new("RGBA", image.size, "black")
-        return Image.alpha_composite(black, image.convert("RGBA")).convert("L")
-    if image.mode not in ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"):
-        raise UnreadableImageError(path, f"a picture in mode {image.mode}", "a grey or RGB picture")
-    return image.convert("RGB").convert("L") if image.mode == "CMYK" else image.convert("L")
-
-
-def _to_uint8(path: Path, values: np.ndarray, inverted: bool) -> np.ndarray:
-    """Values of more than 8 bits as uint8.
-
-    White is the largest value of the smallest bit depth that holds the brightest pixel: 65,535 for a 16-bit
-    picture, 4,095 for a 12-bit detector's values in a 16-bit file, 1 for fractions. Negative values have no
-    such convention; among them black is the smallest value and white the largest.
-    """
-    fractions = values.dtype.kind == "f"
-    values = values.astype(np.float32)
-    if not np.isfinite(values).all():
-        raise UnreadableImageError(path, "pixels that are no numbers (NaN or infinite)", "finite grey values")
-    black, white = float(values.min()), float(values.max())
-    if black >= 0:
-        black = 0.0
-        white = 1.0 if fractions and white <= 1 else 2.0 ** max(8, int(white).bit_length()) - 1
-    grey = np.rint((values - black) * (255 / max(white - black, 1e-9))).astype(np.uint8)
-    return 255 - grey if inverted else grey
 
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:
