@@ -53,8 +53,9 @@ def serve(
         from neumo.serve.limits import MIB, Limits
         from neumo.serve.running import run
     except ModuleNotFoundError as error:
+        name = str(error.name).partition(".")[0]
         raise NeumoError(
-            f"serve: got no {error.name}, expected what a server needs; pip install 'neumo[serve]'"
+            f"serve: got no {name}, expected what a server needs; pip install 'neumo[serve]'"
         ) from error
     from neumo.classifier import load
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import secrets
 import socket
 import sys
@@ -63,16 +64,18 @@ def run(
     if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii()):
         expected = f"expected at least {SHORTEST_TOKEN} ASCII characters"
         raise NeumoError(f"token: got one that can be guessed, {expected}")
+    shown = ""
     if token is None and not is_loopback(host):
         token = new_token()
+        shown = f"#token={token}"  # what follows # is for the page alone; a browser sends it to nobody
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family, backlog=512)
     except (OSError, OverflowError) as error:
+        number = getattr(error, "errno", None) or 0
+        got = os.strerror(number).lower() if number > 0 else "no such address"
         expected = "expected a free port at an address of this machine"
-        raise NeumoError(
-            f"{host}:{port}: got {getattr(error, 'strerror', None) or error}, {expected}"
-        ) from None
+        raise NeumoError(f"{host}:{port}: got {got}, {expected}") from None
     own_names = () if is_loopback(host) else (host, socket.gethostname(), socket.getfqdn())
     _keep_logs_clean()
     app = create_app(classifier, limits, token, (*own_names, *hosts))
@@ -88,7 +91,7 @@ def run(
     )
     address = f"[{host}]" if ":" in host else host
     url = f"http://{address}:{listening.getsockname()[1]}/"
-    _Server(config, url + (f"#token={token}" if token else ""), limits.seconds).run(sockets=[listening])
+    _Server(config, url + shown, limits.seconds).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):

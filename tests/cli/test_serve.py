@@ -1,0 +1,64 @@
+"""``neumo serve`` told what it cannot do: one line that says what was got and what was expected."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neumo.classifier import Classifier
+from neumo.errors import NeumoError
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that loads as a classifier; no server gets as far as using it."""
+    nothing: Any = None
+    monkeypatch.setattr("neumo.classifier.load", lambda _: Classifier({}, nothing, nothing, b""))
+    return Path("any.neumo")
+
+
+def serve(model: Path, **options: Any) -> None:
+    from neumo.cli.serve import serve
+
+    serve(model, **options)
+
+
+def test_a_port_that_is_taken(model: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(NeumoError, match=f"^127.0.0.1:{port}: got .* in use, expected a free port"):
+            serve(model, port=port)
+
+
+@pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid"])
+def test_an_address_of_another_machine(model: Path, host: str) -> None:
+    with pytest.raises(NeumoError, match=f"^{host}:8000: got .*, expected .* address of this machine"):
+        serve(model, host=host)
+
+
+@pytest.mark.parametrize("token", ["", "short", "ñ" * 20])
+def test_a_token_that_can_be_guessed(model: Path, token: str) -> None:
+    with pytest.raises(NeumoError, match=r"^token: got one that can be guessed, expected at least 16"):
+        serve(model, token=token)
+
+
+@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "python_multipart", "prometheus_client"])
+def test_what_is_not_installed(missing: str) -> None:
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = ['serve', 'x.neumo']; "
+        "import neumo.cli; neumo.cli.main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    expected = f"neumo: serve: got no {missing}, expected what a server needs; pip install 'neumo[serve]'\n"
+    assert run.stderr == expected
+
+
+def test_a_file_that_is_no_classifier(tmp_path: Path) -> None:
+    with pytest.raises(NeumoError, match="got no such file, expected a classifier"):
+        serve(tmp_path / "nowhere.neumo")
