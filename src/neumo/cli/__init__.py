@@ -17,6 +17,8 @@ from neumo.cli.audit import audit
 from neumo.cli.cache import cache
 from neumo.cli.card import card
 from neumo.cli.compare import compare
+from neumo.cli.evaluate import evaluate
+from neumo.cli.explain import explain
 from neumo.cli.export import export
 from neumo.cli.phantom import phantom
 from neumo.cli.predict import predict
@@ -87,6 +89,8 @@ verb(audit)
 verb(cache)
 verb(card)
 verb(compare)
+verb(evaluate)
+verb(explain)
 verb(export)
 verb(phantom)
 verb(predict)

@@ -39,7 +39,7 @@ class Moved:
 
     Attributes:
         name: of `PROPERTIES`.
-        here: 5 %, 50 % and 95 % quantile over the source.
+        here: percentiles over the source, from 0 to 100.
         there: the same over the classifier's own radiographs, mixed to the source's share of pneumonia, so
             that a difference is not that of the classes; None where the classifier does not know.
         gap: largest distance of the two cumulative distributions, 0 to 1 (Kolmogorov and Smirnov).
@@ -48,8 +48,8 @@ class Moved:
     """
 
     name: str
-    here: tuple[float, float, float]
-    there: tuple[float, float, float] | None = None
+    here: tuple[float, ...]
+    there: tuple[float, ...] | None = None
     gap: float = float("nan")
     p: float = float("nan")
     differs: bool = False
@@ -135,9 +135,9 @@ def _share(hits: int, n: int, name: str) -> dict[str, float]:
 def _moved(name: str, values: Floats, prevalence: float, origin: Origin | None) -> Moved:
     from scipy.stats import kstwobign
 
-    low, middle, high = np.quantile(values, (0.05, 0.5, 0.95)).tolist()
+    here = tuple(np.quantile(values, LEVELS).tolist())
     if origin is None or name not in origin.quantiles:
-        return Moved(name, (low, middle, high))
+        return Moved(name, here)
     share = (1 - prevalence, prevalence)
     kept = origin.quantiles[name]
     values = np.sort(values.astype(kept.dtype))
@@ -149,10 +149,9 @@ def _moved(name: str, values: Floats, prevalence: float, origin: Origin | None) 
     )
     n = len(values)
     m = 1 / sum(w**2 / k for w, k in zip(share, origin.counts[name], strict=True))  # of one that is not mixed
-    last = len(points) - 1
-    quantiles = [float(points[min(int(np.searchsorted(there["right"], q)), last)]) for q in (0.05, 0.5, 0.95)]
+    own = points[np.minimum(np.searchsorted(there["right"], LEVELS), len(points) - 1)]
     p = float(kstwobign.sf(gap * np.sqrt(n * m / (n + m))))
-    return Moved(name, (low, middle, high), (quantiles[0], quantiles[1], quantiles[2]), gap, p)
+    return Moved(name, here, tuple(own.tolist()), gap, p)
 
 
 def _cumulative(quantiles: np.ndarray, share: tuple[float, float], points: Floats, side: Side) -> Floats:

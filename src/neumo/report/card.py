@@ -38,8 +38,8 @@ def card_html(card: dict[str, Any]) -> str:
     name, notice = escape(card.get("name", "A classifier")), escape(card.get("notice", ""))
     parts = [f'<p class="notice" role="note"><strong>{notice}</strong></p>', f"<h1>{name}</h1>"]
     for title, blocks in _sections(card):
-        parts += [f"<section>\n<h2>{title}</h2>", *(_html(kind, content) for kind, content in blocks)]
-        parts.append("</section>")
+        shown = "\n".join(_html(kind, content) for kind, content in blocks)
+        parts.append(f"<section>\n<h2>{title}</h2>\n{shown}\n</section>")
     return '<article class="model-card">\n' + "\n".join(parts) + "\n</article>\n"
 
 

@@ -94,8 +94,11 @@ LOOKS = {
 class Tested(Protocol):
     """What is drawn of a test: a `Run`, or what is like it."""
 
-    test: dict[str, Any] | None
-    by_cause: dict[str, dict[str, float]]
+    @property
+    def test(self) -> dict[str, Any] | None: ...
+
+    @property
+    def by_cause(self) -> dict[str, dict[str, float]]: ...
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def finished(drawings: Sequence[Drawing], *, synthetic: bool) -> dict[str, Drawi
             figure.suptitle("SYNTHETIC radiographs", x=0.99, ha="right", fontsize=7, color=MUTED)
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)  # once for all formats: it takes longer than drawing
-            figure.set_layout_engine("none")
+            figure.set_layout_engine(None)  # a placeholder ("none") would have each format drawn twice
     return {drawing.name: drawing for drawing in drawings}
 
 

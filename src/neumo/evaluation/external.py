@@ -1,0 +1,233 @@
+"""A saved classifier on a source of radiographs that it does not come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from neumo.data.inspections import inspect_images
+from neumo.data.table import Dataset
+from neumo.errors import NeumoError
+from neumo.evaluation.metrics import Evaluation, by_cause, evaluate
+from neumo.evaluation.origin import PIXELS
+from neumo.evaluation.shift import Shift, shift
+from neumo.progress import track
+
+if TYPE_CHECKING:
+    from neumo.classifier import Classifier
+
+MISTAKES = 12
+"""Most wrong images that are named."""
+
+
+TOLD = ("name", "data", "threshold", "temperature", "made_by")
+"""What results repeat of the classifier's card."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the answers for some images are worth.
+
+    Attributes:
+        evaluation: metrics with intervals, at the classifier's own operating point.
+        by_cause: as from `neumo.evaluation.metrics.by_cause`.
+    """
+
+    evaluation: Evaluation
+    by_cause: dict[str, dict[str, float]]
+
+    @property
+    def test(self) -> dict[str, Any] | None:
+        """The evaluation as a dict."""
+        return self.evaluation.to_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {**self.evaluation.to_dict(), "by_cause": self.by_cause}
+
+
+@dataclass(frozen=True)
+class External:
+    """A classifier on another source.
+
+    Attributes:
+        card: the classifier's.
+        dataset: the source.
+        predictions: columns path, sha256, label, cause, patient, probability, distance, warnings ("|" between
+            several) and seen ("", "same file" or "same picture": whether the classifier was made from it).
+        unreadable: images that were left out, with the reason.
+        all: the figures of all images.
+        unseen: of those that the classifier was not made from; None where that is all of them, where it is
+            not known, or where a class is missing among them.
+        shift: how far the source is from where the classifier comes from.
+        knows_its_origin: whether the classifier was saved with what it was made from.
+    """
+
+    card: dict[str, Any]
+    dataset: Dataset
+    predictions: pd.DataFrame
+    unreadable: dict[str, str]
+    all: Judged
+    unseen: Judged | None
+    shift: Shift
+    knows_its_origin: bool
+
+    @property
+    def notice(self) -> str:
+        """That nothing here is a diagnosis, and whether anything is synthetic."""
+        return str(self.card["notice"])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the source, or what the classifier was made from, was drawn."""
+        return bool(self.dataset.synthetic or self.card["data"]["synthetic"])
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """How many images the classifier was made from, by how it is known."""
+        counts = self.predictions["seen"].value_counts()
+        return {name: int(counts.get(name, 0)) for name in ("same file", "same picture")}
+
+    @property
+    def warnings(self) -> dict[str, int]:
+        """Warning -> how many images have it."""
+        counts = self.predictions["warnings"].str.split("|").explode().value_counts()
+        return {str(name): int(n) for name, n in counts.items() if name}
+
+    @property
+    def caution(self) -> list[str]:
+        """What a reader has to know before the figures, in sentences."""
+        said, n, seen = [], len(self.predictions), sum(self.seen.values())
+        if seen:
+            rest = " Only the figures of the others say what it does on new ones." if self.unseen else ""
+            said.append(f"The classifier was made from {seen:,} of these {n:,} radiographs.{rest}")
+        elif self.dataset.name == self.card["data"]["name"]:
+            said.append(
+                f"The classifier comes from a source of the same name, {self.dataset.name}: patients may be "
+                "the same."
+            )
+        if not self.knows_its_origin:
+            said.append("Whether it has seen these radiographs in training, this classifier does not tell.")
+        if self.dataset.synthetic != self.card["data"]["synthetic"]:
+            which = "source" if self.dataset.synthetic else "classifier"
+            said.append(f"The {which} is of SYNTHETIC radiographs, the other of the two is not.")
+        return said
+
+    @property
+    def mistakes(self) -> list[dict[str, Any]]:
+        """The images on which it was surest of the wrong answer."""
+        found = self.predictions
+        wrong = found[(found["probability"] >= self.card["threshold"]["threshold"]) != found["label"]]
+        worst = wrong.assign(off=(wrong["probability"] - wrong["label"]).abs())
+        worst = worst.sort_values(["off", "path"], ascending=[False, True]).head(MISTAKES)
+        return [
+            {str(key): None if pd.isna(value) else value for key, value in row.items()}
+            for row in worst[["path", "label", "cause", "patient", "probability"]].to_dict("records")
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able; `predictions` are left to their own file."""
+        data = self.dataset
+        return {
+            "notice": self.notice,
+            "classifier": {
+                name: self.card.get(name) for name in ("name", "data", "threshold", "temperature", "made_by")
+            },
+            "data": {
+                "name": data.name,
+                "root": str(data.root),
+                "layout": data.layout,
+                "images": len(self.predictions),
+                "synthetic": data.synthetic,
+                "missing": data.missing,
+                "unreadable": self.unreadable,
+                "citation": data.citation,
+            },
+            "caution": self.caution,
+            "seen": {**self.seen, "known": self.knows_its_origin},
+            "warnings": self.warnings,
+            "all": self.all.to_dict(),
+            "unseen": None if self.unseen is None else self.unseen.to_dict(),
+            "shift": self.shift.to_dict(),
+            "mistakes": self.mistakes,
+        }
+
+
+def evaluate_source(classifier: Classifier, dataset: Dataset, *, skip_unreadable: bool = False) -> External:
+    """Evaluate a saved classifier on a labelled source, as it is: nothing is fitted again.
+
+    Args:
+        classifier: its own operating point and calibration are used.
+        dataset: as `neumo.read` gives it.
+        skip_unreadable: leave out images that cannot be decoded; by default the first ends it.
+
+    Raises:
+        NeumoError: an image cannot be decoded, or a class is missing among the rest.
+
+    Example:
+        >>> found = evaluate_source(neumo.load("mine.neumo"), neumo.read("other hospital"))
+        >>> found.all.evaluation.metrics["auc"], found.shift.verdict
+    """
+    seen = inspect_images(dataset.table)
+    bad = (seen["unreadable"] != "").to_numpy()
+    if bad.any() and not skip_unreadable:
+        path, why = dataset.table["path"][bad].iloc[0], seen["unreadable"][bad].iloc[0]
+        more = f" (and {bad.sum() - 1:,} more)" if bad.sum() > 1 else ""
+        raise NeumoError(f"{path}: {why}{more}; --skip-unreadable leaves such images out")
+    unreadable = dict(zip(dataset.table["path"][bad], seen["unreadable"][bad], strict=True))
+    table, seen = (one[~bad].reset_index(drop=True) for one in (dataset.table, seen))
+    if table["label"].nunique() < 2:
+        raise NeumoError(f"{dataset.root}: got readable images of one class only, expected both classes")
+    predictions = _predictions(classifier, table)
+    predictions["seen"] = _seen(classifier, table, seen)
+    judged = _judged(predictions, classifier.threshold)
+    new = predictions[predictions["seen"] == ""]
+    partly = classifier.origin is not None and 0 < len(new) < len(predictions) and new["label"].nunique() == 2
+    return External(
+        card=classifier.card,
+        dataset=dataset,
+        predictions=predictions,
+        unreadable=unreadable,
+        all=judged,
+        unseen=_judged(new, classifier.threshold) if partly else None,
+        shift=shift(
+            seen[list(PIXELS)].join(predictions[["distance", "probability"]]),
+            table["label"],
+            classifier.origin,
+            _training_prevalence(classifier),
+        ),
+        knows_its_origin=classifier.origin is not None,
+    )
+
+
+def _predictions(classifier: Classifier, table: pd.DataFrame) -> pd.DataFrame:
+    answers = list(track(classifier.stream(table["path"]), "Predicting", len(table)))
+    return table[["path", "sha256", "label", "cause", "patient"]].assign(
+        probability=[one.probability for one in answers],
+        distance=[one.distance for one in answers],
+        warnings=["|".join(one.warnings) for one in answers],
+    )
+
+
+def _seen(classifier: Classifier, table: pd.DataFrame, seen: pd.DataFrame) -> np.ndarray:
+    if classifier.origin is None:
+        return np.full(len(table), "")
+    same, alike = classifier.origin.has(table, seen)
+    return np.where(same, "same file", np.where(alike, "same picture", ""))
+
+
+def _judged(predictions: pd.DataFrame, threshold: float) -> Judged:
+    y, p = predictions["label"].to_numpy(), predictions["probability"].to_numpy()
+    groups = predictions["patient"] if predictions["patient"].notna().any() else None
+    evaluation = evaluate(y, p, threshold=threshold, groups=groups)
+    return Judged(evaluation, by_cause(y, p, predictions["cause"].to_numpy(), threshold))
+
+
+def _training_prevalence(classifier: Classifier) -> float | None:
+    if classifier.origin is not None:
+        return classifier.origin.prevalence
+    counts = classifier.card.get("training", {}).get("counts", {}).get("train")
+    return counts and counts["pneumonia"] / (counts["pneumonia"] + counts["normal"])
