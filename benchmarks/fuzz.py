@@ -1,6 +1,8 @@
 """Mutated JPEG, PNG and DICOM files through the reader and the server: crashes, hangs, growth, status 500.
 
-python benchmarks/fuzz.py MODEL CORONAHACK_FOLDER DICOM_FOLDER [--files 10000] [--out TABLE]
+python benchmarks/fuzz.py MODEL [FOLDER ...] [--files 10000] [--out TABLE]
+
+Broken are a synthetic radiograph in every coding that neumo reads, and real files from the folders.
 
 Everything runs in a process of its own, as a decoder in C can take its process down; it is started again
 behind the file that did. Seconds are of its processor time, so that other work on the machine does not count.
@@ -28,22 +30,24 @@ from benchmarks.mutations import PATIENT, mutate, seeds
 
 HANG = 5.0  # seconds of processor time
 STUCK = 120.0  # seconds of any time
+SMALL = 500_000  # bytes; larger files take part less often
+ENDS = ("jpeg", "png", "dcm")
 CONTENT = {"jpeg": "image/jpeg", "png": "image/png", "dicom": "application/dicom"}
 
 
-def all_seeds(coronahack: Path, dicom: Path) -> dict[str, list[bytes]]:
-    """Whole files: real ones, and one radiograph in every coding."""
-    from neumo.images.read import read_radiograph
+def all_seeds(folders: list[Path]) -> dict[str, list[bytes]]:
+    """Whole files: real ones from the folders, and a synthetic radiograph in every coding."""
+    from neumo.phantom.radiograph import draw_radiograph
 
-    jpeg, png = (sorted(coronahack.rglob(f"*.{end}"))[:12] for end in ("jpeg", "png"))
-    return seeds(jpeg, png, sorted(dicom.glob("*.dcm")), read_radiograph(jpeg[0]))
+    real = [[path for folder in folders for path in sorted(folder.rglob(f"*.{end}"))[:12]] for end in ENDS]
+    return seeds(draw_radiograph("bacteria", patient=1, size=224)[0], *real)
 
 
 def broken_file(whole: dict[str, list[bytes]], seed: int, index: int) -> tuple[str, bytes]:
     """The file of this number, by kind in turn; of real DICOM files, which are large, a tenth."""
     random = Random(f"{seed} {index}")
     kind = ("jpeg", "png", "dicom")[index % 3]
-    small = [data for data in whole[kind] if len(data) < 500_000]
+    small = [data for data in whole[kind] if len(data) < SMALL]
     data = random.choice(whole[kind] if random.random() < 0.2 else small)
     return kind, mutate(data, small, random)
 
@@ -59,7 +63,7 @@ def work(arguments: argparse.Namespace, start: int, told: Any) -> None:
     from neumo.images.read import inspect_radiograph
     from neumo.serve.app import create_app
 
-    whole = all_seeds(arguments.coronahack, arguments.dicom)
+    whole = all_seeds(arguments.folders)
     app = create_app(neumo.load(arguments.model))
     with TestClient(app, "http://localhost", raise_server_exceptions=False) as client:
         for index in range(start, arguments.files):
@@ -124,8 +128,7 @@ def _memory() -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("coronahack", type=Path)
-    parser.add_argument("dicom", type=Path)
+    parser.add_argument("folders", type=Path, nargs="*")
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=int, default=0)

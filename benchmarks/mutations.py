@@ -53,14 +53,14 @@ NUMBERS = [
 ]
 
 
-def seeds(jpeg: list[Path], png: list[Path], dicom: list[Path], pixels: np.ndarray) -> dict[str, list[bytes]]:
+def seeds(pixels: np.ndarray, jpeg: list[Path], png: list[Path], dicom: list[Path]) -> dict[str, list[bytes]]:
     """Whole files by kind: real ones, and one radiograph in every coding that neumo reads.
 
     Args:
+        pixels: grey levels, uint8 (height, width), for the files that are made here.
         jpeg: real files.
         png: real files.
         dicom: real files.
-        pixels: grey levels, uint8 (height, width), for the files that are made here.
     """
     deep = pixels.astype(np.uint16) * 16 + 7
     text = PngInfo()
@@ -265,13 +265,6 @@ def _set_checksums(png: bytearray) -> None:
             return
         struct.pack_into(">I", png, at + 8 + size, zlib.crc32(png[at + 4 : at + 8 + size]))
         at += 12 + size
-
-
-def is_told_apart(data: bytes) -> str:
-    """The content type that a client would send a file under."""
-    if data.startswith(b"\xff\xd8"):
-        return "image/jpeg"
-    return "image/png" if data.startswith(b"\x89PNG") else "application/dicom"
 
 
 pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE

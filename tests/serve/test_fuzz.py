@@ -1,0 +1,20 @@
+"""A few hundred of the broken files of ``benchmarks/fuzz.py`` through reader and server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
+
+
+def test_no_broken_file_does_harm(saved: Path) -> None:
+    command = [sys.executable, SCRIPT, saved, "--files", "300", "--seed", "7"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+    assert run.returncode == 0, run.stdout
+    told = dict(re.findall(r"\| (\w+ \w+) \| ([\d,]+) \|", run.stdout))
+    assert told["mutated files"] == "300"
+    for kind in ("jpeg", "png", "dicom"):  # some are still read, most are not: the server is tried with both
+        assert 0 < int(told[f"{kind} read"]) < int(told[f"{kind} refused"])
