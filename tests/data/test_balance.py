@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neumo.data.balance import balance, balance_then_validate
+from neumo.data.balance import balance, balance_then_validate, copied
 from neumo.data.split import part_counts, split
 from neumo.errors import NeumoError
 from tests.data.test_split import make_table
@@ -81,6 +81,17 @@ def test_validation_after_balancing_follows_the_seed() -> None:
     keys = ["path", "copy"]
     again = shuffled.sort_values(keys)["part"].to_numpy()
     assert np.array_equal(again, balance_then_validate(SMALL, seed=1).sort_values(keys)["part"].to_numpy())
+
+
+def test_images_are_generated_from_the_rarer_class_if_there_is_one() -> None:
+    train = SMALL["part"] == "train"
+    chosen = copied(SMALL, train)
+    assert set(chosen["part"]) == {"train"}
+    assert len(chosen) == SMALL["label"][train].value_counts().min()
+    assert set(chosen["label"]) == {SMALL["label"][train].value_counts().idxmin()}
+    even = SMALL.groupby(["part", "label"]).head(3)
+    assert copied(even, even["part"] == "train").empty
+    assert len(balance(even)) == len(even)
 
 
 def test_arguments_that_cannot_be_are_told() -> None:

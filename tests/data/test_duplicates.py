@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from scipy.spatial.distance import pdist, squareform
 
-from neumo.data.duplicates import close_pairs, components, identical_groups, near_identical_groups
+from neumo.data.duplicates import _links, close_pairs, components, identical_groups, near_identical_groups
 from neumo.data.table import sha256_of
 from tests.data.pictures import draw
 
@@ -87,6 +87,21 @@ def test_close_pairs_are_those_of_all_distances(n: int, monkeypatch: pytest.Monk
     pairs = close_pairs(hashes, 24)
     assert n < 40 or 0 < len(expected) < n / 2
     assert sorted(map(tuple, pairs)) == sorted(map(tuple, expected))
+
+
+@pytest.mark.parametrize("bits_apart", [0.02, 0.2])
+def test_links_make_the_groups_of_all_pairs_and_are_few(
+    bits_apart: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 600 images of one patient all pairs are close: they are never held together."""
+    monkeypatch.setattr("neumo.data.duplicates._COLUMNS", 128)
+    rng = np.random.default_rng(1)
+    bits = (rng.random((3, 256)) < 0.5)[rng.integers(3, size=600)] ^ (rng.random((600, 256)) < bits_apart)
+    hashes = np.packbits(bits, axis=1).view(np.uint64).reshape(-1, 4)
+    pairs, links = close_pairs(hashes, 24), _links(hashes, 24)
+    assert len(links) <= min(len(pairs), 2 * 600)
+    assert bits_apart > 0.1 or len(pairs) > 50_000
+    np.testing.assert_array_equal(components(links, 600), components(pairs, 600))
 
 
 def test_components_follow_chains() -> None:

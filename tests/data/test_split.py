@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedShuffleSplit
 
 from neumo.data.split import (
     PROTOCOLS,
-    available,
+    every_split,
     load_split,
     part_counts,
     patients_on_both_sides,
@@ -182,15 +182,31 @@ def test_every_protocol_has_one_sentence_of_meaning() -> None:
         assert re.fullmatch(r"[A-Z][^.]+\.", protocol.meaning)
 
 
-def test_available_says_why_not() -> None:
+def test_every_split_is_made_or_says_why_not() -> None:
     table = TABLES[0]
-    assert available(table) == {"random": None, "official": None, "patient": None}
-    bare = available(table.assign(patient=None, official=None))
-    assert bare["random"] is None
-    assert "a test set of the data set's own" in str(bare["official"])
-    assert "images whose patient is known" in str(bare["patient"])
+    found, reasons = every_split(table, (0, 3), test_fraction=0.3)
+    assert list(found) == [(name, seed) for seed in (0, 3) for name in PROTOCOLS]
+    assert reasons == {}
+    for (name, seed), divided in found.items():
+        pd.testing.assert_frame_equal(divided, split(table, name, test_fraction=0.3, seed=seed))
+    found, reasons = every_split(table.assign(patient=None, official=None))
+    assert list(found) == [("random", 0)]
+    assert "a test set of the data set's own" in reasons["official"]
+    assert "images whose patient is known" in reasons["patient"]
     normal_test = table.assign(official=np.where(table["label"] == 0, "test", "train"))
-    assert "of both classes each" in str(available(normal_test)["official"])
+    assert "of both classes each" in every_split(normal_test)[1]["official"]
+
+
+def test_a_protocol_is_left_out_where_one_seed_does_not_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(table: pd.DataFrame, name: str, *, seed: int, **_: float) -> pd.DataFrame:
+        if (name, seed) == ("patient", 1):
+            raise NeumoError("too few")
+        return table
+
+    monkeypatch.setattr("neumo.data.split.split", draw)
+    found, reasons = every_split(TABLES[0], (0, 1, 2))
+    assert sorted(found) == [(name, seed) for name in ("official", "random") for seed in (0, 1, 2)]
+    assert reasons == {"patient": "too few"}
 
 
 @pytest.mark.parametrize(
@@ -331,7 +347,7 @@ def test_real_data(coronahack: Path, tmp_path: Path) -> None:
     from neumo.data.sources import read
 
     table = read(coronahack).table
-    assert available(table) == {"random": None, "official": None, "patient": None}
+    assert every_split(table)[1] == {}
     identical = pd.Series(pd.factorize(table["sha256"])[0], index=table.index)
     assert identical.nunique() < len(table)
 

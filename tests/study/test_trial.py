@@ -11,7 +11,7 @@ import neumo
 from neumo.features.backbones import backbone
 from neumo.study import trial
 from neumo.study.settings import Settings
-from neumo.study.trial import Bench
+from neumo.study.trial import Bench, Plan
 from neumo.training.steps import step
 
 
@@ -23,7 +23,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> neumo.Dataset:
 def key(data: neumo.Dataset, split: pd.DataFrame, **settings: Any) -> str:
     choices = Settings(backbone="MobileNetV2-0.35", weights="none", **settings)
     bench = Bench(data, choices, backbone(choices.backbone, choices.weights))
-    return bench.key(split, "random", step("base"), 0, "before-balancing", tested=True)
+    return bench.key(Plan(split, "random", step("base"), 0, "before-balancing", tested=True))
 
 
 def test_the_order_of_the_rows_and_the_other_seeds_do_not_matter(data: neumo.Dataset) -> None:

@@ -80,20 +80,25 @@ class Audit:
         return dataclasses.asdict(self)
 
 
-def audit(dataset: Dataset) -> Audit:
+def audit(
+    dataset: Dataset, *, seen: pd.DataFrame | None = None, near_identical: pd.Series | None = None
+) -> Audit:
     """Audit a data set; every image is decoded once, later audits of the same images are quick.
 
     Faults of the data never stop it: they are reported.
 
     Args:
         dataset: from `neumo.read`, or from `neumo.data.sources.survey` where it may be unfit for training.
+        seen: `inspect_images` of the table, where that is there already.
+        near_identical: `near_identical_groups` of the table, likewise.
 
     Example:
         >>> audit(neumo.read("coronahack")).patients["across_official"]
         170
     """
     table = dataset.table
-    seen = inspect_images(table)
+    seen = inspect_images(table) if seen is None else seen
+    near = near_identical_groups(table, seen) if near_identical is None else near_identical
     files = [_relative(path, dataset.root) for path in table["path"]]
     about = table.assign(file=files, name=table["label"].map(dataset.label_name).astype("str"))
     readable = seen["unreadable"] == ""
@@ -146,7 +151,7 @@ def audit(dataset: Dataset) -> Audit:
             if readable.any()
         },
         identical=_groups(about, identical_groups(table)),
-        near_identical=_groups(about, _only_different_files(table, near_identical_groups(table))),
+        near_identical=_groups(about, _only_different_files(table, near)),
         patients=_patients(about),
         faults=list(dataset.faults),
     )

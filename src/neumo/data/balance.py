@@ -28,6 +28,16 @@ def balance(split: pd.DataFrame, copies: int = 2) -> pd.DataFrame:
     return _with_copies(split, split["part"] == "train", copies)
 
 
+def copied(split: pd.DataFrame, where: pd.Series) -> pd.DataFrame:
+    """The rows that generated images are made from: the rarer class among those `where` is true.
+
+    None, where both classes have as many.
+    """
+    counts = split["label"][where].value_counts()
+    rarer = split["label"] == counts.idxmin()
+    return split[where & rarer] if counts.nunique() > 1 else split[:0]
+
+
 def balance_then_validate(
     split: pd.DataFrame, copies: int = 2, validation_fraction: float = 0.2, seed: int = 0
 ) -> pd.DataFrame:
@@ -70,10 +80,7 @@ def _with_copies(split: pd.DataFrame, where: pd.Series, copies: int) -> pd.DataF
     """Add `copies` rows for each row of the rarer class among the rows `where` is true."""
     if copies < 0:
         raise NeumoError(f"generated images per original: got {copies}, expected 0 or more")
-    counts = split["label"][where].value_counts()
-    originals = split[where & (split["label"] == counts.idxmin())]
-    if counts.nunique() == 1:
-        copies = 0
+    originals = copied(split, where)
     return pd.concat(
         [split.assign(copy=0), *(originals.assign(copy=k) for k in range(1, copies + 1))], ignore_index=True
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pandas as pd
 
@@ -19,7 +21,7 @@ def identical_groups(table: pd.DataFrame) -> pd.Series:
     return _numbered(codes, table.index)
 
 
-def near_identical_groups(table: pd.DataFrame) -> pd.Series:
+def near_identical_groups(table: pd.DataFrame, seen: pd.DataFrame | None = None) -> pd.Series:
     """Group ids of images that show the same picture: Int64 on the table's index, NA where there is no other.
 
     Two images are near-identical when their perceptual hashes (`imagehash.phash`, 16 x 16, 256 bits) differ
@@ -39,17 +41,15 @@ def near_identical_groups(table: pd.DataFrame) -> pd.Series:
 
     Args:
         table: columns path, sha256.
+        seen: of the same images, as from `inspect_images`, where that is there already.
     """
-    return _near(table, inspect_images(table))
-
-
-def _near(table: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
+    seen = inspect_images(table) if seen is None else seen
     usable = (seen["phash"] != b"") & ~seen["problems"].map(lambda problems: "blank" in problems)
     content, _ = pd.factorize(table["sha256"])
     which, distinct = pd.factorize(seen["phash"][usable])
     hashes = np.frombuffer(b"".join(distinct), dtype=np.uint64).reshape(-1, 4)
     codes = len(table) + content
-    codes[usable.to_numpy()] = components(close_pairs(hashes, NEAR), len(hashes))[which]
+    codes[usable.to_numpy()] = components(_links(hashes, NEAR), len(hashes))[which]
     return _numbered(codes, table.index)
 
 
@@ -63,26 +63,53 @@ def close_pairs(hashes: np.ndarray, most: int) -> np.ndarray:
     Returns:
         int64 (pairs, 2), each pair once, the smaller index first.
     """
+    return np.concatenate([np.empty((0, 2), np.int64), *_in_blocks(hashes, most)])
+
+
+def _links(hashes: np.ndarray, most: int) -> np.ndarray:
+    """Some of the pairs of `close_pairs`, which make the same groups; of many close images, not all pairs."""
     n = len(hashes)
-    third, fourth = np.ascontiguousarray(hashes.T[2:])
 
-    def compare(start: int) -> np.ndarray:
-        rows = slice(start, start + _ROWS)
-        found = []
-        for other in range(start, n, _COLUMNS):
-            columns = slice(other, other + _COLUMNS)
-            # fine structure differs the most between chests: half of the bits rule out nearly all pairs
-            half = np.bitwise_count(third[rows, None] ^ third[None, columns])
-            half += np.bitwise_count(fourth[rows, None] ^ fourth[None, columns])
-            a, b = np.divmod(np.flatnonzero(half <= most), half.shape[1])
-            a, b = a + start, b + other
-            near = np.bitwise_count(hashes[a] ^ hashes[b]).sum(axis=1, dtype=np.int64) <= most
-            found.append(np.column_stack([a, b])[near & (a < b)])
-        return np.concatenate(found)
+    def thinned(pairs: np.ndarray) -> np.ndarray:
+        if len(pairs) < n:
+            return pairs
+        group = components(pairs, n)
+        first = np.unique(group, return_index=True)[1][group]
+        return np.column_stack([first, np.arange(n)])[first != np.arange(n)]
 
-    starts = range(0, n, _ROWS)
-    blocks = track(in_threads(compare, starts), "Comparing images", total=len(starts))
-    return np.concatenate([np.empty((0, 2), dtype=np.int64), *blocks])
+    links, fresh = np.empty((0, 2), np.int64), []
+    for pairs in _in_blocks(hashes, most, thinned):
+        fresh.append(pairs)
+        if sum(map(len, fresh)) > max(n, len(links)):
+            links, fresh = thinned(np.concatenate([links, *fresh])), []
+    return np.concatenate([links, *fresh])
+
+
+def _in_blocks(
+    hashes: np.ndarray, most: int, then: Callable[[np.ndarray], np.ndarray] = lambda pairs: pairs
+) -> Iterator[np.ndarray]:
+    """The close pairs, block by block, as `then` makes them."""
+    halves = np.ascontiguousarray(hashes.T[2:])
+    starts = range(0, len(hashes), _ROWS)
+    blocks = in_threads(lambda start: then(_compare(hashes, halves, most, start)), starts)
+    return track(blocks, "Comparing images", total=len(starts))
+
+
+def _compare(hashes: np.ndarray, halves: np.ndarray, most: int, start: int) -> np.ndarray:
+    """The close pairs whose first is one of the `_ROWS` hashes from `start` on."""
+    third, fourth = halves
+    rows = slice(start, start + _ROWS)
+    found = []
+    for other in range(start, len(hashes), _COLUMNS):
+        columns = slice(other, other + _COLUMNS)
+        # fine structure differs the most between chests: half of the bits rule out nearly all pairs
+        half = np.bitwise_count(third[rows, None] ^ third[None, columns])
+        half += np.bitwise_count(fourth[rows, None] ^ fourth[None, columns])
+        a, b = np.divmod(np.flatnonzero(half <= most), half.shape[1])
+        a, b = a + start, b + other
+        near = np.bitwise_count(hashes[a] ^ hashes[b]).sum(axis=1, dtype=np.int64) <= most
+        found.append(np.column_stack([a, b])[near & (a < b)])
+    return np.concatenate(found)
 
 
 def components(pairs: np.ndarray, n: int) -> np.ndarray:

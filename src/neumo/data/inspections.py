@@ -21,6 +21,7 @@ from neumo.progress import track
 from neumo.threads import in_threads
 
 HASH_SIZE = 16  # 16 x 16 coefficients: a perceptual hash of 256 bits
+_AT_ONCE = 500  # images in one query; SQLite takes at least 999 values
 _BATCH = 256  # images between two commits: what a kill -9 costs at most
 _KIND = f"{__version__} phash {HASH_SIZE} exposure"  # what is remembered depends on, beside an image's bytes
 
@@ -42,15 +43,14 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
     """
     paths = dict(zip(table["sha256"], table["path"], strict=True))  # images of one content are decoded once
     with _memory() as memory:
-        known = dict(memory.execute("SELECT sha256, seen FROM inspections WHERE kind = ?", (_KIND,)))
-        seen = {sha256: json.loads(known[sha256]) for sha256 in paths if sha256 in known}
+        seen = _remembered(memory, list(paths))
         new = [sha256 for sha256 in paths if sha256 not in seen]
         batch: list[tuple[str, str, str]] = []
         try:
             files = [Path(paths[sha256]) for sha256 in new]
             work = track(in_threads(_inspect, files), "Inspecting images", len(new)) if new else iter(())
             for sha256, found in zip(new, work, strict=True):
-                seen[sha256] = found
+                seen[sha256] = _row(found)
                 if not found["unreadable"]:  # another version of a library may read it
                     batch.append((sha256, _KIND, json.dumps(found)))
                 if len(batch) == _BATCH:
@@ -60,10 +60,7 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
     rows = pd.DataFrame(
         [seen[sha256] for sha256 in table["sha256"]], index=table.index, columns=list(_NOTHING)
     )
-    rows["problems"] = rows["problems"].map(tuple)
-    rows["phash"] = rows["phash"].map(bytes.fromhex)
-    rows = rows.astype(dict.fromkeys(EXPOSURE, "float64"))
-    return rows
+    return rows.astype(dict.fromkeys(EXPOSURE, "float64"))
 
 
 _NOTHING: dict[str, Any] = {
@@ -75,6 +72,24 @@ _NOTHING: dict[str, Any] = {
     "phash": "",
     **dict.fromkeys(EXPOSURE),
 }
+
+
+def _remembered(memory: sqlite3.Connection, wanted: list[str]) -> dict[str, tuple[Any, ...]]:
+    """Rows by SHA-256 of those images that were seen before."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for some in (wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)):
+        marks = ",".join("?" * len(some))
+        known = memory.execute(
+            f"SELECT sha256, seen FROM inspections WHERE kind = ? AND sha256 IN ({marks})", (_KIND, *some)
+        )
+        found |= {sha256: _row(json.loads(seen)) for sha256, seen in known}
+    return found
+
+
+def _row(found: dict[str, Any]) -> tuple[Any, ...]:
+    """What was seen, in the order of `_NOTHING`: a hundred thousand of them are held."""
+    told = {**found, "problems": tuple(found["problems"]), "phash": bytes.fromhex(found["phash"])}
+    return tuple(told[name] for name in _NOTHING)
 
 
 def _inspect(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from os.path import commonpath
 from pathlib import Path, PurePath
@@ -218,28 +218,30 @@ def with_validation(divided: pd.DataFrame, fraction: float, seed: int = 0) -> pd
     return completed
 
 
-def available(
+def every_split(
     table: pd.DataFrame,
+    seeds: Sequence[int] = (0,),
     *,
     test_fraction: float = 0.2,
     validation_fraction: float = 0.2,
     groups: pd.Series | None = None,
-) -> dict[str, str | None]:
-    """Tell which protocols a data set allows: name -> None where it does, else why not, in one line."""
-    found: dict[str, str | None] = {}
-    for name in PROTOCOLS:
-        try:
-            split(
-                table,
-                name,
-                test_fraction=test_fraction,
-                validation_fraction=validation_fraction,
-                groups=groups,
-            )
-            found[name] = None
-        except NeumoError as error:
-            found[name] = str(error)
-    return found
+) -> tuple[dict[tuple[str, int], pd.DataFrame], dict[str, str]]:
+    """Divide a data set by every protocol that it allows with all of these seeds.
+
+    Returns:
+        (protocol, seed) -> `split`, seed by seed; and of the other protocols name -> why, in one line.
+    """
+    found: dict[tuple[str, int], pd.DataFrame] = {}
+    reasons: dict[str, str] = {}
+    shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
+    for seed in seeds:
+        for name in PROTOCOLS:
+            try:
+                if name not in reasons:
+                    found[name, seed] = split(table, name, **shares, seed=seed, groups=groups)
+            except NeumoError as error:
+                reasons[name] = str(error)
+    return {(name, seed): one for (name, seed), one in found.items() if name not in reasons}, reasons
 
 
 def together(table: pd.DataFrame, groups: pd.Series | None = None) -> np.ndarray:

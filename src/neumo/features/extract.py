@@ -16,20 +16,18 @@ import numpy as np
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE, Backbone
 from neumo.features.engine import Engine, resolve_precision
+from neumo.features.matrix import new_matrix
 from neumo.features.networks import kept_graph, versions
 from neumo.features.scaling import RAW, Scaling
 from neumo.features.store import FeatureStore
 from neumo.images.generate import Transforms, copy_seed, generate
-from neumo.images.read import read_radiograph
+from neumo.images.read import PIXELS, read_radiograph
 from neumo.progress import advance
 from neumo.threads import in_threads
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["RAW", "Scaling", "extract", "fit_scaling"]
-
-PIXELS = 1  # raise it when `read_radiograph` or `generate` gives other pixels than before
 LOOKED_UP = 2000  # images whose features are looked up at a time
 KEPT = 256  # pixel statistics between two commits: what a kill -9 costs at most
 
@@ -70,7 +68,7 @@ def extract(
         precision: "auto", "f32" or "bf16", see `Engine`.
 
     Returns:
-        Float32 (len(rows), backbone.features).
+        Float32 (len(rows), backbone.features), on disk: see `neumo.features.matrix.new_matrix`.
 
     Raises:
         UnreadableImageError: an image cannot be read; what was computed before it is kept.
@@ -91,7 +89,7 @@ def extract(
         **_pixels_id(),
     }
     places, images = _wanted(rows, transforms)
-    features = np.empty((len(rows), backbone.features), np.float32)
+    features = new_matrix(len(rows), backbone.features)
 
     def place(found: dict[str, np.ndarray]) -> None:
         for key, vector in found.items():

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neumo.features.matrix import Rows, blocks
+
 COMPONENTS = 64
 """Directions kept, at most. Of 16, 64 and 128 of them and nearest neighbours, all told photographs and CT
 slices from radiographs; 64 told negatives and turned radiographs best. See docs/foreign-images.md."""
@@ -16,6 +18,9 @@ NUMBERS = 140_000
 
 PER_COMPONENT = 50
 """Training images for each direction, at least: with fewer it would follow single images."""
+
+ENOUGH = 5000
+"""Images of a part that the distance is learnt from, at most; they are held in memory."""
 
 SHARE = 0.003
 """Of the training source's radiographs lie beyond the limit. At most 1 % may; tails are hard to measure."""
@@ -54,12 +59,12 @@ class Reference:
     doubt: float = 1.0
 
     @classmethod
-    def fit(cls, features: np.ndarray, held_out: np.ndarray) -> Reference:
+    def fit(cls, features: np.ndarray | Rows, held_out: np.ndarray | Rows) -> Reference:
         """Learn from the training part, and set the limit with images that were not in it.
 
         Both parts have their say on the limit, for a tail of a few images is a matter of luck; distances in
         training are stretched to the median of the others, as a network that was trained on these images, or
-        few images, make them small.
+        few images, make them small. Of more than `ENOUGH` images in a part, that many are looked at.
 
         Args:
             features: (n, d) of the training part's own images, without generated ones.
@@ -67,6 +72,7 @@ class Reference:
         """
         from sklearn.decomposition import PCA
 
+        features, held_out = _some(features), _some(held_out)
         n, d = features.shape
         k = max(1, min(COMPONENTS, NUMBERS // d, n // PER_COMPONENT, n - 1, d))
         pca = PCA(k, svd_solver="covariance_eigh").fit(features.astype(np.float64))
@@ -83,8 +89,11 @@ class Reference:
         limit = max(np.quantile(every, 1 - SHARE), np.quantile(other, 0.99))
         return replace(bare, limit=float(limit), doubt=float(np.quantile(every, 1 - DOUBT) / limit))
 
-    def distance(self, features: np.ndarray) -> np.ndarray:
+    def distance(self, features: np.ndarray | Rows) -> np.ndarray:
         """Distance to the training set, float64 (n,), of features (n, d); beyond 1 is unfamiliar."""
+        return np.concatenate([np.empty(0), *(self._distance(block) for block in blocks(features))])
+
+    def _distance(self, features: np.ndarray) -> np.ndarray:
         centred = np.asarray(features, np.float64) - self.mean
         along = centred @ self.directions.astype(np.float64).T
         rest = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
@@ -108,6 +117,12 @@ class Reference:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             rest, limit, doubt = (float(value) for value in file["scale"])
             return cls(file["mean"], file["directions"], file["variance"], rest, limit, doubt)
+
+
+def _some(features: np.ndarray | Rows) -> np.ndarray:
+    """`ENOUGH` rows, evenly spread."""
+    n = len(features)
+    return features[np.linspace(0, n - 1, min(n, ENOUGH)).round().astype(int)]
 
 
 def is_negative(distance: np.ndarray, of_negative: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from neumo.classifier import Classifier, load, new_classifier, notice
 from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.sources import read
-from neumo.data.split import available, save_split, split
+from neumo.data.split import PROTOCOLS, every_split, save_split
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.calibration import calibrate
@@ -33,9 +33,12 @@ from neumo.features.reference import Reference
 from neumo.files import whole_file
 from neumo.images.read import read_radiograph
 from neumo.study.card import told
+from neumo.study.environment import environment, versions
+from neumo.study.judge import judge
 from neumo.study.results import Results, Run
-from neumo.study.study import claim, describe, environment, save_predictions
-from neumo.study.trial import counts, judge, versions
+from neumo.study.run_folder import claim, save_predictions
+from neumo.study.study import describe
+from neumo.study.trial import counts
 from neumo.training.finetune import cut, fine_tune
 from neumo.training.head import fit_head
 from neumo.training.maps import kept_maps
@@ -115,15 +118,15 @@ class RecipeRun:
             "sensitivity": sensitivity,
             "validation_drawn": "before-balancing",
         }
-        self._shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
-        self._groups = near_identical_groups(self.dataset.table)
-        reasons = available(self.dataset.table, **self._shares, groups=self._groups)
-        self.skipped = {name: why for name, why in reasons.items() if why is not None}
+        shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
+        self._splits, self.skipped = every_split(
+            self.dataset.table, seeds, **shares, groups=near_identical_groups(self.dataset.table)
+        )
         for name in protocols or ():
-            if name not in reasons or name in self.skipped:
-                why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(reasons)}")
+            if name not in PROTOCOLS or name in self.skipped:
+                why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(PROTOCOLS)}")
                 raise NeumoError(f"protocol: {why}")
-        self.protocols = protocols or tuple(name for name in reasons if name not in self.skipped)
+        self.protocols = protocols or tuple(name for name in PROTOCOLS if name not in self.skipped)
 
     def run(self, out: str | Path = "neumo-run", *, command: str | None = None) -> Results:
         """Train and test what is not there yet, and write everything to `out`.
@@ -171,7 +174,7 @@ class RecipeRun:
         return results
 
     def _trial(self, out: Path, protocol: str, seed: int) -> Tuned:
-        rows = split(self.dataset.table, protocol, **self._shares, seed=seed, groups=self._groups)
+        rows = self._splits[protocol, seed]
         save_split(rows, out / "splits" / f"{protocol}-seed{seed}.csv")
         folder = out / "trials" / f"{protocol}-{self.recipe.name}-seed{seed}"
         key = self._key(rows, protocol, seed)

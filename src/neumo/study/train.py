@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from neumo.classifier import Classifier
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.sources import read
-from neumo.data.split import available, load_split, split, with_validation
+from neumo.data.split import load_split, split, with_validation
 from neumo.data.table import Dataset
+from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.study.settings import Settings
-from neumo.study.trial import Bench
+from neumo.study.trial import Bench, Plan
 from neumo.training.steps import STEPS, step
 
 
@@ -51,17 +53,24 @@ def train(
         given = load_split(given_split, dataset.table)
         protocol, divided = "given", with_validation(given, choices.validation_fraction, seed)
     else:
-        groups = near_identical_groups(dataset.table)
-        shares = {
-            "test_fraction": choices.test_fraction,
-            "validation_fraction": choices.validation_fraction,
-        }
-        if protocol is None:
-            reasons = available(dataset.table, **shares, groups=groups)
-            protocol = "random" if reasons["patient"] else "patient"
-        divided = split(dataset.table, protocol, **shares, seed=seed, groups=groups)
+        draw = partial(
+            split,
+            dataset.table,
+            test_fraction=choices.test_fraction,
+            validation_fraction=choices.validation_fraction,
+            seed=seed,
+            groups=near_identical_groups(dataset.table),
+        )
+        if protocol is not None:
+            divided = draw(protocol)
+        else:
+            try:
+                protocol, divided = "patient", draw("patient")
+            except NeumoError:  # patients are not known, or too few
+                protocol, divided = "random", draw("random")
     bench = Bench(dataset, choices, backbone(choices.backbone, choices.weights))
-    trial = bench.fit(divided, protocol, step(ladder_step), seed, choices.validation_drawn, tested=True)
+    plan = Plan(divided, protocol, step(ladder_step), seed, choices.validation_drawn, tested=True)
+    trial = bench.fit(plan)
     assert trial.run.test is not None
     tested = {name: estimate["value"] for name, estimate in trial.run.test["metrics"].items()}
     return bench.classifier(trial, divided, {protocol: tested})

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import importlib.metadata
 import json
-import platform
 import time
 from dataclasses import dataclass
 
@@ -19,22 +17,21 @@ from neumo.data.balance import balance, balance_then_validate
 from neumo.data.split import part_counts
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
-from neumo.evaluation.metrics import by_cause, evaluate
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract, fit_scaling
+from neumo.features.matrix import Rows, blocks
 from neumo.features.networks import kept_graph
 from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
+from neumo.study.environment import versions
+from neumo.study.judge import judge
 from neumo.study.results import Run
 from neumo.study.settings import Settings
 from neumo.training.head import fit_head
 from neumo.training.steps import Step
-
-MISTAKES = 12
-"""Most wrong test images that a run keeps by name."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,27 @@ class Trial:
     predictions: pd.DataFrame
 
 
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A trial to be run.
+
+    Attributes:
+        split: the table with the column "part".
+        protocol: name of how the split was made.
+        step: which head.
+        seed: of the initial weights and the order of the images.
+        drawn: "before-balancing" or "after-balancing", where the validation part comes from.
+        tested: whether the test part is predicted and evaluated.
+    """
+
+    split: pd.DataFrame
+    protocol: str
+    step: Step
+    seed: int
+    drawn: str
+    tested: bool
+
+
 class Bench:
     """Runs trials on one data set, on top of one backbone.
 
@@ -69,59 +87,50 @@ class Bench:
         self.settings = settings
         self.backbone = backbone
         self._arranged: tuple[pd.DataFrame, tuple[int, str], pd.DataFrame] | None = None
+        self._measured: tuple[pd.DataFrame, Scaling] | None = None
         self._computed: tuple[pd.DataFrame, Scaling, np.ndarray] | None = None
+        self._digested: tuple[pd.DataFrame, str] | None = None
 
-    def key(self, split: pd.DataFrame, protocol: str, step: Step, seed: int, drawn: str, tested: bool) -> str:
+    def key(self, plan: Plan) -> str:
         """A digest of all that the figures of a trial depend on."""
         settings = {**self.settings.to_dict(), "seeds": None, "backbone": None, "weights": None}
-        told = split[["path", "sha256", "label", "cause", "patient", "part"]].sort_values("path")
         parts = (
             settings,
             self.backbone.name,
             self.backbone.weights_id,
-            dataclasses.asdict(step),
-            (protocol, seed, drawn, tested, keras.backend.backend()),
+            dataclasses.asdict(plan.step),
+            (plan.protocol, plan.seed, plan.drawn, plan.tested, keras.backend.backend()),
             versions(),
-            told.astype(str).to_dict("list"),
+            self._digest(plan.split),
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def fit(
-        self, split: pd.DataFrame, protocol: str, step: Step, seed: int, drawn: str, *, tested: bool
-    ) -> Trial:
-        """Fit the head of a step; look at the test part only where it is `tested`.
-
-        Args:
-            split: the table with the column "part".
-            protocol: name of how the split was made.
-            step: which head.
-            seed: of the initial weights and the order of the images.
-            drawn: "before-balancing" or "after-balancing", where the validation part comes from.
-            tested: whether the test part is predicted and evaluated.
+    def fit(self, plan: Plan) -> Trial:
+        """Fit the head of a step; look at the test part only where that is planned.
 
         Raises:
             NeumoError: an image cannot be read, or a part lacks a class.
         """
-        settings = self.settings
+        settings, step = self.settings, plan.step
         if step.dropout:
             step = dataclasses.replace(step, dropout=settings.dropout)
-        rows = self._arrange(split, seed, drawn)
+        rows = self._arrange(plan.split, plan.seed, plan.drawn)
         started = time.perf_counter()
         scaling = self._scaling(rows, step)
         x = self._features(rows, scaling)
         computed = time.perf_counter()
         y = rows["label"].to_numpy()
         train, validation, test = (
-            rows["part"].to_numpy() == part for part in ("train", "validation", "test")
+            np.flatnonzero(rows["part"] == part) for part in ("train", "validation", "test")
         )
 
         fitted = fit_head(
             step,
-            x[train],
+            Rows(x, train),
             y[train],
-            x[validation],
+            Rows(x, validation),
             y[validation],
-            seed=seed,
+            seed=plan.seed,
             epochs=settings.epochs,
             batch_size=settings.batch_size,
         )
@@ -129,13 +138,13 @@ class Bench:
         trained = time.perf_counter()
         kept = fitted.best_epoch - 1
         point = choose_threshold(
-            y[validation], probabilities(fitted.model, x[validation]), settings.sensitivity
+            y[validation], probabilities(fitted.model, Rows(x, validation)), settings.sensitivity
         )
         run = Run(
-            protocol=protocol,
+            protocol=plan.protocol,
             step=step.name,
-            seed=seed,
-            validation_drawn=drawn,
+            seed=plan.seed,
+            validation_drawn=plan.drawn,
             counts=counts(rows),
             scaling=dataclasses.asdict(scaling),
             history=fitted.history,
@@ -148,11 +157,11 @@ class Bench:
             threshold=dataclasses.asdict(point),
             seconds={"features": computed - started, "heads": trained - computed},
         )
-        predictions = rows.loc[test, ["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
-        if not tested:
-            return Trial(run, fitted.model, scaling, predictions.iloc[:0].assign(probability=0.0))
-        predictions["probability"] = probabilities(fitted.model, x[test])
-        judge(run, predictions)
+        shown = test if plan.tested else test[:0]
+        predictions = rows.loc[shown, ["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
+        predictions["probability"] = probabilities(fitted.model, Rows(x, shown))
+        if plan.tested:
+            judge(run, predictions)
         return Trial(run, fitted.model, scaling, predictions)
 
     def classifier(
@@ -201,8 +210,10 @@ class Bench:
         """What the images that the trial was made from look like, without generated ones."""
         rows = self._arrange(split, trial.run.seed, trial.run.validation_drawn)
         x, own = self._features(rows, trial.scaling), (rows["copy"] == 0).to_numpy()
-        train, validation = (own & (rows["part"] == part).to_numpy() for part in ("train", "validation"))
-        reference, held_out = Reference.fit(x[train], x[validation]), x[validation]
+        train, held_out = (
+            Rows(x, np.flatnonzero(own & (rows["part"] == part))) for part in ("train", "validation")
+        )
+        reference = Reference.fit(train, held_out)
         answers = reference.distance(held_out), probabilities(trial.head, held_out)
         return reference, Origin.of(rows[own], *answers)
 
@@ -223,7 +234,9 @@ class Bench:
             return Scaling()
         if self.settings.normalise == "imagenet":
             return self.backbone.scaling
-        return fit_scaling(rows[(rows["part"] == "train") & (rows["copy"] == 0)])
+        if self._measured is None or self._measured[0] is not rows:
+            self._measured = rows, fit_scaling(rows[(rows["part"] == "train") & (rows["copy"] == 0)])
+        return self._measured[1]
 
     def _features(self, rows: pd.DataFrame, scaling: Scaling) -> np.ndarray:
         last = self._computed
@@ -232,31 +245,19 @@ class Bench:
             last = self._computed = (rows, scaling, found)
         return last[2]
 
+    def _digest(self, split: pd.DataFrame) -> str:
+        """Of all that a trial takes from a split, in whatever order its rows are."""
+        if self._digested is None or self._digested[0] is not split:
+            told = split[["path", "sha256", "label", "cause", "patient", "part"]].sort_values("path")
+            text = told.to_csv(index=False, na_rep="<NA>")
+            self._digested = split, hashlib.sha256(text.encode()).hexdigest()
+        return self._digested[1]
 
-def versions() -> dict[str, str]:
-    """What numbers may depend on: neumo, Python and the libraries that compute."""
-    names = ("neumo", "keras", "torch", "openvino", "numpy", "pandas", "scikit-learn", "pillow")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
 
-
-def probabilities(head: keras.Model, features: np.ndarray) -> np.ndarray:
+def probabilities(head: keras.Model, features: np.ndarray | Rows) -> np.ndarray:
     """Probability of pneumonia, float64 (n,), for features float32 (n, d)."""
-    return np.asarray(head.predict(features, batch_size=1024, verbose=0), np.float64)[:, 0]
-
-
-def judge(run: Run, predictions: pd.DataFrame) -> None:
-    """Write what the test part says into `run`."""
-    y, p = predictions["label"].to_numpy(), predictions["probability"].to_numpy()
-    threshold = run.threshold["threshold"]
-    patients = predictions["patient"] if predictions["patient"].notna().any() else None
-    run.test = evaluate(y, p, threshold=threshold, groups=patients).to_dict()
-    run.by_cause = by_cause(y, p, predictions["cause"].to_numpy(), threshold)
-    worst = predictions.assign(off=np.abs(p - y), wrong=(p >= threshold) != y)
-    worst = worst[worst["wrong"]].sort_values("off", ascending=False).head(MISTAKES)
-    run.mistakes = [
-        {str(key): None if pd.isna(value) else value for key, value in row.items()}
-        for row in worst[["path", "label", "cause", "patient", "probability"]].to_dict("records")
-    ]
+    parts = [head.predict_on_batch(block)[:, 0] for block in blocks(features)]
+    return np.concatenate([np.empty(0), *parts])
 
 
 def _check_finite(step: Step, history: dict[str, list[float]]) -> None:

@@ -1,0 +1,25 @@
+"""What numbers may depend on besides data and settings."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+
+from neumo.backend import keras
+from neumo.features.engine import resolve_precision
+
+
+def versions() -> dict[str, str]:
+    """Of neumo, Python and the libraries that compute."""
+    names = ("neumo", "keras", "torch", "openvino", "numpy", "pandas", "scikit-learn", "pillow")
+    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
+
+
+def environment() -> dict[str, str]:
+    """Versions, platform, Keras' backend and the precision of features."""
+    return {
+        **versions(),
+        "platform": platform.platform(),
+        "keras backend": keras.backend.backend(),
+        "precision": resolve_precision("auto"),
+    }
