@@ -67,6 +67,9 @@ def work(arguments: argparse.Namespace, start: int, told: Any) -> None:
     app = create_app(neumo.load(arguments.model))
     with TestClient(app, "http://localhost", raise_server_exceptions=False) as client:
         for index in range(start, arguments.files):
+            parent = multiprocessing.parent_process()
+            if parent is None or not parent.is_alive():
+                return
             kind, data = broken_file(whole, arguments.seed, index)
             told.put(("begin", index, kind, ""))
             began, outcome, fault = time.process_time(), "refused", ""
