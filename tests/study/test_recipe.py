@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
 from neumo.training.recipes import RECIPES
 
-PAIR = dataclasses.replace(RECIPES[1], name="pair", members=2, epochs=1, views=1, thawed=0.2)
+PAIR = dataclasses.replace(RECIPES[0], name="pair", members=2, epochs=1, views=1, thawed=0.2, shifts=8)
 CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "protocols": ("official", "patient")}
 
 
@@ -69,6 +70,30 @@ def test_members_differ_and_are_averaged(out: Path) -> None:
     )
 
 
+def test_a_student_learns_from_its_members_in_their_place(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = []
+    tune = module.fine_tune
+
+    def watch(*args: Any, **kwargs: Any) -> Any:
+        taught.append(kwargs["taught"])
+        return tune(*args, **kwargs)
+
+    monkeypatch.setattr(module, "fine_tune", watch)
+    distilled = dataclasses.replace(PAIR, distilled=True, shifts=0)
+    RecipeRun(phantoms, distilled, **{**CHOICES, "protocols": ("official",)}).run(tmp_path / "out")  # type: ignore[arg-type]
+    assert [one is None for one in taught] == [True, True, False]
+    rows = load_split(tmp_path / "out/splits/official-seed0.csv", neumo.read(phantoms).table)
+    train = np.flatnonzero(rows["part"] == "train")
+    said = taught[2][:, train]
+    assert len(said) == 2
+    assert ((said > 0) & (said < 1)).all()
+    assert np.corrcoef(said[0], rows["label"].to_numpy()[train])[0, 1] > 0.5
+    network = neumo.load(tmp_path / "out" / "classifier.neumo").keras_model()
+    assert not [layer for layer in network.layers if layer.name == "ensemble"]
+
+
 def test_what_is_finished_is_not_done_again(
     phantoms: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,5 +119,5 @@ def test_another_run_of_the_same_seed_gives_the_same_figures(
 def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path: Path) -> None:
     with pytest.raises(NeumoError, match="expected random or official or patient"):
         RecipeRun(phantoms, PAIR, weights="phantom", protocols=("sideways",))
-    with pytest.raises(NeumoError, match="recipe: got 'magic', expected fine-tuned or ensemble"):
+    with pytest.raises(NeumoError, match="recipe: got 'magic', expected fine-tuned or whole"):
         RecipeRun(phantoms, "magic", weights="phantom")

@@ -15,7 +15,7 @@ from neumo.features.scaling import Scaling
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.phantom.radiograph import draw_radiograph
-from neumo.training.maps import kept_maps, maps_folder
+from neumo.training.maps import FreshMaps, kept_maps, maps_folder
 
 SCALING = Scaling(100.0, 50.0)
 
@@ -69,3 +69,14 @@ def test_other_weights_or_images_have_other_maps(table: pd.DataFrame, stem: kera
     kept(table, stem, "b")
     kept(table.iloc[:2], stem)
     assert len(list(maps_folder().glob("*.f16"))) == 3
+
+
+def test_fresh_maps_are_the_scaled_pixels_of_the_same_changed_images(table: pd.DataFrame) -> None:
+    fresh = FreshMaps(table, SCALING, Augmentation(), 5)
+    assert len(fresh) == 6
+    found = fresh[np.array([0, 3]), np.array([2, 1])]
+    pixels = [np.asarray(Image.open(path)) for path in table["path"]]
+    changed = augment(pixels[1], Augmentation(), copy_seed(table["sha256"][1], 3))
+    truth = SCALING(np.stack([pixels[2], changed])).transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(found, truth)
+    np.testing.assert_array_equal(fresh[0, np.array([2])], truth[:1])

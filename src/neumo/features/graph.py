@@ -196,6 +196,13 @@ def _pad(layer: Any, x: Any) -> Any:
     return _ops().pad(x, [0, 0, top, left], [0, 0, bottom, right], "constant", np.float32(0))
 
 
+def _crop(layer: Any, x: Any) -> Any:
+    (top, bottom), (left, right) = layer.cropping
+    height, width = (side.get_length() for side in list(x.get_output_partial_shape(0))[2:])
+    ends = np.array([height - bottom, width - right])
+    return _ops().slice(x, np.array([top, left]), ends, np.array([1, 1]), np.array([2, 3]))
+
+
 def _reshape(layer: Any, x: Any) -> Any:
     if tuple(layer.target_shape[:2]) != (1, 1) or _rank(x) != 2:
         raise NotImplementedError(f"{layer.name}: got shape {layer.target_shape}, expected (1, 1, channels)")
@@ -221,6 +228,7 @@ _LAYERS: dict[str, Callable[..., Any]] = {
     "BatchNormalization": _batch_norm,
     "Concatenate": lambda layer, xs: _ops().concat(list(xs), 1),
     "Conv2D": _conv,
+    "Cropping2D": _crop,
     "CustomScaleLayer": lambda layer, xs: _ops().add(xs[0], _ops().multiply(xs[1], np.float32(layer.scale))),
     "Dense": _dense,
     "DepthwiseConv2D": lambda layer, x: _biased(layer, _depthwise(layer, x, layer.kernel, layer.strides)),

@@ -39,9 +39,9 @@ from neumo.study.results import Results, Run
 from neumo.study.run_folder import claim, save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
-from neumo.training.finetune import cut, fine_tune
+from neumo.training.finetune import cut, fine_tune, teach
 from neumo.training.head import fit_head
-from neumo.training.maps import kept_maps
+from neumo.training.maps import FreshMaps, kept_maps
 from neumo.training.recipes import Recipe
 from neumo.training.recipes import recipe as recipe_named
 from neumo.training.steps import step
@@ -212,27 +212,43 @@ class RecipeRun:
         self, folder: Path, rows: pd.DataFrame, seed: int
     ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
         """The trained backbone, the trained output layer, and what each epoch gave, mean over the members."""
-        scaling = self.backbone.scaling
-        x, y, part = extract(rows, self.backbone, scaling), rows["label"].to_numpy(), rows["part"].to_numpy()
-        train, validation = part == "train", part == "validation"
+        recipe = self.recipe
         bases, heads, histories = [], [], []
-        for member in range(self.recipe.members):
-            own = 1000 * seed + member
-            first = fit_head(
-                step("normalised"), x[train], y[train], x[validation], y[validation], seed=own, epochs=5
-            )
-            base = self.backbone.build()
-            maps = self._maps(base)
+        for member in range(recipe.members):
             kept = folder / f"member-{member}.pt"
-            histories.append(fine_tune(base, first.model, maps, rows, self.recipe, seed=own, kept=kept))
+            base, head, history = self._tuned(rows, 1000 * seed + member, kept)
             bases.append(base)
-            heads.append(first.model)
+            heads.append(head)
+            histories.append(history)
+        if recipe.distilled:
+            train = np.flatnonzero(rows["part"] == "train")
+            taught = teach(bases, heads, self._maps(bases[0]), train, recipe.thawed)
+            base, head, history = self._tuned(rows, 1000 * seed + 999, folder / "student.pt", taught)
+            bases, heads, histories = [base], [head], [history]
         history = {name: np.mean([one[name] for one in histories], axis=0).tolist() for name in histories[0]}
-        return *_averaged(bases, heads), history
+        return *_averaged(bases, heads, recipe.shifts), history
 
-    def _maps(self, base: keras.Model) -> np.ndarray:
+    def _tuned(
+        self, rows: pd.DataFrame, seed: int, kept: Path, taught: np.ndarray | None = None
+    ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
+        """One network: its output layer on the frozen backbone first, then both."""
+        x = extract(rows, self.backbone, self.backbone.scaling)
+        y, part = rows["label"].to_numpy(), rows["part"].to_numpy()
+        train, validation = part == "train", part == "validation"
+        head = fit_head(
+            step("normalised"), x[train], y[train], x[validation], y[validation], seed=seed, epochs=5
+        ).model
+        base = self.backbone.build()
+        maps = self._maps(base)
+        history = fine_tune(base, head, maps, rows, self.recipe, seed=seed, kept=kept, taught=taught)
+        return base, head, history
+
+    def _maps(self, base: keras.Model) -> np.ndarray | FreshMaps:
         """Of all images of the data set, for all protocols and seeds; nothing is fitted to them."""
         lower, _ = cut(base, self.recipe.thawed)
+        if len(lower.layers) == 1:
+            by = self.recipe.augmentation
+            return FreshMaps(self.dataset.table, self.backbone.scaling, by, self.recipe.views)
         identity = f"{self.backbone.name} {self.backbone.weights_id} up to {lower.layers[-1].name}"
         return kept_maps(
             self.dataset.table,
@@ -298,7 +314,8 @@ class RecipeRun:
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
         """A digest of all that a trial's figures depend on."""
         told = rows[["path", "sha256", "label", "cause", "patient", "part"]].astype(str).to_dict("list")
-        settings = {**self.settings, "seeds": None, "weights": self.backbone.weights_id}
+        changed = {"recipe": self.recipe.identity(), "seeds": None, "weights": self.backbone.weights_id}
+        settings = {**self.settings, **changed}
         return hashlib.sha256(json.dumps([settings, protocol, seed, versions(), told]).encode()).hexdigest()
 
 
@@ -315,18 +332,29 @@ def _kept(folder: Path, key: str) -> Tuned | None:
         return None
 
 
-def _averaged(bases: list[keras.Model], heads: list[keras.Model]) -> tuple[keras.Model, keras.Model]:
-    """One network of all members: their features side by side, and the mean of their logits."""
-    if len(bases) == 1:
+def _averaged(
+    bases: list[keras.Model], heads: list[keras.Model], shifts: int
+) -> tuple[keras.Model, keras.Model]:
+    """One network of all members, on the image as it is and moved: features side by side, mean of logits."""
+    if len(bases) == 1 and not shifts:
         return bases[0], heads[0]
     pixels = keras.Input(bases[0].input_shape[1:])
     named = [keras.Model(base.input, base.output, name=f"member_{i}") for i, base in enumerate(bases)]
-    joined = keras.layers.Concatenate(name="members")([one(pixels) for one in named])
+    moved = [pixels, *(_moved(pixels, shift) for shift in (-shifts, shifts) if shift)]
+    joined = keras.layers.Concatenate(name="members")([one(image) for image in moved for one in named])
     kernels, biases = zip(*(head.layers[-1].get_weights() for head in heads), strict=True)
     output = keras.layers.Dense(1, activation="sigmoid", name="probability")
     head = keras.Sequential([keras.Input((joined.shape[-1],), name="features"), output], name="head")
-    output.set_weights([np.concatenate(kernels) / len(heads), np.mean(biases, axis=0)])
+    kernel = np.concatenate(kernels * len(moved)) / (len(heads) * len(moved))
+    output.set_weights([kernel, np.mean(biases, axis=0)])
     return keras.Model(pixels, joined, name="ensemble"), head
+
+
+def _moved(pixels: Any, shift: int) -> Any:
+    """Pixels moved to the right, or left where `shift` is negative; mid grey comes in from the side."""
+    before, after = max(shift, 0), max(-shift, 0)
+    padded = keras.layers.ZeroPadding2D(((0, 0), (before, after)))(pixels)
+    return keras.layers.Cropping2D(((0, 0), (after, before)))(padded)
 
 
 def _features(engine: Engine, rows: pd.DataFrame) -> np.ndarray:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import json
 import math
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +19,7 @@ from torch.nn import functional
 from neumo.backend import keras
 from neumo.files import whole_file
 from neumo.progress import advance
+from neumo.training.maps import FreshMaps
 from neumo.training.network import forward
 from neumo.training.recipes import Recipe
 
@@ -31,15 +30,17 @@ WARM = 0.1
 def fine_tune(
     base: keras.Model,
     head: keras.Model,
-    maps: np.ndarray,
+    maps: np.ndarray | FreshMaps,
     rows: pd.DataFrame,
     recipe: Recipe,
     *,
     seed: int,
     kept: Path,
+    taught: np.ndarray | None = None,
 ) -> dict[str, list[float]]:
     """Train a backbone's upper layers with its output layer, in place.
 
+    In an epoch all images of the rarer class are seen and as many of the other one, drawn anew.
     After each epoch all that the rest depends on is written to `kept`, from which a run that was killed goes
     on; equal arguments give equal numbers on one machine with one number of threads.
 
@@ -51,12 +52,14 @@ def fine_tune(
         recipe: how.
         seed: of the order, the views and dropout.
         kept: file of the state after an epoch.
+        taught: probability of pneumonia that others give each changed image, (views, rows); it takes the
+            place of the training part's labels.
 
     Returns:
         "loss" and "accuracy" on the images as they were changed, "val_loss" and "val_accuracy" of the
         averaged weights on the images as they are; a number per epoch.
     """
-    return _Tuning(base, head, maps, rows, recipe, seed, kept).run()
+    return _Tuning(base, head, maps, rows, recipe, seed, kept, taught).run()
 
 
 class _Tuning:
@@ -64,16 +67,17 @@ class _Tuning:
         self,
         base: keras.Model,
         head: keras.Model,
-        maps: np.ndarray,
+        maps: np.ndarray | FreshMaps,
         rows: pd.DataFrame,
         recipe: Recipe,
         seed: int,
         kept: Path,
+        taught: np.ndarray | None,
     ) -> None:
-        self.maps, self.recipe, self.seed, self.kept = maps, recipe, seed, kept
+        self.taught, self.maps, self.recipe, self.seed, self.kept = taught, maps, recipe, seed, kept
         part, self.labels = rows["part"].to_numpy(), rows["label"].to_numpy(np.float32)
         self.train, self.validation = (np.flatnonzero(part == one) for one in ("train", "validation"))
-        told = [dataclasses.asdict(recipe), seed, rows["sha256"].tolist(), part.tolist()]
+        told = [recipe.identity(), seed, rows["sha256"].tolist(), part.tolist()]
         self.key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         _, upper = cut(base, recipe.thawed)
         for layer in upper.layers:
@@ -89,8 +93,6 @@ class _Tuning:
             weight_decay=recipe.decay,
             fused=True,
         )
-        counts = np.bincount(self.labels[self.train].astype(int), minlength=2)
-        self.weight = torch.tensor(len(self.train) / (2 * counts), dtype=torch.float32, device=self.device)
         self.history: dict[str, list[float]] = {
             name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy")
         }
@@ -98,24 +100,24 @@ class _Tuning:
 
     def run(self) -> dict[str, list[float]]:
         self._resume()
-        total = self.recipe.epochs * len(self.train)
-        with advance(f"Fine-tuning, seed {self.seed}", total) as bar:
-            bar.step(len(self.history["loss"]) * len(self.train))
+        with advance(f"Fine-tuning, seed {self.seed}", self.recipe.epochs) as bar:
+            bar.step(len(self.history["loss"]))
             for epoch in range(len(self.history["loss"]), self.recipe.epochs):
-                loss, accuracy = self._epoch(epoch, bar)
+                loss, accuracy = self._epoch(epoch)
                 with self._with_averaged():
                     val_loss, val_accuracy = self._validate()
                 for name, value in zip(self.history, (loss, accuracy, val_loss, val_accuracy), strict=True):
                     self.history[name].append(value)
                 self._keep()
+                bar.step()
         with torch.no_grad():
             torch._foreach_copy_(self.weights, self.averaged)
         return self.history
 
-    def _epoch(self, epoch: int, bar: Any) -> tuple[float, float]:
+    def _epoch(self, epoch: int) -> tuple[float, float]:
         random = np.random.default_rng((self.seed, epoch))
         torch.manual_seed(int(random.integers(2**31)))
-        order = random.permutation(self.train)
+        order = self._drawn(random)
         views = random.integers(len(self.maps), size=len(order))
         size, losses, right = self.recipe.batch_size, 0.0, 0
         total = self.recipe.epochs * -(-len(order) // size)
@@ -127,8 +129,11 @@ class _Tuning:
             with self._mixed():
                 features = self.upper(self._maps(views[batch], order[batch]))
             logits = self._logits(functional.dropout(features.float(), self.recipe.dropout))
-            wanted = y * (1 - 2 * self.recipe.smoothing) + self.recipe.smoothing
-            loss = functional.binary_cross_entropy_with_logits(logits, wanted, self.weight[y.long()])
+            if self.taught is None:
+                wanted = y * (1 - 2 * self.recipe.smoothing) + self.recipe.smoothing
+            else:
+                wanted = torch.from_numpy(self.taught[views[batch], order[batch]]).to(self.device)
+            loss = functional.binary_cross_entropy_with_logits(logits, wanted)
             self.adam.zero_grad()
             loss.backward()
             self.adam.step()
@@ -137,11 +142,16 @@ class _Tuning:
                 torch._foreach_lerp_(self.averaged, self.weights, max(self.recipe.averaged, 1 / self.steps))
             losses += loss.item() * len(y)
             right += int(((logits > 0) == (y > 0.5)).sum())
-            bar.step(len(y))
         return losses / len(order), right / len(order)
 
+    def _drawn(self, random: np.random.Generator) -> np.ndarray:
+        """Rows of an epoch: all of the rarer class, as many of the other one, mixed."""
+        classes = [self.train[self.labels[self.train] == label] for label in (0, 1)]
+        fewest = min(map(len, classes))
+        return random.permutation(np.concatenate([random.permutation(one)[:fewest] for one in classes]))
+
     def _maps(self, view: np.ndarray | int, row: np.ndarray) -> Tensor:
-        x = torch.from_numpy(self.maps[view, row].astype(np.float32)).to(self.device)
+        x = torch.from_numpy(np.asarray(self.maps[view, row], np.float32)).to(self.device)
         return x.contiguous(memory_format=torch.channels_last)
 
     def _logits(self, features: Tensor) -> Tensor:
@@ -196,6 +206,42 @@ class _Tuning:
             torch._foreach_copy_(self.weights, state["weights"])
         self.averaged, self.history, self.steps = state["averaged"], state["history"], state["steps"]
         self.adam.load_state_dict(state["adam"])
+
+
+def teach(
+    bases: list[keras.Model],
+    heads: list[keras.Model],
+    maps: np.ndarray | FreshMaps,
+    rows: np.ndarray,
+    thawed: float,
+) -> np.ndarray:
+    """What networks say together of each changed image: the mean of their logits as a probability.
+
+    Args:
+        bases: fine-tuned by `fine_tune`, as are `heads`.
+        heads: in the same order.
+        maps: as there.
+        rows: which radiographs, by number.
+        thawed: as in the recipe.
+
+    Returns:
+        Float32 (views, len(rows) or more), NaN for rows that were not asked for.
+    """
+    uppers = [forward(cut(base, thawed)[1]) for base in bases]
+    outputs = [[variable.value for variable in head.layers[-1].weights] for head in heads]
+    said = np.full((len(maps), rows.max() + 1), np.nan, np.float32)
+    with torch.inference_mode(), advance("Asking the members", len(maps) * len(rows)) as bar:
+        for view in range(len(maps)):
+            for start in range(0, len(rows), 64):
+                row = rows[start : start + 64]
+                x = torch.from_numpy(np.asarray(maps[view, row], np.float32)).to(outputs[0][0].device)
+                x = x.contiguous(memory_format=torch.channels_last)
+                logits = [
+                    upper(x) @ kernel + bias for upper, (kernel, bias) in zip(uppers, outputs, strict=True)
+                ]
+                said[view, row] = torch.stack(logits).mean(0).sigmoid()[:, 0].cpu().numpy()
+                bar.step(len(row))
+    return said
 
 
 def rate(done: float) -> float:

@@ -23,7 +23,7 @@ from neumo.images.read import read_radiograph
 from neumo.progress import advance
 from neumo.threads import in_threads
 
-VIEWS = 1  # raise it when `augment` or `read_radiograph` gives other pixels than before
+VIEWS = 2  # raise it when `augment` or `read_radiograph` gives other pixels than before
 
 
 def kept_maps(
@@ -74,6 +74,42 @@ def kept_maps(
     return np.memmap(file, np.float16, "r", shape=(1 + views, len(table), *shape))
 
 
+class FreshMaps:
+    """The scaled pixels of changed radiographs, made when they are asked for.
+
+    Stands for `kept_maps` where nothing is frozen: pixels are larger than what is made of them.
+
+    Args:
+        table: columns path and sha256.
+        scaling: how grey levels become the network's input.
+        augmentation: how images are changed.
+        views: changed images per radiograph.
+    """
+
+    def __init__(self, table: pd.DataFrame, scaling: Scaling, augmentation: Augmentation, views: int) -> None:
+        self.paths, self.hashes = table["path"].tolist(), table["sha256"].tolist()
+        self.scaling, self.augmentation, self.views = scaling, augmentation, views
+
+    def __len__(self) -> int:
+        return 1 + self.views
+
+    def __getitem__(self, wanted: tuple[np.ndarray | int, np.ndarray]) -> np.ndarray:
+        """Float32 (n, 3, height, width) of (view, row)."""
+        views, rows = np.broadcast_arrays(*wanted)
+        pixels = np.stack(list(in_threads(self._view, zip(views.tolist(), rows.tolist(), strict=True))))
+        return np.ascontiguousarray(self.scaling(pixels).transpose(0, 3, 1, 2))
+
+    def _view(self, wanted: tuple[int, int]) -> np.ndarray:
+        copy, row = wanted
+        return view(self.paths[row], self.hashes[row], copy, self.augmentation)
+
+
+def view(path: str, sha256: str, copy: int, augmentation: Augmentation) -> np.ndarray:
+    """A radiograph as it is (copy 0) or changed, uint8 (height, width)."""
+    pixels = read_radiograph(path)
+    return augment(pixels, augmentation, copy_seed(sha256, copy)) if copy else pixels
+
+
 def maps_folder() -> Path:
     """Where they are kept."""
     return cache_folder() / "maps"
@@ -84,13 +120,12 @@ def _batches(
 ) -> Iterator[np.ndarray]:
     paths, hashes = table["path"].tolist(), table["sha256"].tolist()
 
-    def view(number: int) -> np.ndarray:
+    def read(number: int) -> np.ndarray:
         copy, row = divmod(number, len(paths))
-        pixels = read_radiograph(paths[row])
-        return augment(pixels, augmentation, copy_seed(hashes[row], copy)) if copy else pixels
+        return view(paths[row], hashes[row], copy, augmentation)
 
     stack: list[np.ndarray] = []
-    for pixels in in_threads(view, numbers):
+    for pixels in in_threads(read, numbers):
         stack.append(pixels)
         if len(stack) == size:
             yield np.stack(stack)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from neumo.errors import NeumoError
 from neumo.images.augment import Augmentation
@@ -16,7 +17,7 @@ class Recipe:
         name: what it is called by.
         meaning: it in one sentence.
         thawed: share of the backbone's layers, from the top, that are trained; the rest stays as it was.
-        epochs: how often each training image is seen.
+        epochs: how often each training image of the rarer class is seen.
         batch_size: images per step.
         rate: highest learning rate of the backbone; it rises in the first tenth of the steps and falls to
             zero along a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
@@ -28,12 +29,15 @@ class Recipe:
         views: changed images of each radiograph, one of which, or itself, is seen in an epoch.
         augmentation: how they are changed.
         members: networks that are trained, whose logits are averaged.
+        distilled: one more network learns from the members what they say of each changed image, and stands
+            for them (Hinton et al. 2015, arXiv:1503.02531).
+        shifts: pixels; each image is also judged moved this far to either side, and the logits are averaged.
     """
 
     name: str
     meaning: str
     thawed: float = 0.6
-    epochs: int = 12
+    epochs: int = 14
     batch_size: int = 32
     rate: float = 5e-4
     head_rate: float = 1e-3
@@ -44,11 +48,39 @@ class Recipe:
     views: int = 6
     augmentation: Augmentation = field(default_factory=Augmentation)
     members: int = 1
+    distilled: bool = False
+    shifts: int = 0
+
+    def identity(self) -> dict[str, Any]:
+        """All that the trained network depends on, JSON-able."""
+        told = asdict(self)
+        return {key: value for key, value in told.items() if key not in ("name", "meaning")}
 
 
 RECIPES = (
     Recipe("fine-tuned", "The upper layers of the backbone are trained on changed images."),
+    Recipe(
+        "whole",
+        "All layers of the backbone are trained, on images changed anew each epoch.",
+        thawed=1.0,
+        views=1000,
+    ),
+    Recipe(
+        "scratch",
+        "All layers of a backbone that knows nothing yet (--weights none) are trained, for long.",
+        thawed=1.0,
+        views=1000,
+        epochs=60,
+        rate=2e-3,
+    ),
+    Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", shifts=8),
     Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),
+    Recipe(
+        "distilled",
+        "One network learns what three fine-tuned ones say of changed images.",
+        members=3,
+        distilled=True,
+    ),
 )
 
 
