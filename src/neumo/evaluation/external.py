@@ -12,7 +12,7 @@ from neumo.data.inspections import inspect_images
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import Evaluation, by_cause, evaluate
-from neumo.evaluation.origin import PIXELS
+from neumo.evaluation.origin import ANSWERS, PIXELS
 from neumo.evaluation.shift import Shift, shift
 from neumo.progress import track
 
@@ -62,7 +62,8 @@ class External:
         all: the figures of all images.
         unseen: of those that the classifier was not made from; None where that is all of them, where it is
             not known, or where a class is missing among them.
-        shift: how far the source is from where the classifier comes from.
+        shift: how far the source is from where the classifier comes from; of the unseen images where these
+            are told apart.
         knows_its_origin: whether the classifier was saved with what it was made from.
     """
 
@@ -186,6 +187,7 @@ def evaluate_source(classifier: Classifier, dataset: Dataset, *, skip_unreadable
     judged = _judged(predictions, classifier.threshold)
     new = predictions[predictions["seen"] == ""]
     partly = classifier.origin is not None and 0 < len(new) < len(predictions) and new["label"].nunique() == 2
+    compared = new if partly else predictions
     return External(
         card=classifier.card,
         dataset=dataset,
@@ -194,8 +196,8 @@ def evaluate_source(classifier: Classifier, dataset: Dataset, *, skip_unreadable
         all=judged,
         unseen=_judged(new, classifier.threshold) if partly else None,
         shift=shift(
-            seen[list(PIXELS)].join(predictions[["distance", "probability"]]),
-            table["label"],
+            seen.loc[compared.index, list(PIXELS)].join(compared[list(ANSWERS)]),
+            compared["label"],
             classifier.origin,
             _training_prevalence(classifier),
         ),
