@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,58 @@ def dicom_folder() -> Path:
 def mobilenet_weights() -> Path:
     """Real ImageNet weights of MobileNetV2-0.35 without its top."""
     return shared("weights/mobilenet_v2_0.35_224_notop.weights.h5")
+
+
+@pytest.fixture(scope="session")
+def phantoms() -> Any:
+    """Eight phantoms, uint8 (8, 224, 224), every second one with a focal consolidation."""
+    import numpy as np
+
+    from neumo.phantom.radiograph import draw_radiograph
+
+    kinds = ["", "bacteria"] * 4
+    return np.stack([draw_radiograph(kind, patient=i, size=224, seed=5)[0] for i, kind in enumerate(kinds)])
+
+
+@pytest.fixture(scope="session")
+def phantom_classifier() -> Any:
+    """The embedded default's backbone under a deep, untrained head."""
+    import numpy as np
+
+    from neumo.classifier import new_classifier
+    from neumo.features.backbones import backbone
+    from neumo.features.graph import convert
+    from neumo.training.head import build_head
+    from neumo.training.steps import STEPS
+
+    base = backbone("MobileNetV2-0.35", "phantom").build()
+    head = build_head(STEPS[-1], 1280, seed=3)
+    random = np.random.default_rng(0)
+    for weight in head.weights:
+        if "moving" in weight.name:
+            weight.assign(random.uniform(0.2, 2.0, weight.shape).astype(np.float32))
+    card = {
+        "name": "test",
+        "positive": "pneumonia",
+        "negative": "normal",
+        "scaling": {"mean": 121.0, "std": 58.0},
+        "threshold": {"threshold": 0.5, "rule": "0.5, the default"},
+        "data": {"name": "phantoms", "synthetic": True},
+    }
+    return new_classifier(card, convert(base), base, head)
+
+
+@pytest.fixture(scope="session")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders of two runs, "coarse" and "fine", on the same phantoms: two seeds, all protocols."""
+    from neumo.data.sources import read
+    from neumo.phantom.dataset import make_phantoms
+    from tests.runs import make_run
+
+    folder = tmp_path_factory.mktemp("runs")
+    data = read(make_phantoms(folder / "phantoms", patients=40, size=64, difficulty="hard"))
+    coarse = make_run(folder / "coarse", data, side=3, seeds=(0, 1))
+    return coarse, make_run(folder / "fine", data, side=16, seeds=(0, 1))
 
 
 @pytest.fixture(autouse=True)

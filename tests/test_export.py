@@ -14,11 +14,8 @@ from neumo.classifier import Classifier
 from neumo.errors import NeumoError
 from neumo.export import TOLERANCE, export, whole_graph
 from neumo.features.engine import resolve_precision
-from tests.explain.conftest import classifier, radiographs
 
 NEAR = 2e-2 if resolve_precision("auto") == "bf16" else 1e-4
-
-__all__ = ["classifier", "radiographs"]
 
 
 def _onnx(file: Path, pixels: np.ndarray) -> np.ndarray:
@@ -36,13 +33,13 @@ def _openvino(file: Path, pixels: np.ndarray) -> np.ndarray:
     ("format", "suffix", "run"), [("onnx", "onnx", _onnx), ("openvino", "xml", _openvino)]
 )
 def test_gives_the_same_probabilities(
-    format: str, suffix: str, run: Any, classifier: Classifier, radiographs: np.ndarray, tmp_path: Path
+    format: str, suffix: str, run: Any, phantom_classifier: Classifier, phantoms: np.ndarray, tmp_path: Path
 ) -> None:
     file = tmp_path / f"model.{suffix}"
-    done = export(classifier, file, format)
-    expected = classifier.probabilities(radiographs)
+    done = export(phantom_classifier, file, format)
+    expected = phantom_classifier.probabilities(phantoms)
     for n in (1, 8):  # any number of images
-        found = run(file, radiographs[:n])
+        found = run(file, phantoms[:n])
         assert found.shape == (n,)
         np.testing.assert_allclose(found, expected[:n], atol=NEAR)
     assert np.ptp(expected) > 0.02  # else the comparison says nothing
@@ -51,34 +48,36 @@ def test_gives_the_same_probabilities(
     assert sorted(done.files) == sorted(tmp_path.iterdir())  # nothing else is left
 
 
-def test_metadata_say_what_it_is(classifier: Classifier, tmp_path: Path) -> None:
+def test_metadata_say_what_it_is(phantom_classifier: Classifier, tmp_path: Path) -> None:
     import onnx
     import openvino
 
-    export(classifier, tmp_path / "model.onnx")
-    export(classifier, tmp_path / "model.xml", "openvino")
+    export(phantom_classifier, tmp_path / "model.onnx")
+    export(phantom_classifier, tmp_path / "model.xml", "openvino")
     written = onnx.load(tmp_path / "model.onnx")
     onnx.checker.check_model(written, full_check=True)
     props = {entry.key: entry.value for entry in written.metadata_props}
     info = openvino.Core().read_model(tmp_path / "model.xml").get_rt_info("neumo")
     for told in (props, {key: info[key] for key in props}):
-        assert told["notice"] == classifier.card["notice"]
+        assert told["notice"] == phantom_classifier.card["notice"]
         assert (told["positive"], told["negative"]) == ("pneumonia", "normal")
-        assert float(told["threshold"]) == classifier.threshold
-        assert json.loads(told["card"]) == classifier.card
+        assert float(told["threshold"]) == phantom_classifier.threshold
+        assert json.loads(told["card"]) == phantom_classifier.card
 
 
-def test_real_radiographs_are_compared(classifier: Classifier, coronahack: Path, tmp_path: Path) -> None:
+def test_real_radiographs_are_compared(
+    phantom_classifier: Classifier, coronahack: Path, tmp_path: Path
+) -> None:
     some = sorted(coronahack.glob("*/*/test/*"))[:40]
-    assert export(classifier, tmp_path / "model.onnx", "onnx", some).images == 40
+    assert export(phantom_classifier, tmp_path / "model.onnx", "onnx", some).images == 40
 
 
 def test_a_graph_that_says_something_else_is_refused(
-    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    phantom_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def darker(classifier: Classifier) -> Any:
         other = Classifier(
-            {**classifier.card, "scaling": {"mean": 141.0, "std": 58.0}},
+            {**phantom_classifier.card, "scaling": {"mean": 141.0, "std": 58.0}},
             classifier._backbone,
             classifier._head,
             b"",
@@ -88,7 +87,7 @@ def test_a_graph_that_says_something_else_is_refused(
     monkeypatch.setattr(neumo.export, "whole_graph", darker)
     for name, format in (("model.onnx", "onnx"), ("model.xml", "openvino")):
         with pytest.raises(NeumoError, match=rf"{name}: got probabilities .* away from the classifier's"):
-            export(classifier, tmp_path / name, format)
+            export(phantom_classifier, tmp_path / name, format)
     assert not list(tmp_path.iterdir())
 
 
@@ -101,15 +100,15 @@ def test_a_graph_that_says_something_else_is_refused(
     ],
 )
 def test_bad_wishes_are_told(
-    name: str, format: str, what: str, classifier: Classifier, tmp_path: Path
+    name: str, format: str, what: str, phantom_classifier: Classifier, tmp_path: Path
 ) -> None:
     with pytest.raises(NeumoError, match=what):
-        export(classifier, tmp_path / name, format)
+        export(phantom_classifier, tmp_path / name, format)
 
 
 def test_without_onnx_it_is_said(
-    classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    phantom_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(NeumoError, match=r"onnx: got no such package"):
-        export(classifier, tmp_path / "model.onnx")
+        export(phantom_classifier, tmp_path / "model.onnx")

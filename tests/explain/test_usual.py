@@ -14,7 +14,6 @@ from neumo.explain.cam import evidence
 from neumo.explain.usual import MOST, usual_maps
 from neumo.features.engine import resolve_precision
 from neumo.phantom.radiograph import draw_radiograph
-from tests.explain.conftest import CARD
 
 NEAR = 5e-2 if resolve_precision("auto") == "bf16" else 2e-3  # kept in half precision
 
@@ -80,7 +79,9 @@ def test_evidence_is_what_differs_from_it(
     assert np.abs(evidence(bare, normals)[1].mean(axis=0)).max() > 0.1 * np.abs(maps).max()
 
 
-def test_members_of_an_ensemble_keep_their_own(rows: pd.DataFrame, tmp_path: Path) -> None:
+def test_members_of_an_ensemble_keep_their_own(
+    classifier: Classifier, rows: pd.DataFrame, tmp_path: Path
+) -> None:
     """Two members of the same size and of other filters: a mix-up would leave differences."""
     from neumo.backend import keras
     from neumo.features.graph import convert
@@ -95,7 +96,7 @@ def test_members_of_an_ensemble_keep_their_own(rows: pd.DataFrame, tmp_path: Pat
         for kernel in (keras.initializers.HeNormal(1), keras.initializers.RandomUniform(-0.1, 0.3, seed=2))
     ]
     base = keras.Model(picture, keras.layers.Concatenate()(pooled))
-    both = new_classifier(CARD, convert(base), base, build_head(STEPS[0], 8, seed=0))
+    both = new_classifier(classifier.card, convert(base), base, build_head(STEPS[0], 8, seed=0))
     both.usual = usual_maps(both, rows)
     both.save(tmp_path / "both.neumo")
     assert [usual.shape for usual in both.usual] == [(4, 7, 7)] * 2

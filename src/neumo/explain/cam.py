@@ -120,7 +120,9 @@ def evidence_graph(
     sizes = [tuple(side.get_length() for side in list(maps.get_partial_shape())[2:]) for maps, _ in pooled]
     rows, columns = max(sizes)
     parts = []
-    for (maps, gradient), size, common in zip(pooled, sizes, usual or [np.zeros(())] * len(pooled), strict=True):
+    for (maps, gradient), size, common in zip(
+        pooled, sizes, usual or [np.zeros(())] * len(pooled), strict=True
+    ):
         maps = ops.subtract(maps, np.asarray(common, np.float32))
         part = ops.reduce_sum(ops.multiply(maps, ops.unsqueeze(gradient, [2, 3])), [1], keep_dims=True)
         if size != (rows, columns):  # members of an ensemble with grids of their own

@@ -1,0 +1,98 @@
+"""``neumo explain``: where in a radiograph a probability comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from neumo.cli.options import PathColumn
+
+if TYPE_CHECKING:
+    from neumo.classifier import Classifier
+    from neumo.explain.many import Explained
+
+
+def explain(
+    classifier: Annotated[Path, typer.Argument(help="A classifier that neumo saved.")],
+    radiographs: Annotated[
+        list[Path], typer.Argument(help="Image files, folders of them, or a CSV or Parquet file with paths.")
+    ],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="NAME.png for one radiograph, NAME.html for any number; by default NAME-explained.png "
+            "or explained.html in this folder."
+        ),
+    ] = None,
+    opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the colours in a PNG.")] = 0.5,
+    path_column: PathColumn = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document per radiograph and line.")
+    ] = False,
+) -> None:
+    """Show which places of a radiograph speak for pneumonia.
+
+    One radiograph becomes a PNG: at its own size, beside itself under the heat map. Several become an HTML
+    page, the most probable first. A file that cannot be read does not stop the others: it is named at the
+    end, and the exit code is 1, or 2 where none can be read. This is a research tool, not a medical device:
+    nothing here is a diagnosis.
+    """
+    from neumo.classifier import load
+    from neumo.data.sources import find_radiographs
+    from neumo.explain.many import explain as explained
+    from neumo.explain.page import Row, write_page
+    from neumo.progress import track
+
+    files = [path for given in radiographs for path in find_radiographs(given, path_column)]
+    out = _checked(out, files)
+    model = load(classifier)
+    bad: list[str] = []
+    rows: list[Row] = []
+    stream = explained(model, files, lambda error: bad.append(str(error)))
+    for one in track(stream, "Explaining", total=len(files)):
+        if as_json:
+            hottest = None if one.hottest is None else dict(zip("xy", one.hottest, strict=True))
+            print(json.dumps(dataclasses.asdict(one.prediction) | {"hottest": hottest, "picture": str(out)}))
+        if out.suffix == ".png":
+            _save_picture(model, one, out, opacity)
+        rows.append(Row.of(one))
+    if rows and out.suffix != ".png":
+        write_page(model, rows, bad, out)
+    if rows and not as_json:
+        first = f"{rows[0].decision}, probability of {model.card['positive']} {rows[0].probability:.3f}"
+        print(f"{out}: {f'{len(rows)} radiographs, the most probable first' if rows[1:] else first}")
+        print(model.card["notice"])
+    for message in bad:
+        print(f"neumo: {message}", file=sys.stderr)
+    if bad:
+        raise typer.Exit(1 if rows else 2)
+
+
+def _checked(out: Path | None, files: list[str]) -> Path:
+    """Where to write, which is none of the radiographs."""
+    from neumo.errors import NeumoError
+
+    if out is None:
+        return Path("explained.html") if files[1:] else Path(f"{Path(files[0]).stem}-explained.png")
+    if out.suffix not in (".png", ".html"):
+        raise NeumoError(f"{out}: got the suffix {out.suffix!r}, expected .png or .html")
+    if out.suffix == ".png" and files[1:]:
+        raise NeumoError(f"{out}: got {len(files):,} radiographs for one PNG, expected one, or NAME.html")
+    if out.exists() and any(Path(file).exists() and out.samefile(file) for file in files):
+        raise NeumoError(f"{out}: got a radiograph to write over, expected another file")
+    return out
+
+
+def _save_picture(model: Classifier, one: Explained, out: Path, opacity: float) -> None:
+    from neumo.explain.overlay import side_by_side
+    from neumo.files import whole_file
+    from neumo.images.read import read_radiograph
+
+    grey = read_radiograph(one.prediction.path, None)
+    with whole_file(out) as part:
+        side_by_side(grey, one.heat, one.prediction, model.card["positive"], opacity).save(part, "PNG")

@@ -1,0 +1,96 @@
+"""Predictions with their heat maps, for any number of files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neumo.errors import NeumoError
+from neumo.explain.cam import heat_map
+from neumo.features.engine import BATCH
+from neumo.images.read import Inspection, inspect_radiograph
+from neumo.threads import in_threads
+
+if TYPE_CHECKING:
+    from neumo.classifier import Classifier, Prediction
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A prediction, and where in the radiograph it comes from.
+
+    Attributes:
+        prediction: of the file.
+        width: of the picture in the file, in pixels.
+        height: likewise.
+        pixels: what the classifier saw, uint8 (224, 224); a negative as it is in the file.
+        heat: as `neumo.explain.cam.heat_map` makes it, float32 (224, 224).
+    """
+
+    prediction: Prediction
+    width: int
+    height: int
+    pixels: NDArray[np.uint8] = field(repr=False, compare=False)
+    heat: NDArray[np.float32] = field(repr=False, compare=False)
+
+    @property
+    def hottest(self) -> tuple[int, int] | None:
+        """Column and row of the hottest place, in pixels of the file; None where nothing is hot."""
+        if not self.heat.any():
+            return None
+        row, column = np.unravel_index(self.heat.argmax(), self.heat.shape)
+        rows, columns = self.heat.shape
+        return int((column + 0.5) * self.width / columns), int((row + 0.5) * self.height / rows)
+
+
+def explain(
+    classifier: Classifier,
+    radiographs: Iterable[str],
+    unreadable: Callable[[Exception], None],
+) -> Iterator[Explained]:
+    """Predict and explain files in order, reading ahead.
+
+    Args:
+        classifier: whose probability is explained.
+        radiographs: files that `neumo.read_radiograph` can read.
+        unreadable: told of each file that cannot be read, which is then left out.
+
+    Raises:
+        NeumoError: Grad-CAM cannot explain this classifier.
+    """
+    readable = _readable(radiographs, unreadable)
+    while some := list(islice(readable, BATCH)):
+        pixels = np.stack([image.pixels for _, image in some])
+        findings = classifier.examine(pixels, [image.problems for _, image in some])
+        scored = [
+            255 - grey if "inverted" in finding.warnings else grey
+            for grey, finding in zip(pixels, findings, strict=True)
+        ]
+        heats = heat_map(classifier, np.stack(scored))
+        for (path, image), finding, heat in zip(some, findings, heats, strict=True):
+            prediction = classifier.prediction(path, finding)
+            yield Explained(prediction, image.width, image.height, image.pixels, heat)
+
+
+def _readable(
+    radiographs: Iterable[str], unreadable: Callable[[Exception], None]
+) -> Iterator[tuple[str, Inspection]]:
+    for path, read in in_threads(_read, radiographs):
+        if isinstance(read, Inspection):
+            yield path, read
+        else:
+            unreadable(read)
+
+
+def _read(path: str) -> tuple[str, Inspection | Exception]:
+    try:
+        return path, inspect_radiograph(path)
+    except NeumoError as error:
+        return path, error
+    except OSError as error:
+        return path, NeumoError(f"{path}: got {error.strerror or error}, expected a file that can be read")

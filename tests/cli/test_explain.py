@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neumo.classifier import Classifier
+from neumo.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """``neumo VERB ...`` in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["neumo", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def model(phantom_classifier: Classifier, tmp_path: Path) -> Path:
+    phantom_classifier.save(tmp_path / "a.neumo")
+    return tmp_path / "a.neumo"
+
+
+@pytest.fixture
+def images(phantoms: np.ndarray, tmp_path: Path) -> Path:
+    (tmp_path / "images").mkdir()
+    for i in range(3):
+        Image.fromarray(phantoms[i]).resize((500, 400)).save(tmp_path / "images" / f"{i}.png")
+    return tmp_path / "images"
+
+
+def test_one_radiograph_becomes_a_picture_at_its_own_size(
+    run: Run, model: Path, images: Path, phantom_classifier: Classifier
+) -> None:
+    code, out, err = run("explain", model, images / "0.png")
+    assert (code, err) == (0, "")
+    assert "0-explained.png: normal, probability of pneumonia 0." in out
+    assert phantom_classifier.card["notice"] in out.replace("\n", " ")
+    with Image.open("0-explained.png") as picture:
+        assert picture.width > 2 * 500
+        assert picture.height > 400
+    assert run("explain", model, images / "0.png", "--opacity", 0, "--out", "plain.png")[0] == 0
+    with Image.open("plain.png") as plain, Image.open("0-explained.png") as picture:
+        assert plain.size == picture.size
+        assert np.abs(np.asarray(plain, int) - np.asarray(picture, int)).max() > 20
+
+
+def test_a_folder_with_a_bad_file_becomes_a_page(run: Run, model: Path, images: Path) -> None:
+    (images / "bad.png").write_text("no picture")
+    code, out, err = run("explain", model, images, "--json")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "bad.png: got a file that is no picture" in err
+    told = [json.loads(line) for line in out.splitlines()]
+    assert [Path(one["path"]).name for one in told] == ["0.png", "1.png", "2.png"]
+    assert {one["picture"] for one in told} == {"explained.html"}
+    for one in told:
+        assert one["notice"]
+        assert one["hottest"] is None or (0 <= one["hottest"]["x"] < 500 and 0 <= one["hottest"]["y"] < 400)
+    assert Path("explained.html").read_text().count("<figure") == 3
+
+
+def test_only_bad_files_end_with_2_and_write_nothing(run: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_text("no picture")
+    assert run("explain", model, "bad.png", "--out", "page.html")[0] == 2
+    assert not Path("page.html").exists()
+
+
+def test_bad_wishes_are_told(run: Run, model: Path, images: Path) -> None:
+    before = (images / "0.png").read_bytes()
+    for arguments, what in (
+        ((images, "--out", "one.png"), "one.png: got 3 radiographs for one PNG, expected one, or NAME.html"),
+        ((images / "0.png", "--out", "one.pdf"), "one.pdf: got the suffix '.pdf', expected .png or .html"),
+        ((images / "0.png", "--out", images / "0.png"), "got a radiograph to write over"),
+    ):
+        code, _, err = run("explain", model, *arguments)
+        assert code == 2
+        assert what in err
+    assert (images / "0.png").read_bytes() == before
+
+
+def test_export(run: Run, model: Path, images: Path) -> None:
+    code, out, _ = run("export", model, "--out", "a.onnx", "--images", images)
+    assert code == 0
+    assert "compared on 3 radiographs" in out
+    code, out, _ = run("export", model, "--out", "a.xml", "--json")
+    found = json.loads(out)
+    assert (code, found["files"], found["images"]) == (0, ["a.xml", "a.bin"], 16)
+    assert run("export", model, "--out", "a.txt")[0] == 2
