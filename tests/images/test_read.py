@@ -57,7 +57,7 @@ def test_threads_read_the_same(real: list[Path]) -> None:
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("progressive", [False, True])
-@pytest.mark.parametrize("wide", [2000, 1317, 700, 450, 230, 120])
+@pytest.mark.parametrize("wide", [2406, 2000, 1281, 700, 560, 450, 230, 120])
 def test_scaled_decoding_is_close_to_full(
     tmp_path: Path, grey: np.ndarray, mode: str, progressive: bool, wide: int
 ) -> None:
@@ -67,7 +67,7 @@ def test_scaled_decoding_is_close_to_full(
     large.save(tmp_path / "a.jpg", quality=92, progressive=progressive)
     full = Image.open(tmp_path / "a.jpg").convert("L")
     expected = np.asarray(full.resize((224, 224), Image.Resampling.BILINEAR)).astype(int)
-    assert np.abs(read_radiograph(tmp_path / "a.jpg") - expected).mean() < 0.6
+    assert np.abs(read_radiograph(tmp_path / "a.jpg") - expected).mean() < 0.7
     found = inspect_radiograph(tmp_path / "a.jpg")
     assert (found.mode, found.width, found.height) == (mode, wide, wide * 4 // 5 + 1)
     own = read_radiograph(tmp_path / "a.jpg", size=None)
@@ -132,7 +132,7 @@ def test_every_kind_gives_the_same_grey(tmp_path: Path, grey: np.ndarray, name: 
     assert inspect_radiograph(tmp_path / name).problems == ()
     half = read_radiograph(tmp_path / name, 112)
     expected = np.asarray(Image.fromarray(grey).resize((112, 112), Image.Resampling.BILINEAR)).astype(int)
-    assert np.abs(half - expected).mean() < 0.8
+    assert np.abs(half - expected).mean() < 1
 
 
 def test_a_dark_16_bit_picture_stays_dark(tmp_path: Path, grey: np.ndarray) -> None:
