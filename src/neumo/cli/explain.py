@@ -43,7 +43,7 @@ def explain(
     nothing here is a diagnosis.
     """
     from neumo.classifier import load
-    from neumo.data.sources import find_radiographs
+    from neumo.data.image_files import find_radiographs
     from neumo.explain.many import explain as explained
     from neumo.explain.page import Row, write_page
     from neumo.progress import track

@@ -36,7 +36,7 @@ def export(
     that are no radiographs, decide.
     """
     from neumo.classifier import load
-    from neumo.data.sources import find_radiographs
+    from neumo.data.image_files import find_radiographs
     from neumo.export import FORMATS
     from neumo.export import export as write
 

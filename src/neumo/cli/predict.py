@@ -32,7 +32,7 @@ def predict(
     where none can be read. This is a research tool, not a medical device: nothing here is a diagnosis.
     """
     from neumo.classifier import load
-    from neumo.data.sources import find_radiographs
+    from neumo.data.image_files import find_radiographs
     from neumo.progress import track
 
     model = load(classifier)

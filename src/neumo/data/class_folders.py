@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from neumo.data.image_files import images_in, is_dicom, subfolders
 from neumo.data.labels import assign, cause_from, is_known, together
 from neumo.data.patients import cause_of, dicom_patient, patient_of
-from neumo.data.table import NORMAL, PNEUMONIA, Dataset, counts, images_in, is_dicom, new_table, subfolders
+from neumo.data.table import NORMAL, PNEUMONIA, Dataset, counts, new_table
 
 _PARTS = {
     **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from neumo.data.image_files import images_in, subfolders
 from neumo.data.listing import load
 from neumo.data.patients import patient_of
 from neumo.data.table import (
@@ -15,9 +16,7 @@ from neumo.data.table import (
     UNLABELLED,
     Dataset,
     counts,
-    images_in,
     new_table,
-    subfolders,
 )
 from neumo.errors import NeumoError
 

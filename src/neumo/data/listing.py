@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from neumo.data.image_files import images_in, is_dicom
 from neumo.data.labels import assign, cause_from, plain, quoted, together
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import (
@@ -16,13 +17,10 @@ from neumo.data.table import (
     UNLABELLED,
     Dataset,
     counts,
-    images_in,
-    is_dicom,
     new_table,
 )
 from neumo.errors import NeumoError
 
-SUFFIXES = frozenset([".csv", ".tsv", ".txt", ".parquet", ".pq"])
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
     "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
     "xrayimagename dicom dicompath dicomfile",

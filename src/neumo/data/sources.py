@@ -9,9 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data import class_folders, coronahack, listing
+from neumo.data.image_files import TABLE_SUFFIXES, images_in, is_dicom, is_image
 from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
-from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, images_in, is_dicom, is_image, new_table
+from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
 from neumo.errors import NeumoError
 
 EXPECTED = (
@@ -109,7 +110,7 @@ def survey(
             )
         return _checked(coronahack.survey(csv))
     if path.is_file():
-        if path.suffix.lower() in listing.SUFFIXES:
+        if path.suffix.lower() in TABLE_SUFFIXES:
             return _checked(as_listing(path))
         if is_image(path):
             return _unlabelled(path.parent, [path], path.name)
@@ -118,7 +119,7 @@ def survey(
     root, classes = class_folders.find(path)
     if len(classes) > 1 and not columns_given:
         return _checked(class_folders.survey(root, classes, wanted))
-    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in listing.SUFFIXES - {".txt"}]
+    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES - {".txt"}]
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
         tables = [p for p in tables if _is_listing(p, **given)]
     if len(tables) == 1:
@@ -131,24 +132,6 @@ def survey(
     if images := images_in(path):
         return _unlabelled(path, images, path.name)
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
-
-
-def find_radiographs(data: str | Path, path_column: str | None = None) -> list[str]:
-    """The image files at a place, labelled or not: a file, all below a folder, or those a table names.
-
-    Raises:
-        NeumoError: there are none.
-    """
-    path = Path(data)
-    if path.is_dir():
-        found = [str(image) for image in images_in(path)]
-    elif path.is_file() and path.suffix.lower() in listing.SUFFIXES:
-        found = listing.paths(path, path_column)
-    else:
-        found = [str(path)]
-    if not found:
-        raise NeumoError(f"{path}: got a folder without images, expected radiographs")
-    return found
 
 
 def _checked(dataset: Dataset) -> Dataset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.errors import NeumoError
-from neumo.images import dicom
 from neumo.progress import track
 from neumo.threads import in_threads
 
@@ -106,64 +104,3 @@ def sha256_of(path: str | Path) -> str:
 def counts(labels: pd.Series) -> dict[int, int]:
     """Label -> how many rows have it, by label."""
     return {int(label): int(n) for label, n in labels.value_counts().sort_index().items()}  # type: ignore[call-overload]
-
-
-IMAGE_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
-)
-
-
-def is_dicom(path: Path) -> bool:
-    """Whether a file's first bytes are those of a DICOM file, whatever it is called."""
-    try:
-        with path.open("rb") as file:
-            return dicom.is_dicom(file.read(132))
-    except OSError:
-        return False
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file is named like an image or is a DICOM file; DICOM files often have no suffix."""
-    if path.name.startswith("."):
-        return False
-    return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom(path)
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """The folders in `folder` in order of name, without hidden ones and what macOS leaves in archives."""
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not _is_junk(p.name))
-
-
-def images_in(folder: Path, deep: bool = True) -> list[Path]:
-    """The image files in `folder` (and, `deep`, below it), in order of path.
-
-    Raises:
-        PermissionError: a folder cannot be read; to pass over it would lose its images unseen.
-        NeumoError: a name is not UTF-8, so that no table can hold it.
-    """
-
-    def stop(error: OSError) -> None:
-        raise error
-
-    found = []
-    for base, folders, files in os.walk(folder, onerror=stop, followlinks=True):
-        folders[:] = [name for name in folders if deep and not _is_junk(name)]
-        found += [path for path in (Path(base, name) for name in files) if is_image(path)]
-    for path in found:
-        if not _is_text(str(path)):
-            shown = str(path).encode(errors="replace").decode()
-            raise NeumoError(f"{shown}: got a file name that is not UTF-8, expected one; rename the file")
-    return sorted(found)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _is_junk(folder_name: str) -> bool:
-    return folder_name.startswith(".") or folder_name == "__MACOSX"

@@ -1,0 +1,103 @@
+"""Which image files a folder, a pattern, a table or standard input names."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neumo.data.image_files import find_radiographs, images_in, is_image, subfolders
+from neumo.errors import NeumoError
+from tests.data.pictures import draw
+
+
+def test_images_in_passes_over_what_is_hidden(tmp_path: Path) -> None:
+    kept = [draw(tmp_path / "a" / "b.PNG"), draw(tmp_path / "z.png")]
+    draw(tmp_path / ".hidden" / "c.png")
+    draw(tmp_path / "__MACOSX" / "d.png")
+    draw(tmp_path / "e.png").rename(tmp_path / "._e.png")
+    (tmp_path / "notes.txt").write_text("words")
+    assert images_in(tmp_path) == kept
+    assert images_in(tmp_path, deep=False) == kept[1:]
+    assert subfolders(tmp_path) == [tmp_path / "a"]
+
+
+def test_is_image_asks_the_content_of_unknown_suffixes(dicom_folder: Path, tmp_path: Path) -> None:
+    content = next(dicom_folder.iterdir()).read_bytes()
+    (tmp_path / "IM0001").write_bytes(content[:4096])
+    (tmp_path / "1.2.840.1").write_bytes(content[:4096])
+    (tmp_path / "LICENSE").write_text("words " * 100)
+    assert is_image(tmp_path / "IM0001")
+    assert is_image(tmp_path / "1.2.840.1")
+    assert not is_image(tmp_path / "LICENSE")
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Three images in two folders, a table of two of them, and a note."""
+    for name in ("a/1.png", "a/2.png", "b/3.png"):
+        draw(tmp_path / name)
+    (tmp_path / "table.csv").write_text("path\nb/3.png\na/1.png\n")
+    (tmp_path / "a" / "notes.md").write_text("words")
+    return tmp_path
+
+
+def names(found: list[str], folder: Path) -> list[str]:
+    return [Path(name).relative_to(folder).as_posix() for name in found]
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("", ["a/1.png", "a/2.png", "b/3.png"]),
+        ("a", ["a/1.png", "a/2.png"]),
+        ("a/2.png", ["a/2.png"]),
+        ("nowhere.png", ["nowhere.png"]),
+        ("table.csv", ["b/3.png", "a/1.png"]),
+        ("*/[13].png", ["a/1.png", "b/3.png"]),
+        ("a/*", ["a/1.png", "a/2.png"]),
+        ("?", ["a/1.png", "a/2.png", "b/3.png"]),
+        ("**/*.png", ["a/1.png", "a/2.png", "b/3.png"]),
+        ("**", ["a/1.png", "a/2.png", "b/3.png"]),
+    ],
+)
+def test_the_images_at_a_place(scans: Path, place: str, expected: list[str]) -> None:
+    assert names(find_radiographs(scans / place), scans) == expected
+
+
+def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path: Path) -> None:
+    file = draw(tmp_path / "x[left].png")
+    assert find_radiographs(file) == [str(file)]
+
+
+def test_standard_input_lists_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = io.TextIOWrapper(io.BytesIO("a b.png\n\nfolder/ü.png\r\nc.png".encode()))
+    monkeypatch.setattr(sys, "stdin", listed)
+    assert find_radiographs("-") == ["a b.png", "folder/ü.png", "c.png"]
+    with pytest.raises(NeumoError, match="got nothing on standard input"):
+        find_radiographs("-")
+
+
+def test_no_image_at_a_place(scans: Path) -> None:
+    with pytest.raises(NeumoError, match="got a pattern that no image matches"):
+        find_radiographs(scans / "a" / "*.md")
+    (scans / "empty").mkdir()
+    with pytest.raises(NeumoError, match="got a folder without images"):
+        find_radiographs(scans / "empty")
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    file = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png")
+    for place in (file, tmp_path):
+        draw(tmp_path / "a.png").rename(file)
+        with pytest.raises(NeumoError, match="not UTF-8"):
+            find_radiographs(place)
+
+
+def test_looking_for_images_does_without_pandas(scans: Path) -> None:
+    code = "import sys; from neumo.data.image_files import find_radiographs as find; find(sys.argv[1]); "
+    subprocess.run([sys.executable, "-c", code + "sys.exit('pandas' in sys.modules)", scans], check=True)
