@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Response
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from neumo.report.card import card_html
 from neumo.serve import answers
 from neumo.serve.metrics import Metrics
 
@@ -21,6 +22,11 @@ def add_telling(app: FastAPI, classifier: Classifier, metrics: Metrics) -> None:
     @app.get("/api/card", summary="What the classifier was trained and tested on")
     async def card() -> answers.Card:
         return classifier.card
+
+    @app.get("/api/card.html", summary="The same for people", response_class=HTMLResponse)
+    async def card_page() -> str:
+        """A fragment without styles and scripts."""
+        return card_html(classifier.card)
 
     @app.get("/api/operating-points", summary="Sensitivity and specificity of every threshold, on validation")
     async def operating_points() -> answers.OperatingPoints:

@@ -1,39 +1,253 @@
-"use strict";
+// The page: what is dropped on it, and what is shown of the answers.
 
-const found = document.querySelector("#found");
-const status = document.querySelector("#status");
-const token = document.querySelector("#token");
+import * as api from "./api.js";
+import { WORDS } from "./words.js";
 
-if (location.hash.startsWith("#token=")) {
-  token.value = decodeURIComponent(location.hash.slice(7));
-  history.replaceState(null, "", location.pathname);
+const $ = (selector, within = document) => within.querySelector(selector);
+const BATCH = 8;
+
+const shown = []; // {name, file, answer | error, card, row, meaning}
+const state = { card: null, points: null, threshold: null, positive: "pneumonia", words: WORDS.en, notice: "", waiting: 0, sort: ["", 1] };
+
+// words
+
+const percent = (value) => new Intl.NumberFormat(document.documentElement.lang, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(value);
+const number = (value) => new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 3, maximumFractionDigits: 3 }).format(value);
+const named = (name) => state.words.names[name] ?? name;
+const decision = (answer) => (answer.probability >= state.threshold ? state.positive : state.card?.negative ?? "normal");
+
+function speak(language) {
+  state.words = WORDS[language];
+  document.documentElement.lang = language;
+  for (const element of document.querySelectorAll("[data-word]")) element.textContent = state.words[element.dataset.word];
+  tellNotice(state.notice);
+  tellPoint();
+  for (const one of shown) draw(one);
 }
 
-async function predict(files) {
-  const form = new FormData();
-  for (const file of files) form.append("files", file);
-  status.textContent = `Examining ${files.length} …`;
-  const headers = token.value ? { Authorization: `Bearer ${token.value}` } : {};
-  const answer = await fetch("api/predict", { method: "POST", body: form, headers });
-  const told = await answer.json();
-  document.querySelector("#ask").hidden = answer.status !== 401;
-  status.textContent = told.error ?? "";
-  if (!answer.ok) return;
-  document.querySelector("#notice").textContent = told.notice;
-  for (const one of told.predictions) {
-    const cells = one.error
-      ? ["", one.error, ""]
-      : [one.probability.toFixed(3), one.decision, one.warnings.map((name) => told.meaning[name]).join("; ")];
-    const row = found.tBodies[0].insertRow();
-    for (const text of [files[one.index].name, ...cells]) row.insertCell().textContent = text;
+function tellNotice(notice) {
+  if (!notice) return;
+  state.notice = notice;
+  let told = notice;
+  for (const [sentence, other] of Object.entries(state.words.notice ?? {})) told = told.replace(sentence, other);
+  $("#notice").textContent = told;
+}
+
+const tell = (text) => ($("#status").textContent = text);
+
+// the operating point
+
+function tellPoint() {
+  if (state.threshold === null) return;
+  $("#threshold-value").textContent = number(state.threshold);
+  const { points, words } = state;
+  const known = points?.threshold.length;
+  let near = 0;
+  for (let i = 0; i < (known ?? 0); i++) if (Math.abs(points.threshold[i] - state.threshold) < Math.abs(points.threshold[near] - state.threshold)) near = i;
+  for (const rate of ["sensitivity", "specificity"]) {
+    const value = known ? points[rate][near] : null;
+    const share = { count: Math.round(100 * value), positive: named(state.positive), negative: named(state.card?.negative ?? "normal") };
+    $(`#${rate}`).textContent = known ? percent(value) : "-";
+    $(`#${rate}-text`).textContent = known ? words[`${rate}Text`](share) : words.unknown;
   }
-  found.hidden = false;
+  $("#threshold").setAttribute("aria-valuetext", `${number(state.threshold)}; ${words.sensitivity} ${$("#sensitivity").textContent}; ${words.specificity} ${$("#specificity").textContent}`);
 }
 
-document.querySelector("#form").addEventListener("submit", (event) => event.preventDefault());
-document.querySelector("#files").addEventListener("change", (event) => predict([...event.target.files]));
-document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
+function move(threshold) {
+  state.threshold = threshold;
+  $("#threshold").value = threshold;
+  tellPoint();
+  for (const one of shown) draw(one);
+}
+
+// one radiograph
+
+function remarks(one) {
+  if (one.error) return `${state.words.unread}: ${one.error}`;
+  return one.answer.warnings.map((name) => state.words.warnings[name] ?? one.meaning[name] ?? name).join("; ");
+}
+
+function add(name, file) {
+  const article = $("#radiograph").content.cloneNode(true).firstElementChild;
+  const row = $("tbody").insertRow();
+  for (let i = 0; i < 4; i++) row.insertCell();
+  const one = { name, file, card: article, row, meaning: {}, heat: null };
+  $("#cards").append(article);
+  article.hidden = true;
+  $(".opacity input", article).addEventListener("input", (event) => ($(".heat", article).style.opacity = event.target.value / 100));
+  $("[data-word=drawing]", article).textContent = state.words.drawing;
+  $("[data-word=heat]", article).textContent = state.words.heat;
+  shown.push(one);
+  return one;
+}
+
+function draw(one) {
+  const { card, row, answer, error } = one;
+  if (!answer && !error) return;
+  const cells = answer ? [one.name, percent(answer.probability), named(decision(answer)), remarks(one)] : [one.name, "", "", remarks(one)];
+  cells.forEach((text, i) => (row.cells[i].textContent = text));
+  card.hidden = false;
+  $("h3", card).textContent = one.name;
+  const list = $(".warnings", card);
+  list.replaceChildren();
+  for (const text of answer ? answer.warnings.map((name) => state.words.warnings[name] ?? one.meaning[name] ?? name) : [remarks(one)]) {
+    list.append(Object.assign(document.createElement("li"), { textContent: text }));
+  }
+  for (const part of card.querySelectorAll(".figure, .bar, .ticks, .decision, .size")) part.hidden = !answer;
+  if (!answer) return;
+  const positive = answer.probability >= state.threshold;
+  const said = { percent: percent(answer.probability), threshold: percent(state.threshold), decision: named(decision(answer)), positive: named(state.positive), side: positive ? state.words.above : state.words.below };
+  card.classList.toggle("positive", positive);
+  row.classList.toggle("positive", positive);
+  $(".decision", card).textContent = state.words.called(said);
+  const bar = $(".bar", card);
+  bar.setAttribute("aria-label", state.words.barText(said));
+  bar.style.setProperty("--probability", answer.probability);
+  bar.style.setProperty("--threshold", state.threshold);
+  $(".size", card).textContent = state.words.size(answer);
+  $(".grey", card).alt = state.words.greyText(one.name);
+  $(".heat", card).alt = state.words.heatText;
+}
+
+// Heat maps are asked for when a radiograph comes into view.
+const views = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    views.unobserve(entry.target);
+    explain(shown.find((one) => one.card === entry.target));
+  }
+}, { rootMargin: "200px" });
+
+async function explain(one) {
+  if (!one?.answer) return;
+  try {
+    const told = await api.explain(one.file, () => {});
+    $(".grey", one.card).src = `data:image/png;base64,${told.radiograph}`;
+    $(".heat", one.card).src = `data:image/png;base64,${told.heat}`;
+    $(".heat", one.card).style.opacity = 0.5;
+    $(".wait", one.card).remove();
+  } catch (error) {
+    $(".wait", one.card).textContent = error.status ? `${state.words.noHeat} ${error.message}` : state.words.failed;
+  }
+}
+
+// many radiographs
+
+async function examine(files) {
+  if (!files.length) return;
+  $("#results").hidden = false;
+  const added = [...files].map((file) => add(file.name || state.words.radiographs, file));
+  state.waiting += added.length;
+  for (let start = 0; start < added.length; start += BATCH) {
+    const some = added.slice(start, start + BATCH);
+    tell(state.words.examining(state.waiting));
+    try {
+      const told = await api.predict(some.map((one) => one.file), () => tell(state.words.busy));
+      tellNotice(told.notice);
+      for (const answer of told.predictions) {
+        const one = some[answer.index];
+        if (answer.error) one.error = answer.error;
+        else Object.assign(one, { answer, meaning: told.meaning });
+      }
+    } catch (error) {
+      $("#ask").hidden = error.status !== 401;
+      for (const one of some) one.error = error.status ? error.message : state.words.failed;
+    }
+    for (const one of some) {
+      draw(one);
+      if (one.answer) views.observe(one.card);
+    }
+    state.waiting -= some.length;
+  }
+  tell(state.waiting ? state.words.examining(state.waiting) : state.words.done(shown.filter((one) => one.answer).length));
+}
+
+const columns = {
+  name: (one) => one.name,
+  probability: (one) => one.answer?.probability ?? -1,
+  decision: (one) => (one.answer ? decision(one.answer) : ""),
+  remarks,
+};
+
+function sort(column, button) {
+  state.sort = [column, state.sort[0] === column ? -state.sort[1] : column === "probability" ? -1 : 1];
+  const [, way] = state.sort;
+  const value = columns[column];
+  const order = [...shown].sort((a, b) => (value(a) > value(b) ? way : value(a) < value(b) ? -way : 0));
+  for (const one of order) {
+    $("tbody").append(one.row);
+    $("#cards").append(one.card);
+  }
+  for (const head of document.querySelectorAll("th")) head.setAttribute("aria-sort", "none");
+  button.closest("th").setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
+}
+
+function download() {
+  // a leading = + - @ would be run as a formula by a spreadsheet
+  const quoted = (text) => `"${String(text).replace(/^[=+\-@]/, "'$&").replaceAll('"', '""')}"`;
+  const rows = shown.map((one) => [one.name, one.answer?.probability ?? "", one.answer ? decision(one.answer) : "", state.threshold, remarks(one), state.notice]);
+  const lines = [["file", "probability", "decision", "threshold", "remarks", "notice"], ...rows].map((row) => row.map(quoted).join(","));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
+  link.download = "neumo.csv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function clear() {
+  shown.length = 0;
+  $("tbody").replaceChildren();
+  $("#cards").replaceChildren();
+  $("#results").hidden = true;
+  tell("");
+  $("#files").focus();
+}
+
+// the start
+
+async function begin() {
+  try {
+    [state.card, state.points] = await Promise.all([api.card(), api.operatingPoints()]);
+  } catch (error) {
+    $("#ask").hidden = error.status !== 401;
+    tell(error.status === 401 ? "" : state.words.failed);
+    return;
+  }
+  $("#ask").hidden = true;
+  state.positive = state.card.positive;
+  $("#model").textContent = state.card.name;
+  tellNotice(state.card.notice);
+  $("#point").hidden = false;
+  move(state.points.chosen);
+  $("#card").innerHTML = await api.cardPage(); // made by this server, every value escaped
+}
+
+$("#ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  predict([...event.dataTransfer.files]);
+  api.useToken($("#token").value);
+  begin();
 });
+$("#files").addEventListener("change", (event) => {
+  examine([...event.target.files]);
+  event.target.value = "";
+});
+$("#threshold").addEventListener("input", (event) => move(Number(event.target.value)));
+$("#reset").addEventListener("click", () => move(state.points.chosen));
+$("#download").addEventListener("click", download);
+$("#clear").addEventListener("click", clear);
+for (const button of document.querySelectorAll("[data-sort]")) button.addEventListener("click", () => sort(button.dataset.sort, button));
+$("#language").addEventListener("change", (event) => speak(event.target.value));
+$("#theme").addEventListener("change", (event) => (document.documentElement.dataset.theme = event.target.value));
+document.addEventListener("paste", (event) => examine([...event.clipboardData.files]));
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    $("#drop").classList.toggle("over", kind === "dragover");
+    if (kind === "drop") examine([...event.dataTransfer.files]);
+  });
+}
+
+const language = navigator.language.startsWith("es") ? "es" : "en";
+$("#language").value = language;
+speak(language);
+begin();

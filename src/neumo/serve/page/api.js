@@ -1,0 +1,51 @@
+// The server's answers.
+
+let token = "";
+
+if (location.hash.startsWith("#token=")) {
+  token = decodeURIComponent(location.hash.slice(7));
+  history.replaceState(null, "", location.pathname);
+}
+
+export function useToken(given) {
+  token = given;
+}
+
+export class Refused extends Error {
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+async function ask(path, options = {}) {
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(path, { ...options, headers });
+  if (answer.ok) return answer;
+  const told = await answer.json().catch(() => ({}));
+  const error = new Refused(answer.status, told.error ?? answer.statusText);
+  error.after = Number(answer.headers.get("Retry-After")) || 1;
+  throw error;
+}
+
+export const card = async () => (await ask("api/card")).json();
+export const cardPage = async () => (await ask("api/card.html")).text();
+export const operatingPoints = async () => (await ask("api/operating-points")).json();
+
+// File names stay in the browser: they often name the patient.
+async function send(path, files, busy) {
+  for (;;) {
+    const body = new FormData();
+    for (const file of files) body.append("files", file, "radiograph");
+    try {
+      return await (await ask(path, { method: "POST", body })).json();
+    } catch (error) {
+      if (error.status !== 429) throw error;
+      busy();
+      await new Promise((again) => setTimeout(again, 1000 * error.after));
+    }
+  }
+}
+
+export const predict = (files, busy) => send("api/predict", files, busy);
+export const explain = (file, busy) => send("api/explain", [file], busy);
