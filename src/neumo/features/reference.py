@@ -16,7 +16,7 @@ slices from radiographs; 64 told negatives and turned radiographs best. See docs
 NUMBERS = 140_000
 """Kept in all directions together, at most: a quarter of a megabyte as float16."""
 
-PER_COMPONENT = 50
+PER_COMPONENT = 20
 """Training images for each direction, at least: with fewer it would follow single images."""
 
 ENOUGH = 5000
@@ -75,7 +75,9 @@ class Reference:
         features, held_out = _some(features), _some(held_out)
         n, d = features.shape
         k = max(1, min(COMPONENTS, NUMBERS // d, n // PER_COMPONENT, n - 1, d))
-        pca = PCA(k, svd_solver="covariance_eigh").fit(features.astype(np.float64))
+        # a few of the leading ones; all of thousands, as of an ensemble's features, would take minutes
+        solver = "arpack" if k < min(n, d) else "full"
+        pca = PCA(k, svd_solver=solver, random_state=0).fit(features.astype(np.float64))
         variance = np.maximum(pca.explained_variance_, 1e-12)
         rest = max(float(features.var(axis=0, dtype=np.float64).sum() - variance.sum()), 1e-12)
         bare = cls(
@@ -95,7 +97,8 @@ class Reference:
 
     def _distance(self, features: np.ndarray) -> np.ndarray:
         centred = np.asarray(features, np.float64) - self.mean
-        along = centred @ self.directions.astype(np.float64).T
+        # not by BLAS, whose threads take far longer to meet than a batch's few products take to compute
+        along = np.einsum("nd,kd->nk", centred, self.directions.astype(np.float64))
         rest = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
         square = (along**2 / self.variance).mean(axis=1) + np.maximum(rest, 0) / self.rest
         return np.sqrt(square) / self.limit

@@ -1,0 +1,251 @@
+"""How many real radiographs are flagged, and how many images that are none: the figures of foreign-images.md.
+
+pip install scikit-image pydicom-data   # pictures that these packages carry; without them, fewer kinds
+python benchmarks/foreign_images.py CORONAHACK_FOLDER [--backbone NAME] [--weights FILE] [--out FILE]
+
+A classifier is trained for each protocol, on that protocol's training part alone, and looks at its test part.
+Foreign images are shown to the classifier of the official split, as it would see their files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw
+
+import neumo
+from neumo.classifier import Classifier, Finding
+from neumo.data.duplicates import near_identical_groups
+from neumo.data.split import every_split
+from neumo.errors import NeumoError
+from neumo.images.read import inspect_radiograph, read_radiograph
+from neumo.progress import track
+from neumo.threads import in_threads
+
+SIDE = 224
+DISTANT = 0.5  # grey levels: DICOM test files that differ by less are one picture, compressed in several ways
+
+
+def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def small_on(grey: int) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda a: np.pad(resized(a, SIDE // 2, SIDE // 2), SIDE // 4, constant_values=grey)
+
+
+TURNED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "radiographs as negatives": lambda a: 255 - a,
+    "radiographs on their left side": lambda a: np.rot90(a),
+    "radiographs on their right side": lambda a: np.rot90(a, 3),
+    "radiographs upside down": lambda a: a[::-1, ::-1],
+    "radiographs upside down and mirrored": lambda a: a[::-1],
+    "radiographs mirrored": lambda a: a[:, ::-1],
+    "radiographs, the middle third": lambda a: a[75:150, 75:150],
+    "radiographs, the middle half": lambda a: a[56:168, 56:168],
+    "radiographs, a quarter": lambda a: a[:112, :112],
+    "radiographs, 80 % of height and width": lambda a: a[22:202, 22:202],
+    "radiographs small on black": small_on(0),
+    "radiographs small on white": small_on(255),
+    "two radiographs side by side": lambda a: np.hstack([resized(a, SIDE // 2, SIDE)] * 2),
+    "radiographs in black and white only": lambda a: np.where(a > np.median(a), 255, 0).astype(np.uint8),
+}
+"""What is made of real radiographs of the official test set."""
+
+
+def png(pixels: np.ndarray) -> io.BytesIO:
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG")
+    file.seek(0)
+    return file
+
+
+def quarters(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    height, width = pixels.shape[0] // 2, pixels.shape[1] // 2
+    for top in (0, height):
+        for left in (0, width):
+            yield pixels[top : top + height, left : left + width]
+
+
+def drawn() -> Iterator[tuple[str, np.ndarray]]:
+    """Pictures that no package need carry."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[:SIDE, :SIDE]
+    far = np.hypot(x - SIDE / 2, y - SIDE / 2)
+    for grey in (0, 30, 128, 255):
+        yield "blank", np.full((SIDE, SIDE), grey, np.uint8)
+    for deviation in (10, 20, 60):
+        noise = random.normal(128, deviation, (SIDE, SIDE))
+        yield "noise", np.clip(noise, 0, 255).astype(np.uint8)
+    for values in (x, y, far, -far, x + y):
+        yield "gradients", np.rint(255 * (values - values.min()) / np.ptp(values)).astype(np.uint8)
+    for i in range(8):
+        page = Image.new("L", (840, 1188), "white")
+        for line in range(60, 1100, 26):
+            words = "".join(random.choice(list("etaoin shrdlu"), 70 - 4 * i))
+            ImageDraw.Draw(page).text((80, line), words, "black", font_size=16 + i)
+        yield "pages of text", np.asarray(page)
+
+
+def carried() -> Iterator[tuple[str, np.ndarray]]:
+    """Pictures that scikit-learn and, where it is installed, scikit-image carry."""
+    from sklearn.datasets import load_sample_images
+
+    photographs = list(load_sample_images().images)
+    if find_spec("skimage"):
+        from skimage import data
+
+        names = ("astronaut", "brick", "camera", "cat", "clock", "coffee", "coins", "grass", "gravel", "moon")
+        photographs += [getattr(data, name)() for name in (*names, "rocket", "hubble_deep_field")]
+        for face in data.lfw_subset()[:100]:
+            yield "faces", np.rint(255 * face / face.max()).astype(np.uint8)
+        for name in ("cell", "immunohistochemistry", "microaneurysms", "retina", "shepp_logan_phantom"):
+            picture = getattr(data, name)()
+            yield (
+                "microscopy, retina, phantom",
+                picture if picture.dtype == np.uint8 else np.rint(255 * picture).astype(np.uint8),
+            )
+        for name in ("page", "text"):
+            yield "pages of text", getattr(data, name)()
+    for photograph in photographs:
+        grey = np.asarray(Image.fromarray(photograph).convert("L"))  # in colour they would be told by it
+        yield "photographs in grey", grey
+        yield from (("photographs in grey", part) for part in quarters(grey))
+        if photograph.ndim == 3:
+            yield "photographs in colour", photograph
+
+
+def other_dicom() -> Iterator[tuple[str, Path, np.ndarray | None]]:
+    """CT, MR, ... as DICOM file and as picture, one of each, from pydicom and, if installed, pydicom-data."""
+    import pydicom
+
+    folders = [Path(pydicom.__file__).parent / "data" / "test_files"]
+    if (package := find_spec("data_store")) and package.submodule_search_locations:  # pydicom-data
+        folders += [Path(place) / "data" for place in package.submodule_search_locations]
+    seen: list[np.ndarray] = []
+    for file in sorted(file for folder in folders for file in folder.glob("*.dcm")):
+        try:
+            dataset = pydicom.dcmread(file)
+            frame = dataset.pixel_array
+            if min(dataset.Rows, dataset.Columns) < 64 or dataset.Modality == "RTDOSE":
+                continue
+        except Exception:  # many of the test files are broken on purpose
+            continue
+        chest = dataset.get("BodyPartExamined") == "CHEST" and dataset.Modality in ("CR", "DX")
+        if chest:
+            continue
+        frame = frame[0] if int(dataset.get("NumberOfFrames") or 1) > 1 else frame
+        low, high = np.percentile(frame, (0.5, 99.5))
+        grey = np.rint(255 * np.clip((frame - low) / max(high - low, 1e-9), 0, 1)).astype(np.uint8)
+        grey = 255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey
+        thumbnail = np.asarray(Image.fromarray(grey).convert("L").resize((32, 32)), np.float32)
+        if all(np.abs(thumbnail - other).mean() > DISTANT for other in seen):
+            seen.append(thumbnail)
+            yield f"DICOM {dataset.Modality}", file, grey
+
+
+def told(classifier: Classifier, file: io.BytesIO | Path) -> Finding | None:
+    """What `neumo predict` would find in a file; None where it is refused."""
+    try:
+        image = inspect_radiograph(file)
+    except NeumoError:
+        return None
+    return classifier.examine(image.pixels[None], [image.problems])[0]
+
+
+def real(classifier: Classifier, paths: list[str]) -> pd.DataFrame:
+    """Findings of test images and of their negatives."""
+    pixels = np.stack(list(in_threads(read_radiograph, paths)))
+    rows = []
+    for start in track(range(0, len(pixels), 64), "Test images"):
+        part = pixels[start : start + 64]
+        rows += [
+            {"distance": one.distance, "warnings": one.warnings, "negative": "inverted" in two.warnings}
+            for one, two in zip(classifier.examine(part), classifier.examine(255 - part), strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("folder")
+    arguments.add_argument("--backbone", default="MobileNetV2-0.35")
+    arguments.add_argument("--weights", default="imagenet")
+    arguments.add_argument("--out", type=Path, help="writes the tables as JSON")
+    options = arguments.parse_args()
+    data = neumo.read(options.folder)
+    groups = near_identical_groups(data.table)
+    splits, _ = every_split(data.table, groups=groups)
+
+    flagged, official = [], None
+    for (protocol, _), rows in splits.items():
+        classifier = neumo.train(
+            data,
+            protocol=protocol,
+            ladder_step="normalised",
+            epochs=2,
+            copies=0,
+            backbone=options.backbone,
+            weights=options.weights,
+        )
+        found = real(classifier, rows.loc[rows["part"] == "test", "path"].tolist())
+        unfamiliar = found["warnings"].map(lambda names: "unfamiliar" in names)
+        inverted = found["warnings"].map(lambda names: "inverted" in names)
+        flagged.append(
+            {
+                "protocol": protocol,
+                "test images": len(found),
+                "unfamiliar": int(unfamiliar.sum()),
+                "called inverted": int(inverted.sum()),
+                "flagged, %": round(100 * (found["warnings"].map(len) > 0).mean(), 2),
+                "their negatives called inverted, %": round(100 * found["negative"].mean(), 2),
+            }
+        )
+        official = classifier if protocol == "official" else official
+    official = official or classifier
+
+    pictures = [(kind, png(picture)) for kind, picture in (*drawn(), *carried())]
+    files = []
+    for kind, file, picture in other_dicom():
+        files.append((f"{kind}, the file", file))
+        pictures.append((f"{kind}, as PNG", png(picture)))
+    sample = data.table.loc[data.table["official"] == "test", "path"].iloc[::4]
+    for path in sample:
+        pixels = read_radiograph(path)
+        pictures += [(kind, png(turn(pixels))) for kind, turn in TURNED.items()]
+    rows = []
+    for kind, file in track([*pictures, *files], "Foreign images"):
+        finding = told(official, file)
+        silent = finding is not None and not finding.warnings
+        distance = np.nan if finding is None else finding.distance
+        rows.append({"images": kind, "refused": finding is None, "silent": silent, "distance": distance})
+    foreign = (
+        pd.DataFrame(rows)
+        .groupby("images")
+        .agg(
+            n=("silent", "size"),
+            refused=("refused", "sum"),
+            silent=("silent", "sum"),
+            nearest=("distance", "min"),
+            median=("distance", "median"),
+        )
+        .reset_index()
+    )
+    foreign.insert(4, "caught, %", (100 * (1 - foreign["silent"] / foreign["n"])).round(1))
+    print(pd.DataFrame(flagged).to_string(index=False))
+    print(foreign.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
+    if options.out:
+        tables = {"flagged": flagged, "foreign": json.loads(foreign.to_json(orient="records"))}
+        options.out.write_text(json.dumps(tables, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
