@@ -67,9 +67,8 @@ def evidence(classifier: Classifier, pixels: np.ndarray) -> tuple[NDArray[np.flo
         ones (7 x 7 mostly). Their unit is that of the logit: the mean of a map is the sum over all pooled
         features of the logit's derivative times how far the feature is from the usual.
     """
-    engine, shape, free = _engine(classifier)
-    with free:
-        found = engine(pixels)
+    engine, shape = _engine(classifier)
+    found = engine(pixels)
     return found[:, 0], found[:, 1:].reshape(-1, *shape)
 
 
@@ -81,17 +80,16 @@ def enlarge(plane: NDArray[np.float32], height: int, width: int) -> NDArray[np.f
     return np.maximum(np.asarray(large), 0)  # bicubic swings below 0 beside a peak
 
 
-_Engine = tuple[Engine, tuple[int, int], threading.Lock]
-_engines: WeakKeyDictionary[Classifier, _Engine] = WeakKeyDictionary()
+_engines: WeakKeyDictionary[Classifier, tuple[Engine, tuple[int, int]]] = WeakKeyDictionary()
 _making = threading.Lock()
 
 
-def _engine(classifier: Classifier) -> _Engine:
-    """What computes `evidence`, flat; height and width of its maps; what one thread at a time may hold."""
+def _engine(classifier: Classifier) -> tuple[Engine, tuple[int, int]]:
+    """What computes `evidence`, flat, and height and width of its maps; made once."""
     with _making:
         if classifier not in _engines:
             graph, shape = evidence_graph(classifier.network(), classifier.usual)
-            _engines[classifier] = Engine(graph, classifier.scaling), shape, threading.Lock()
+            _engines[classifier] = Engine(graph, classifier.scaling), shape
         return _engines[classifier]
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neumo.errors import NeumoError
 from neumo.explain.cam import heat_map
 from neumo.features.engine import BATCH
-from neumo.images.read import Inspection, inspect_radiograph
-from neumo.threads import in_threads
+from neumo.images.many import inspect_many
+from neumo.images.read import Inspection
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier, Prediction
@@ -79,18 +79,9 @@ def explain(
 
 def _readable(
     radiographs: Iterable[str], unreadable: Callable[[Exception], None]
-) -> Iterator[tuple[str, Inspection]]:
-    for path, read in in_threads(_read, radiographs):
+) -> Iterator[tuple[str | Path, Inspection]]:
+    for path, read in inspect_many(radiographs):
         if isinstance(read, Inspection):
             yield path, read
         else:
             unreadable(read)
-
-
-def _read(path: str) -> tuple[str, Inspection | Exception]:
-    try:
-        return path, inspect_radiograph(path)
-    except NeumoError as error:
-        return path, error
-    except OSError as error:
-        return path, NeumoError(f"{path}: got {error.strerror or error}, expected a file that can be read")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from neumo.classifier import Classifier
 
 MOST = 32
-"""Radiographs that are averaged; with 96, the pointing game of docs/explain.md ends the same."""
+"""Radiographs that are averaged."""
 
 
 def usual_maps(classifier: Classifier, rows: pd.DataFrame) -> tuple[NDArray[np.float16], ...]:
