@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from neumo.evaluation.metrics import Evaluation, evaluate
     from neumo.images.read import read_radiograph
     from neumo.phantom.dataset import make_phantoms
+    from neumo.study.comparison import compare
     from neumo.study.results import Results
     from neumo.study.study import Study
     from neumo.study.train import train
@@ -43,6 +44,7 @@ __all__ = [
     "UnreadableImageError",
     "audit",
     "balance",
+    "compare",
     "evaluate",
     "load",
     "load_split",
@@ -65,6 +67,7 @@ _HOME = {
     "neumo.evaluation.metrics": ("Evaluation", "evaluate"),
     "neumo.images.read": ("read_radiograph",),
     "neumo.phantom.dataset": ("make_phantoms",),
+    "neumo.study.comparison": ("compare",),
     "neumo.study.results": ("Results",),
     "neumo.study.study": ("Study",),
     "neumo.study.train": ("train",),

@@ -30,13 +30,13 @@ from neumo.features.engine import Engine
 from neumo.features.extract import extract
 from neumo.features.graph import convert
 from neumo.features.reference import Reference
-from neumo.files import whole_file
+from neumo.files import claim, whole_file
 from neumo.images.read import read_radiograph
 from neumo.study.card import told
 from neumo.study.environment import environment, versions
 from neumo.study.judge import judge
 from neumo.study.results import Results, Run
-from neumo.study.run_folder import claim, save_predictions
+from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
 from neumo.training.finetune import cut, fine_tune, teach
@@ -139,7 +139,7 @@ class RecipeRun:
             NeumoError: bad input, in one line; what was finished is kept.
         """
         started = time.perf_counter()
-        out = claim(Path(out))
+        out = claim(out, "study")
         found = audit(self.dataset).to_dict()
         trials = {
             (name, seed): self._trial(out, name, seed) for seed in self.seeds for name in self.protocols

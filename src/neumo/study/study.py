@@ -20,6 +20,7 @@ from neumo.data.split import every_split, load_split, save_split, with_validatio
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
+from neumo.files import claim
 from neumo.phantom.dataset import make_phantoms
 from neumo.report.figures import draw, save_figures
 from neumo.report.page import write_page
@@ -29,7 +30,7 @@ from neumo.study.card import told
 from neumo.study.environment import environment
 from neumo.study.kept import run_or_find
 from neumo.study.results import Results, Run
-from neumo.study.run_folder import claim, save_predictions
+from neumo.study.run_folder import save_predictions
 from neumo.study.settings import VALIDATION, Settings
 from neumo.study.trial import Bench, Plan, Trial
 from neumo.training.steps import STEPS
@@ -89,7 +90,7 @@ class Study:
             NeumoError: bad input, in one line; trials that were finished are kept.
         """
         started = time.perf_counter()
-        out = claim(Path(out))
+        out = claim(out, "study")
         dataset = self._read(out)
         network = backbone(self.settings.backbone, self.settings.weights)
         seen = inspect_images(dataset.table)
