@@ -1,14 +1,15 @@
 """The whole study against the same ladder in plain Keras, every epoch through the backbone.
 
-    python benchmarks/study_against_keras.py DATA [--backbone ResNet50] [--weights none] [--out FILE]
+    python benchmarks/study_against_keras.py CORONAHACK [--backbone ResNet50] [--images 600] [--out FILE]
 
 neumo's side is timed in full: one seed, five steps, three protocols, nothing in its cache, from reading the
-files to the report page. Plain Keras' side is timed in part and extrapolated: `--batches` batches of 32
-images in memory through `keras.Model.fit` and `keras.Model.evaluate` of the frozen network with the last
-step's head, after one batch that is not counted. The seconds per image times the images that the study's own
-trials trained and validated on, epoch by epoch as often as each ran, and tested, give its time. Reading
-files, generating images and drawing are left out on that side. Both run on the same machine, one after the
-other.
+files to the report page. Then once more with one epoch less, all features being stored. With `--images`
+both sides get that many of the radiographs, each class of each official part at its share. Plain Keras'
+side is timed in part and extrapolated: `--batches` batches of 32 images in memory through `keras.Model.fit`
+and `keras.Model.evaluate` of the frozen network with the last step's head, after one batch that is not
+counted. The seconds per image times the images that the study's own trials trained and validated on, epoch
+by epoch as often as each ran, and tested, give its time. Reading files, generating images and drawing are
+left out on that side. Both run on the same machine, one after the other.
 """
 
 from __future__ import annotations
@@ -22,27 +23,36 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+
+EPOCHS = 15
 
 
-def time_neumo(data: Path, backbone: str, weights: str, out: Path) -> float:
-    """Seconds of ``neumo study`` with an empty cache; its results are left in `out`."""
-    with tempfile.TemporaryDirectory() as cache:
-        started = time.perf_counter()
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "neumo",
-                "study",
-                str(data),
-                f"--backbone={backbone}",
-                f"--weights={weights}",
-                f"--out={out}",
-            ],
-            env={**os.environ, "NEUMO_CACHE": cache},
-            check=True,
-        )
-        return time.perf_counter() - started
+def subset(data: Path, images: int, folder: Path) -> Path:
+    """A CoronaHack archive of some of another's radiographs, by links to them."""
+    from neumo.data.coronahack import CSV_NAME, find_csv
+
+    csv = find_csv(data)
+    assert csv is not None
+    rows = pd.read_csv(csv)
+    files = {file.name: file for file in csv.parent.rglob("*.*")}
+    rows = rows[rows["X_ray_image_name"].isin(files)]
+    share = images / len(rows)
+    rows = rows.groupby(["Dataset_type", "Label"], group_keys=False).sample(frac=share, random_state=0)
+    for part, name in zip(rows["Dataset_type"].str.lower(), rows["X_ray_image_name"], strict=True):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        (folder / part / name).symlink_to(files[name])
+    rows.to_csv(folder / CSV_NAME, index=False)
+    return folder
+
+
+def time_neumo(data: Path, backbone: str, weights: str, epochs: int, out: Path, cache: Path) -> float:
+    """Seconds of ``neumo study``; its results are left in `out`."""
+    command = [sys.executable, "-m", "neumo", "study", str(data), f"--backbone={backbone}"]
+    command += [f"--weights={weights}", f"--epochs={epochs}", f"--out={out}"]
+    started = time.perf_counter()
+    subprocess.run(command, env={**os.environ, "NEUMO_CACHE": str(cache)}, check=True)
+    return time.perf_counter() - started
 
 
 def time_keras(backbone_name: str, weights: str, batches: int) -> tuple[float, float]:
@@ -70,6 +80,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--backbone", default="ResNet50")
     parser.add_argument("--weights", default="none")
+    parser.add_argument("--images", type=int, help="so many of the radiographs; all if not given")
     parser.add_argument("--batches", type=int, default=6)
     parser.add_argument(
         "--study", type=Path, help="where to leave the study; a temporary folder if not given"
@@ -81,7 +92,12 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         study = choices.study or Path(folder, "study")
-        ours = time_neumo(choices.data, choices.backbone, choices.weights, study)
+        data = choices.data.absolute()
+        data = subset(data, choices.images, Path(folder, "data")) if choices.images else data
+        ours, again = (
+            time_neumo(data, choices.backbone, choices.weights, epochs, out, Path(folder, "cache"))
+            for epochs, out in ((EPOCHS, study), (EPOCHS - 1, Path(folder, "again")))
+        )
         results = Results.load(study / "results.json")
     fit, evaluate = time_keras(choices.backbone, choices.weights, choices.batches)
     trained = validated = 0
@@ -97,11 +113,13 @@ def main() -> None:
 | neumo study, all of it, nothing cached | {ours / 60:.1f} min |
 | of that features | {results.seconds["features"] / 60:.1f} min |
 | of that heads | {results.seconds["heads"] / 60:.1f} min |
+| the same with {EPOCHS - 1} epochs, features stored | {again / 60:.1f} min |
+| first to second run | {ours / again:.1f} |
 | plain Keras ({results.environment["keras backend"]}), fit | {1 / fit:.1f} images/s |
 | plain Keras, evaluate | {1 / evaluate:.1f} images/s |
 | images it trains / validates and tests on | {trained:,} / {validated:,} |
 | plain Keras, extrapolated | {keras / 3600:.1f} h |
-| ratio | {keras / ours:.0f} |
+| plain Keras to neumo | {keras / ours:.0f} |
 """
     print(table)
     if choices.out:
