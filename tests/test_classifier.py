@@ -13,7 +13,7 @@ import pytest
 import neumo
 from neumo.backend import keras
 from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features.backbones import backbone
 from neumo.features.engine import resolve_precision
 from neumo.features.graph import convert
@@ -125,6 +125,35 @@ def test_an_unreadable_file_is_told_and_left_out(
     assert "text.jpg" in str(told[0])
     with pytest.raises(NeumoError, match=r"text\.jpg"):
         load(saved).predict([radiographs[0], text])
+
+
+@pytest.mark.parametrize("places", [[], [0], [3, 4, 10], [15], [*range(1, 40)], [*range(1, 600)]])
+def test_unreadable_files_are_told_of_in_their_place(
+    saved: Path, radiographs: list[Path], tmp_path: Path, places: list[int]
+) -> None:
+    files = [*radiographs, *radiographs[:4]]
+    for place in places:
+        files.insert(place, tmp_path / f"nowhere-{place}.png")
+    seen: list[str] = []
+    for prediction in load(saved).stream(files, unreadable=lambda error: seen.append(str(error))):
+        seen.append(prediction.path)  # noqa: PERF401 - the order of both is looked at
+    assert [line.split(": got")[0] for line in seen] == [str(file) for file in files]
+
+
+def test_no_file_can_be_read(saved: Path, tmp_path: Path) -> None:
+    told: list[NeumoError] = []
+    missing = [tmp_path / f"{i}.png" for i in range(600)]
+    assert list(load(saved).stream(missing, unreadable=told.append)) == []
+    assert [error.path for error in told if isinstance(error, UnreadableImageError)] == missing
+
+
+def test_what_is_before_an_unreadable_file_is_predicted(
+    saved: Path, radiographs: list[Path], tmp_path: Path
+) -> None:
+    stream = load(saved).stream([*radiographs[:2], tmp_path / "nowhere.png", radiographs[2]])
+    assert [next(stream).path, next(stream).path] == [str(file) for file in radiographs[:2]]
+    with pytest.raises(UnreadableImageError, match="got no such file"):
+        next(stream)
 
 
 def test_saving_again_gives_the_same_card_and_network(saved: Path, tmp_path: Path) -> None:

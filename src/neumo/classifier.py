@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -22,10 +19,11 @@ from neumo.errors import NeumoError
 from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
 from neumo.features.engine import Engine
-from neumo.features.reference import Reference, is_negative
+from neumo.features.reference import Reference, clearly_nearer
 from neumo.features.scaling import Scaling
-from neumo.images.checks import look
-from neumo.images.read import Inspection, inspect_radiograph
+from neumo.images.checks import TURNED, look
+from neumo.images.many import Read, in_batches, inspect_many
+from neumo.images.read import Inspection
 
 if TYPE_CHECKING:
     import openvino
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
 
 FORMAT = 2
 """Of the saved file."""
-
-AHEAD = 32
-"""Radiographs that are read before they are needed."""
 
 NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
 SYNTHETIC = "This classifier was trained on SYNTHETIC radiographs and knows nothing of real ones."
@@ -162,43 +157,28 @@ class Classifier:
 
         Args:
             radiographs: files.
-            unreadable: told of each file that cannot be read, which is then left out; without it, the first
-                such file ends the stream.
+            unreadable: told of each file that cannot be read, in its place in the order, which is then left
+                out; without it, the first such file ends the stream.
         """
-        waiting: deque[list[tuple[str | Path, Inspection]]] = deque()
+        waiting: deque[list[Read]] = deque()
 
         def batches() -> Iterator[np.ndarray]:
-            readable = self._readable(radiographs, unreadable)
-            while some := list(islice(readable, self._engine.batch)):
+            for some in in_batches(inspect_many(radiographs), self._engine.batch):
                 waiting.append(some)
-                yield np.stack([image.pixels for _, image in some])
+                yield _stacked([image for _, image in some if isinstance(image, Inspection)])
 
         for features in self._engine.map(batches()):
-            paths, images = zip(*waiting.popleft(), strict=True)
-            pixels, problems = (
-                np.stack([image.pixels for image in images]),
-                [image.problems for image in images],
-            )
-            findings = self._findings(pixels, features, problems)
-            yield from (
-                self.prediction(path, finding) for path, finding in zip(paths, findings, strict=True)
-            )
-
-    def _readable(
-        self, radiographs: Iterable[str | Path], unreadable: Callable[[NeumoError], None] | None
-    ) -> Iterator[tuple[str | Path, Inspection]]:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            rest = iter(radiographs)
-            ahead = deque((path, pool.submit(inspect_radiograph, path)) for path in islice(rest, AHEAD))
-            while ahead:
-                path, reading = ahead.popleft()
-                ahead.extend((path, pool.submit(inspect_radiograph, path)) for path in islice(rest, 1))
-                try:
-                    yield path, reading.result()
-                except NeumoError as error:
-                    if unreadable is None:
-                        raise
-                    unreadable(error)
+            some = waiting.popleft()
+            images = [image for _, image in some if isinstance(image, Inspection)]
+            problems = [image.problems for image in images]
+            findings = iter(self._findings(_stacked(images), features, problems) if images else [])
+            for path, image in some:
+                if isinstance(image, Inspection):
+                    yield self.prediction(path, next(findings))
+                elif unreadable is None:
+                    raise image
+                else:
+                    unreadable(image)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224)."""
@@ -207,7 +187,8 @@ class Classifier:
     def examine(self, pixels: np.ndarray, problems: Sequence[tuple[str, ...]] | None = None) -> list[Finding]:
         """Predict images, and say which of them do not look like what the classifier was trained on.
 
-        A negative of a radiograph is turned around before it is scored, with the warning "inverted".
+        A negative of a radiograph is turned around before it is scored, with the warning "inverted"; one that
+        stands on its head is put on its feet, with the warning "upside-down".
 
         Args:
             pixels: grey levels, uint8 (n, 224, 224).
@@ -224,14 +205,14 @@ class Classifier:
         if self._reference is not None:
             distance = self._reference.distance(features)
             doubtful = np.flatnonzero(distance > self._reference.doubt)
-            if len(doubtful):
-                turned = self._engine(255 - pixels[doubtful])
+            for name, turn in TURNED.items() if len(doubtful) else ():
+                turned = self._engine(turn(pixels[doubtful]))
                 nearer = self._reference.distance(turned)
-                negative = is_negative(distance[doubtful], nearer)
-                which = doubtful[negative]
-                distance[which], probability[which] = nearer[negative], self._judge(turned)[negative]
+                meant = clearly_nearer(distance[doubtful], nearer)
+                which = doubtful[meant]
+                distance[which], probability[which] = nearer[meant], self._judge(turned)[meant]
                 for i in which:
-                    warnings[i].append("inverted")
+                    warnings[i].append(name)
             for i in np.flatnonzero(distance > 1):
                 warnings[i].append("unfamiliar")
         return [
@@ -313,6 +294,11 @@ class Classifier:
             distance=finding.distance,
             warnings=finding.warnings,
         )
+
+
+def _stacked(images: list[Inspection]) -> np.ndarray:
+    """Their pixels, uint8 (n, 224, 224)."""
+    return np.stack([image.pixels for image in images]) if images else np.empty((0, SIZE, SIZE), np.uint8)
 
 
 def load(file: str | Path) -> Classifier:
