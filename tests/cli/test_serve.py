@@ -47,7 +47,9 @@ def test_a_token_that_can_be_guessed(model: Path, token: str) -> None:
         serve(model, token=token)
 
 
-@pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "python_multipart", "prometheus_client"])
+@pytest.mark.parametrize(
+    "missing", ["fastapi", "httptools", "uvicorn", "python_multipart", "prometheus_client"]
+)
 def test_what_is_not_installed(missing: str) -> None:
     code = (
         f"import sys; sys.modules[{missing!r}] = None; sys.argv[1:] = ['serve', 'x.neumo']; "

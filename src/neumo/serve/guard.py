@@ -34,6 +34,8 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
 RECEIVED = "neumo.received"
 """In a request's scope: whether all of its body has come."""
 
@@ -87,7 +89,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
+                headers.raw.extend(RAW_HEADERS)
                 headers.setdefault("cache-control", "no-store")
                 if state.draining:
                     headers["connection"] = "close"

@@ -18,10 +18,12 @@ import uvicorn
 from neumo.errors import NeumoError
 from neumo.serve.app import create_app
 from neumo.serve.limits import Limits
+from neumo.serve.protocol import Protocol
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
 
+CONNECTIONS = 1000  # at the same time; any more are answered with 503
 SHORTEST_TOKEN = 16  # characters; what `new_token` makes has 43
 
 
@@ -81,12 +83,14 @@ def run(
     app = create_app(classifier, limits, token, (*own_names, *hosts))
     config = uvicorn.Config(
         app,
+        http=Protocol,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         log_config=None,
         ws="none",
         lifespan="on",
+        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=5,
     )
     address = f"[{host}]" if ":" in host else host

@@ -1,0 +1,96 @@
+"""A client that holds a connection without a request is let go; one that sends a body slowly is not."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from neumo.serve import protocol
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    body = b""
+    while (message := await receive()).get("more_body"):
+        body += message["body"]
+    body += message.get("body", b"")
+    length = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": length})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(echo, http=protocol.Protocol, lifespan="off", log_config=None, ws="none")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
+    thread.start()
+    yield listening.getsockname()
+    server.should_exit = True
+    thread.join()
+
+
+def answer(client: socket.socket) -> bytes:
+    """All that comes until the server closes the connection."""
+    client.settimeout(20)
+    parts = []
+    try:
+        while part := client.recv(65_536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n"])
+def test_headers_that_do_not_come(address: tuple[str, int], start: bytes) -> None:
+    with socket.create_connection(address) as client:
+        client.sendall(start)
+        assert answer(client) == b""
+
+
+def test_headers_without_end(address: tuple[str, int]) -> None:
+    sent = 0
+    with socket.create_connection(address) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nX: ")
+        try:
+            for _ in range(5000):
+                client.sendall(b"x" * 10_000)
+                sent += 1
+        except OSError:
+            pass
+        assert sent < 4000  # 40 MB; the system's buffers hold some of them
+        assert answer(client) == b""
+
+
+def test_trailers_without_end(address: tuple[str, int]) -> None:
+    sent = 0
+    with socket.create_connection(address) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
+        try:
+            for _ in range(5000):
+                client.sendall(b"X: " + b"x" * 10_000 + b"\r\n")
+                sent += 1
+        except OSError:
+            pass
+    assert sent < 4000
+
+
+def test_a_slow_body_and_a_second_request(address: tuple[str, int]) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
+    with socket.create_connection(address) as client:
+        client.sendall(head + b"\r\n" + b"x" * 70_000)
+        time.sleep(1)
+        client.sendall(b"y" * 30_000)
+        client.sendall(head + b"Connection: close\r\n\r\n" + b"z" * 100_000)
+        found = answer(client)
+    assert found.count(b"200 OK") == 2
+    assert (found.count(b"x"), found.count(b"y"), found.count(b"z")) == (70_000, 30_000, 100_000)
