@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from neumo.evaluation.external import External
 
 # Tests run side by side, one process per core; PyTorch with a thread per core in each would be far slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -90,6 +93,32 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     data = read(make_phantoms(folder / "phantoms", patients=40, size=64, difficulty="hard"))
     coarse = make_run(folder / "coarse", data, side=3, seeds=(0, 1))
     return coarse, make_run(folder / "fine", data, side=16, seeds=(0, 1))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Phantoms, and the file of a classifier that was trained on their official training part."""
+    import neumo
+    from neumo.phantom.dataset import make_phantoms
+
+    folder = tmp_path_factory.mktemp("trained")
+    data = make_phantoms(folder / "phantoms", patients=40, size=64, difficulty="easy")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUMO_CACHE", str(folder / "cache"))
+        small: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "epochs": 3}
+        neumo.train(data, protocol="official", **small).save(folder / "classifier.neumo")
+    return data, folder / "classifier.neumo"
+
+
+@pytest.fixture(scope="session")
+def evaluated(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> External:
+    """The classifier of `trained` on all of its phantoms, those that it was made from and the others."""
+    import neumo
+    from neumo.evaluation.external import evaluate_source
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEUMO_CACHE", str(tmp_path_factory.mktemp("evaluated-cache")))
+        return evaluate_source(neumo.load(trained[1]), neumo.read(trained[0]))
 
 
 @pytest.fixture(autouse=True)

@@ -266,6 +266,6 @@ def without_nan(value: Any) -> Any:
     """Nested dicts and lists for JSON, which has no word for a number that is not defined but None."""
     if isinstance(value, dict):
         return {k: without_nan(v) for k, v in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [without_nan(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

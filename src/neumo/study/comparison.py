@@ -195,7 +195,7 @@ def _pair_tests(first: FinishedRun, second: FinishedRun, replicates: int) -> Ite
             if run.seed not in others:
                 continue
             one, other = first.answers(run), second.answers(others[run.seed])
-            both = one.join(other[["label", "probability"]], how="inner", rsuffix="_second")
+            both = one.join(other[["label", "probability"]].add_suffix("_second"), how="inner")
             if both["label"].nunique() < 2:
                 continue
             if (differ := (both["label"] != both["label_second"]).sum()) > 0:

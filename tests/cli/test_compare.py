@@ -1,0 +1,46 @@
+"""``neumo compare``, from run folders to a table and a page."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def neumo(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "neumo", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_prints_tables_and_leaves_a_page(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    done = neumo("compare", *two_runs, "--out", tmp_path / "out")
+    for said in ("coarse", "fine", "official", "McNemar", "DeLong", "SYNTHETIC", "not a medical device"):
+        assert said in done.stdout
+    found = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    official = next(pair for pair in found["pairs"] if pair["protocol"] == "official")
+    assert f"{official['differences']['auc']['value']:+.3f}" in done.stdout
+    assert f"{official['seeds'][0]['delong']['p']:.3f}" in done.stdout
+    assert (tmp_path / "out" / "comparison.html").is_file()
+    assert {file.suffix for file in (tmp_path / "out" / "figures").iterdir()} == {".png", ".svg"}
+
+
+def test_json_is_one_document(two_runs: tuple[Path, Path]) -> None:
+    found = json.loads(neumo("compare", *two_runs, "--json").stdout)
+    assert [run["name"] for run in found["runs"]] == ["coarse", "fine"]
+
+
+def test_bad_input_is_one_line(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    for arguments, told in (
+        ((two_runs[0],), "expected two or more runs"),
+        ((two_runs[0], tmp_path), "got no results.json there"),
+        ((*two_runs, "--out", tmp_path), "got a folder with other files"),
+    ):
+        done = neumo("compare", *arguments, code=2)
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert told in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]

@@ -1,0 +1,63 @@
+"""``neumo evaluate`` and ``neumo card``, from a saved classifier to pages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from tests.cli.test_compare import neumo
+
+
+def test_prints_figures_and_leaves_a_page(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    data, classifier = trained
+    done = neumo("evaluate", classifier, data, "--out", tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert f"{found['all']['metrics']['auc']['value']:.3f}" in done.stdout
+    assert f"{found['unseen']['metrics']['accuracy']['value']:.3f}" in done.stdout
+    for said in ("was made from", "brightness", "called pneumonia", "SYNTHETIC", "not a medical device"):
+        assert said in done.stdout
+    assert "<html" in (tmp_path / "out" / "evaluation.html").read_text()
+    predictions = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert len(predictions) == found["data"]["images"]
+
+
+def test_json_of_a_table_with_columns_of_its_own(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    data, classifier = trained
+    files = sorted(data.rglob("test/*.jpeg"))[:16]
+    labels = ["ill" if number % 2 else "well" for number in range(len(files))]
+    pd.DataFrame({"where": map(str, files), "what": labels}).to_csv(tmp_path / "list.csv", index=False)
+    options = ("--path-column", "where", "--label-column", "what", "--positive", "ill", "--json")
+    found = json.loads(neumo("evaluate", classifier, tmp_path / "list.csv", *options).stdout)
+    assert found["all"]["n"] == 16
+    assert found["shift"]["prevalence"]["here"] == 0.5
+
+
+def test_bad_input_is_one_line(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    data, classifier = trained
+    (tmp_path / "thesis.txt").write_text("mine")
+    for arguments, told in (
+        (("evaluate", tmp_path / "no.neumo", data), "expected a classifier that neumo saved"),
+        (("evaluate", classifier, tmp_path / "nowhere"), "got no such file or folder"),
+        (("evaluate", classifier, data, "--out", tmp_path), "got a folder with other files"),
+        (("card", classifier, "--out", tmp_path / "card.pdf"), "expected one that ends in .md or .html"),
+    ):
+        done = neumo(*arguments, code=2)
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert told in done.stderr
+
+
+def test_card_in_every_form(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    _, classifier = trained
+    printed = neumo("card", classifier).stdout
+    card = json.loads(neumo("card", classifier, "--json").stdout)
+    assert printed.startswith("# ")
+    assert "not a medical device" in printed
+    assert f"{card['test']['official']['auc']:.3f}" in printed
+    neumo("card", classifier, "--out", tmp_path / "card.md")
+    assert (tmp_path / "card.md").read_text() == printed
+    neumo("card", classifier, "--out", tmp_path / "card.html")
+    page = (tmp_path / "card.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "not a medical device" in page

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+import neumo
+from neumo.classifier import Classifier
+from neumo.data.sources import read
+from neumo.data.table import Dataset
+from neumo.errors import NeumoError
+from neumo.evaluation.external import External, evaluate_source
+
+
+@pytest.fixture(scope="module")
+def classifier(trained: tuple[Path, Path]) -> Classifier:
+    return neumo.load(trained[1])
+
+
+@pytest.fixture(scope="module")
+def dataset(trained: tuple[Path, Path]) -> Dataset:
+    return read(trained[0])
+
+
+@pytest.fixture
+def some(dataset: Dataset, tmp_path: Path) -> Path:
+    """Class folders with a few radiographs of each class, all of the test part."""
+    test = dataset.table[dataset.table["official"] == "test"]
+    for label, name in ((0, "normal"), (1, "pneumonia")):
+        (tmp_path / "some" / name).mkdir(parents=True)
+        for path in test["path"][test["label"] == label].head(6):
+            shutil.copy(path, tmp_path / "some" / name)
+    return tmp_path / "some"
+
+
+def test_gives_the_figures_of_training_again(evaluated: External, classifier: Classifier) -> None:
+    """On the data it was trained on, the images told apart as new are its test part, figures and all."""
+    found = evaluated.predictions
+    official = evaluated.dataset.table["official"]
+    assert ((found["seen"] == "same file") == (official == "train")).all()
+    assert evaluated.unseen is not None
+    assert evaluated.unseen.evaluation.n == (official == "test").sum()
+    for metric, value in classifier.card["test"]["official"].items():
+        tolerance = 0.02 if metric in ("loss", "ece", "brier") else 1e-6
+        assert evaluated.unseen.evaluation.metrics[metric].value == pytest.approx(value, abs=tolerance)
+
+
+def test_figures_are_those_of_the_predictions(evaluated: External, classifier: Classifier) -> None:
+    found, figures = evaluated.predictions, evaluated.all.evaluation.metrics
+    assert figures["auc"].value == pytest.approx(roc_auc_score(found["label"], found["probability"]))
+    called = found["probability"] >= classifier.threshold
+    assert figures["accuracy"].value == pytest.approx(accuracy_score(found["label"], called))
+    assert evaluated.all.evaluation.threshold == classifier.threshold
+    one = classifier.predict(found["path"].iloc[-1])
+    assert one.probability == pytest.approx(found["probability"].iloc[-1], abs=1e-5)
+    assert one.distance == pytest.approx(found["distance"].iloc[-1], rel=1e-4)
+    wrong = {mistake["path"] for mistake in evaluated.mistakes}
+    assert wrong <= set(found["path"][called != found["label"].astype(bool)])
+
+
+def test_says_what_was_seen_in_training_and_compares_the_rest(evaluated: External) -> None:
+    n = len(evaluated.predictions)
+    assert f"made from {evaluated.seen['same file']:,} of these {n:,} radiographs" in evaluated.caution[0]
+    assert evaluated.shift.images == n - evaluated.seen["same file"]
+    assert evaluated.shift.prevalence["there"] == pytest.approx(
+        evaluated.dataset.table.query("official == 'train'")["label"].mean(), abs=0.05
+    )
+
+
+def test_is_json(evaluated: External) -> None:
+    found = json.loads(json.dumps(evaluated.to_dict(), allow_nan=False))
+    assert "not a medical device" in found["notice"]
+    assert found["all"]["metrics"]["auc"]["value"] == evaluated.all.evaluation.metrics["auc"].value
+    assert found["seen"]["known"] is True
+
+
+def test_a_darker_source_is_far(classifier: Classifier, some: Path) -> None:
+    for file in some.rglob("*.jpeg"):
+        grey = np.asarray(Image.open(file).convert("L"), np.float64)
+        Image.fromarray((255 * (grey / 255) ** 3).astype(np.uint8)).save(file, quality=95)
+    found = evaluate_source(classifier, read(some))
+    dark = next(one for one in found.shift.properties if one.name == "brightness")
+    assert dark.differs
+    assert dark.there is not None
+    assert dark.here[50] < dark.there[50] - 20
+    assert found.unseen is None
+    assert found.seen == {"same file": 0, "same picture": 0}
+
+
+def test_recoded_training_images_are_known_again(
+    classifier: Classifier, dataset: Dataset, some: Path
+) -> None:
+    train = dataset.table[dataset.table["official"] == "train"].iloc[0]
+    copy = some / ("pneumonia" if train["label"] else "normal") / "other name.png"
+    Image.open(train["path"]).convert("L").resize((200, 200)).save(copy)
+    found = evaluate_source(classifier, read(some))
+    assert found.seen == {"same file": 0, "same picture": 1}
+    assert found.predictions["path"][found.predictions["seen"] != ""].tolist() == [str(copy)]
+
+
+def test_a_classifier_without_origin_says_so(
+    classifier: Classifier, some: Path, trained: tuple[Path, Path]
+) -> None:
+    bare = neumo.load(trained[1])
+    bare.origin = None
+    found = evaluate_source(bare, read(some))
+    assert any("does not tell" in one for one in found.caution)
+    assert any("SYNTHETIC" in one for one in found.caution)
+    assert found.unseen is None
+    train = classifier.card["training"]["counts"]["train"]
+    share = train["pneumonia"] / (train["pneumonia"] + train["normal"])
+    assert found.shift.prevalence["there"] == pytest.approx(share)
+
+
+def test_unreadable_images_end_it_or_are_left_out_and_told(classifier: Classifier, some: Path) -> None:
+    bad = some / "normal" / "bad.jpeg"
+    bad.write_bytes(b"no picture")
+    with pytest.raises(NeumoError, match=r"bad\.jpeg: got .*; --skip-unreadable leaves such images out"):
+        evaluate_source(classifier, read(some))
+    found = evaluate_source(classifier, read(some), skip_unreadable=True)
+    assert list(found.unreadable) == [str(bad)]
+    assert len(found.predictions) == 12
+
+
+def test_one_class_only_is_refused(classifier: Classifier, dataset: Dataset) -> None:
+    table = dataset.table[dataset.table["label"] == 1].reset_index(drop=True)
+    with pytest.raises(NeumoError, match="expected both classes"):
+        evaluate_source(classifier, dataclasses.replace(dataset, table=pd.DataFrame(table)))

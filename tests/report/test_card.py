@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neumo.report.card import card_html, card_markdown
+from neumo.study.card import told
+from neumo.study.results import Results
+
+
+class Balanced(HTMLParser):
+    """The text of a fragment and its tags; an element that is not closed is an error."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        self.tags.add(tag)
+        assert not [name for name, _ in attrs if name.startswith("on") or name == "style"]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "
+
+
+@pytest.fixture
+def card(two_runs: tuple[Path, Path]) -> dict[str, Any]:
+    return {
+        "name": "Phantoms, linear",
+        "notice": "A research tool, not a medical device: nothing here is a diagnosis.",
+        "positive": "pneumonia",
+        "negative": "normal",
+        "threshold": {"threshold": 0.31, "rule": "the best", "sensitivity": 0.98, "specificity": 0.75},
+        "temperature": 1.25,
+        "backbone": {"name": "MobileNetV2-0.35"},
+        "data": {"name": "Phantoms", "images": 120, "citation": "Cite me, 2026.", "synthetic": True},
+        "training": {"protocol": "random", "seed": 0, "step": "linear", "counts": {"train": {"normal": 30}}},
+        "made_by": {"neumo": "0.1.0", "python": "3.11"},
+        **told(Results.load(two_runs[1] / "results.json")),
+    }
+
+
+@pytest.mark.parametrize("show", [card_markdown, card_html])
+def test_tells_everything(card: dict[str, Any], show: Any) -> None:
+    said = show(card)
+    said = Balanced(said).text if show is card_html else re.sub(r"\\(.)", r"\1", said)
+    for protocol in card["results"].values():
+        for figures in protocol["metrics"].values():
+            for part in ("mean", "sd", "low", "high"):
+                assert f"{figures[part]:.3f}" in said
+        for cause, figures in protocol["by_cause"].items():
+            assert cause in said
+            assert f"{figures['sensitivity']:.3f}" in said
+    for part in (
+        *card["limits"],
+        card["command"],
+        "Cite me, 2026.",
+        "0.31",
+        "the best",
+        "98.0%",
+        "1.250",
+        "seed 0",
+    ):
+        assert part in said
+    assert "SYNTHETIC" in said
+    assert "Official test set" in said
+
+
+def test_notice_is_on_top(card: dict[str, Any]) -> None:
+    assert card_markdown(card).splitlines()[2].startswith("> **A research tool, not a medical device")
+    assert Balanced(card_html(card)).text.split()[:3] == ["A", "research", "tool,"]
+
+
+def test_escapes_what_the_data_set_is_called(card: dict[str, Any]) -> None:
+    nasty = "<script>alert('x')</script> [a](javascript:b) | `c` *d*"
+    results = card["results"]
+    results["random"]["by_cause"] = {nasty: next(iter(results["patient"]["by_cause"].values()))}
+    changed = {
+        **card,
+        **dict.fromkeys(("name", "notice", "positive", "negative", "command"), nasty),
+        "data": {**card["data"], "name": nasty, "citation": nasty},
+        "limits": [nasty],
+        "threshold": {**card["threshold"], "rule": nasty},
+        "made_by": {nasty: nasty},
+    }
+    html = Balanced(card_html(changed))
+    assert "script" not in html.tags
+    assert nasty in html.text
+    plain = card_markdown(changed)
+    without_command = plain[: plain.index("```")] + plain[plain.rindex("```") :]
+    for special in ("<script", "[a]", "`c`", " *d*"):
+        assert not re.search(rf"(?<!\\){re.escape(special)}", without_command)
+    rows = [line for line in plain.splitlines() if line.startswith("| \\<script")]
+    assert rows
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows)  # the name's own bar ends no cell
+
+
+def test_a_fence_holds_a_command_with_backticks(card: dict[str, Any]) -> None:
+    plain = card_markdown({**card, "command": "neumo ```x```"})
+    assert "\n````\nneumo ```x```\n````\n" in plain
+
+
+def test_shows_an_older_or_smaller_card(card: dict[str, Any]) -> None:
+    for name in ("results", "limits", "command", "temperature"):
+        del card[name]
+    for said in (card_markdown(card), Balanced(card_html(card)).text):
+        assert f"{card['test']['patient']['auc']:.3f}" in said
+        assert "does not say what is known of its limits" in said
+    assert card_markdown({"name": "bare"}).startswith("# bare")
+    Balanced(card_html({}))

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neumo.study.card import limits, results_for_card, told
+from neumo.study.results import Results
+
+
+@pytest.fixture
+def results(two_runs: tuple[Path, Path]) -> Results:
+    return Results.load(two_runs[1] / "results.json")
+
+
+def test_results_are_those_of_the_run(results: Results) -> None:
+    found = results_for_card(results)
+    assert list(found) == ["random", "official", "patient"]
+    for protocol, one in found.items():
+        tests = [run.test for run in results.tested(protocol) if run.test is not None]
+        assert one["seeds"] == [0, 1]
+        for metric, figures in one["metrics"].items():
+            seeds = [test["metrics"][metric] for test in tests]
+            assert figures["mean"] == pytest.approx(np.mean([seed["value"] for seed in seeds]))
+            assert figures["sd"] == pytest.approx(np.std([seed["value"] for seed in seeds], ddof=1))
+            assert figures["high"] == pytest.approx(np.mean([seed["high"] for seed in seeds]))
+        assert np.sum(one["confusion"]) == pytest.approx(np.mean([test["n"] for test in tests]))
+        bins = one["calibration"]
+        assert sum(bins["count"]) == pytest.approx(np.mean([test["n"] for test in tests]))
+        pneumonias = np.nansum(np.array(bins["count"]) * np.array(bins["observed"], float))
+        assert pneumonias == pytest.approx(np.sum(one["confusion"][1]))
+        for cause, figures in one["by_cause"].items():
+            each = [run.by_cause[cause]["sensitivity"] for run in results.tested(protocol)]
+            assert figures["sensitivity"] == pytest.approx(np.mean(each))
+
+
+def test_is_json_with_the_command_and_the_means(results: Results) -> None:
+    found = json.loads(json.dumps(told(results), allow_nan=False))
+    assert found["command"] == results.command
+    assert found["test"]["patient"]["auc"] == found["results"]["patient"]["metrics"]["auc"]["mean"]
+
+
+def test_limits_fit_the_data(results: Results) -> None:
+    assert any("drawn by a program" in one for one in limits(results))
+    results.dataset |= {"synthetic": False, "layout": "coronahack"}
+    assert any("one to five years" in one for one in limits(results))
+    results.dataset["layout"] = "class-folders"
+    results.skipped = {"patient": "no patients"}
+    said = " ".join(limits(results))
+    assert "not known to neumo" in said
+    assert "patients kept apart" in said
+    assert "one to five years" not in said
+    train = results.runs[0].counts["train"]
+    assert f"{train['pneumonia'] / (train['pneumonia'] + train['normal']):.0%}" in said
