@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from neumo.data.split import PROTOCOLS
+from neumo.data.table import Dataset
 from neumo.evaluation.metrics import without_nan
+from neumo.evaluation.operating_point import operating_points
+from neumo.features.backbones import Backbone
 from neumo.report.spread import spread
+from neumo.study.environment import versions
 from neumo.study.results import Results, Run
 
 ALWAYS = (
@@ -27,6 +32,47 @@ UNKNOWN = (
     "how. Elsewhere expect other figures: neumo evaluate measures them.",
 )
 SYNTHETIC = ("Its radiographs were drawn by a program and show no patient: it knows nothing of real ones.",)
+
+
+def of_run(
+    run: Run,
+    dataset: Dataset,
+    backbone: Backbone,
+    settings: dict[str, Any],
+    validation: tuple[ArrayLike, ArrayLike],
+) -> dict[str, Any]:
+    """What the card of a classifier takes from the one run that trained it.
+
+    Args:
+        run: whose network it is.
+        dataset: that it was trained on.
+        backbone: that it started from.
+        settings: every choice of the run, JSON-able.
+        validation: labels and predicted probabilities of its validation part, (n,) each.
+    """
+    return {
+        "name": f"{dataset.name}, {backbone.name}, {run.step}",
+        "positive": dataset.positive_name,
+        "negative": dataset.negative_name,
+        "threshold": run.threshold,
+        "operating_points": operating_points(*validation),
+        "backbone": {"name": backbone.name, "weights_id": backbone.weights_id},
+        "scaling": run.scaling,
+        "data": {
+            "name": dataset.name,
+            "images": len(dataset.table),
+            "citation": dataset.citation,
+            "synthetic": dataset.synthetic,
+        },
+        "training": {
+            "protocol": run.protocol,
+            "step": run.step,
+            "seed": run.seed,
+            "counts": run.counts,
+            "settings": settings,
+        },
+        "made_by": versions(),
+    }
 
 
 def told(results: Results) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from neumo.data.split import PROTOCOLS, every_split, save_split
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.calibration import calibrate
-from neumo.evaluation.operating_point import choose_threshold, operating_points
+from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features import backbones
@@ -32,7 +32,7 @@ from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.files import claim, whole_file
 from neumo.images.read import read_radiograph
-from neumo.study.card import told
+from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
 from neumo.study.judge import judge
 from neumo.study.results import Results, Run
@@ -272,38 +272,17 @@ class RecipeRun:
         head.layers[-1].set_weights([kernel / temperature, bias / temperature + shift])
         probability = {part: 1 / (1 + np.exp(-_logits(head, of[part]))) for part in ("validation", "test")}
         point = choose_threshold(
-            labels["validation"], probability["validation"], self.settings["sensitivity"]
+            labels["validation"], probability["validation"], self.settings["sensitivity"], balanced=True
         )
         run.threshold = dataclasses.asdict(point)
         test = rows[rows["part"] == "test"]
         predictions = test[["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
         predictions["probability"] = probability["test"]
         judge(run, predictions)
-        card = {
-            "name": f"{self.dataset.name}, {self.backbone.name}, {self.recipe.name}",
-            "positive": self.dataset.positive_name,
-            "negative": self.dataset.negative_name,
-            "threshold": run.threshold,
-            "temperature": temperature,
-            "operating_points": operating_points(labels["validation"], probability["validation"]),
-            "backbone": {"name": self.backbone.name, "weights_id": self.backbone.weights_id},
-            "scaling": run.scaling,
-            "data": {
-                "name": self.dataset.name,
-                "images": len(self.dataset.table),
-                "citation": self.dataset.citation,
-                "synthetic": self.dataset.synthetic,
-            },
-            "training": {
-                "protocol": run.protocol,
-                "step": run.step,
-                "seed": run.seed,
-                "counts": run.counts,
-                "settings": self.settings,
-            },
-            "test": {},
-            "made_by": versions(),
-        }
+        card = of_run(
+            run, self.dataset, self.backbone, self.settings, (labels["validation"], probability["validation"])
+        )
+        card |= {"temperature": temperature, "test": {}}
         reference = Reference.fit(of["train"], of["validation"])
         classifier = new_classifier(card, graph, base, head, reference)
         classifier.usual = usual_maps(classifier, rows)

@@ -26,6 +26,7 @@ from neumo.features.matrix import Rows, blocks
 from neumo.features.networks import kept_graph
 from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
+from neumo.study.card import of_run
 from neumo.study.environment import versions
 from neumo.study.judge import judge
 from neumo.study.results import Run
@@ -174,31 +175,9 @@ class Bench:
             split: what it was fitted on.
             tested: for the card, protocol -> metric -> value on the test part.
         """
-        run, dataset = trial.run, self.dataset
-        card = {
-            "name": f"{dataset.name}, {self.backbone.name}, {run.step}",
-            "positive": dataset.positive_name,
-            "negative": dataset.negative_name,
-            "threshold": run.threshold,
-            "backbone": {"name": self.backbone.name, "weights_id": self.backbone.weights_id},
-            "scaling": run.scaling,
-            "data": {
-                "name": dataset.name,
-                "images": len(dataset.table),
-                "citation": dataset.citation,
-                "synthetic": dataset.synthetic,
-            },
-            "training": {
-                "protocol": run.protocol,
-                "step": run.step,
-                "seed": run.seed,
-                "counts": run.counts,
-                "settings": self.settings.to_dict(),
-            },
-            "test": tested,
-            "made_by": versions(),
-        }
-        reference, origin = self._known(split, trial)
+        reference, origin, validation = self._known(split, trial)
+        card = of_run(trial.run, self.dataset, self.backbone, self.settings.to_dict(), validation)
+        card["test"] = tested
         classifier = new_classifier(
             card, kept_graph(self.backbone), self.backbone.build(), trial.head, reference
         )
@@ -206,16 +185,23 @@ class Bench:
         classifier.origin = origin
         return classifier
 
-    def _known(self, split: pd.DataFrame, trial: Trial) -> tuple[Reference, Origin]:
-        """What the images that the trial was made from look like, without generated ones."""
+    def _known(
+        self, split: pd.DataFrame, trial: Trial
+    ) -> tuple[Reference, Origin, tuple[np.ndarray, np.ndarray]]:
+        """What the images that the trial was made from look like, and its answers on validation.
+
+        Both without generated images.
+        """
         rows = self._arrange(split, trial.run.seed, trial.run.validation_drawn)
         x, own = self._features(rows, trial.scaling), (rows["copy"] == 0).to_numpy()
         train, held_out = (
             Rows(x, np.flatnonzero(own & (rows["part"] == part))) for part in ("train", "validation")
         )
         reference = Reference.fit(train, held_out)
-        answers = reference.distance(held_out), probabilities(trial.head, held_out)
-        return reference, Origin.of(rows[own], *answers)
+        answers = probabilities(trial.head, held_out)
+        origin = Origin.of(rows[own], reference.distance(held_out), answers)
+        y = rows["label"].to_numpy()[own & (rows["part"] == "validation")]
+        return reference, origin, (y, answers)
 
     def _arrange(self, split: pd.DataFrame, seed: int, drawn: str) -> pd.DataFrame:
         """Balanced rows: the split with "copy", which counts generated images from 1."""
