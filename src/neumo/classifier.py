@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from neumo import SHIPPED
 from neumo.archive import read_archive, write_archive
 from neumo.errors import NeumoError
 from neumo.evaluation.origin import Origin
@@ -102,7 +103,8 @@ class Classifier:
         card: "format", "name", "positive", "negative", "size", "threshold" with the "rule" that chose it,
             "backbone", "scaling", "data" (what it was trained on, how to cite it, whether it was synthetic),
             "training" (protocol, step, seed, counts, settings), "test" (metrics by protocol, mean over
-            seeds), "made_by" (versions) and "notice".
+            seeds), "made_by" (versions) and "notice"; of a run's classifier also "results", "limits" and
+            "command", see `neumo.study.card.told`.
         usual: the network's last maps on the average normal radiograph, see `neumo.explain.usual`; nothing
             where that is not known. Heat maps show what differs from it.
         origin: what the radiographs that it was made from look like; None where that is not known.
@@ -301,11 +303,11 @@ def _stacked(images: list[Inspection]) -> np.ndarray:
     return np.stack([image.pixels for image in images]) if images else np.empty((0, SIZE, SIZE), np.uint8)
 
 
-def load(file: str | Path) -> Classifier:
+def load(file: str | Path = SHIPPED) -> Classifier:
     """Load a saved classifier; nothing in the file is run.
 
     Args:
-        file: written by `Classifier.save`.
+        file: written by `Classifier.save`; by default the classifier that neumo brings.
 
     Raises:
         NeumoError: it is not a classifier, is of another format, or was changed or cut off.

@@ -184,6 +184,19 @@ def test_the_saved_classifier_is_the_ladders_last_head(out: Path) -> None:
     np.testing.assert_allclose([p.probability for p in found], own["probability"], atol=1e-4)
 
 
+def test_the_card_of_the_classifier_tells_the_run_and_what_it_was_made_from(out: Path) -> None:
+    results, classifier = Results.load(out / "results.json"), neumo.load(out / "classifier.neumo")
+    assert classifier.card["command"] == results.command
+    assert classifier.card["results"]["patient"]["seeds"] == [0, 1]
+    assert any("drawn by a program" in one for one in classifier.card["limits"])
+    divided = pd.read_csv(out / "splits" / "random-seed0.csv")
+    own = divided[divided["part"] != "test"]
+    assert classifier.origin is not None
+    assert len(classifier.origin.contents) == own["sha256"].nunique()
+    train = own[own["part"] == "train"]
+    assert classifier.origin.prevalence == pytest.approx(train["label"].mean())
+
+
 def test_without_data_the_weights_are_neumos_own_where_it_has_them() -> None:
     assert Study().settings.weights == "phantom"
     assert Study(backbone="mobilenetv2-0.35").settings.weights == "phantom"
