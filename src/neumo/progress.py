@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
@@ -76,6 +77,7 @@ def _new_display():  # type: ignore[no-untyped-def]  # rich is imported only whe
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
+        redirect_stdout=sys.stdout.isatty(),  # else what goes into a file would be drawn above the bar
         disable=not console.is_terminal,
         transient=True,
     )

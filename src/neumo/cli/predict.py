@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from neumo.cli.options import PathColumn
 
 if TYPE_CHECKING:
-    from neumo.classifier import Prediction
+    from neumo.classifier import Classifier
+    from neumo.predictions import Journal, Tally
+
+SHOWN = 50
+"""Rows of the table on a terminal."""
 
 
 def predict(
-    classifier: Annotated[Path, typer.Argument(help="A classifier that neumo saved.")],
-    radiographs: Annotated[
-        list[Path], typer.Argument(help="Image files, folders of them, or a CSV or Parquet file with paths.")
+    classifier: Annotated[
+        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
     ],
+    radiographs: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Image files, folders of them, patterns, CSV or Parquet files with paths, or - for paths on "
+            "standard input, one per line."
+        ),
+    ],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(
+            help="Write all to this .csv, .jsonl or .parquet file. When a run was stopped, the same command "
+            "goes on from there."
+        ),
+    ] = None,
     path_column: PathColumn = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document per radiograph and line.")
+        bool, typer.Option("--json", help="Print one JSON document per radiograph and line.")
     ] = False,
 ) -> None:
     """Say how probable pneumonia is on each radiograph.
@@ -33,35 +50,125 @@ def predict(
     """
     from neumo.classifier import load
     from neumo.data.image_files import find_radiographs
-    from neumo.progress import track
+    from neumo.errors import NeumoError
+    from neumo.predictions import Tally
 
+    if out is not None and as_json:
+        raise NeumoError("--json: got --out as well, expected one; FILE.jsonl is written as JSON lines")
+    if out is not None and out.exists() and any(p.exists() and out.samefile(p) for p in radiographs):
+        raise NeumoError(f"{out}: got what is to be predicted, expected another file to write to")
     model = load(classifier)
     files = [path for given in radiographs for path in find_radiographs(given, path_column)]
-    bad: list[str] = []
-    stream = model.stream(files, unreadable=lambda error: bad.append(str(error)))
-    found = list(track(stream, "Predicting", total=len(files)))
-    if as_json:
-        for prediction in found:
-            print(json.dumps(dataclasses.asdict(prediction)))
-    elif found:
-        _show(found)
-        print(model.card["notice"])
-    for message in bad:
-        print(f"neumo: {message}", file=sys.stderr)
-    if bad:
-        raise typer.Exit(1 if found else 2)
+    tally = Tally()
+    if out is not None:
+        journal = _journal(out, classifier, files)
+        try:
+            _run(model, files, journal.done, journal.add)
+            journal.finish(tally.add)
+        finally:
+            journal.close()
+        print(f"{out}: {_summary(tally)}\n{model.card['notice']}")
+    else:
+        _print(model, files, tally, as_json)
+    for line in tally.errors:
+        print(f"neumo: {line}", file=sys.stderr)
+    if tally.errors:
+        raise typer.Exit(1 if tally.readable else 2)
 
 
-def _show(found: list[Prediction]) -> None:
+def _journal(out: Path, classifier: Path, files: list[str]) -> Journal:
+    import hashlib
+
+    from neumo.predictions import Journal
+
+    with classifier.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    journal = Journal(out, digest, files)
+    if journal.done:
+        print(f"neumo: {journal.path}: goes on after {journal.done:,} of {len(files):,}", file=sys.stderr)
+    return journal
+
+
+def _run(model: Classifier, files: list[str], done: int, add: Callable[[dict[str, Any]], None]) -> None:
+    """Hand the rows of ``files[done:]`` to `add`, in order, under a progress bar."""
+    from neumo.errors import NeumoError
+    from neumo.predictions import predicted, unreadable
+    from neumo.progress import advance
+
+    with advance("Predicting", total=len(files)) as bar:
+        rest = iter(files[done:])
+        bar.step(done)
+
+        def failed(error: NeumoError) -> None:
+            add(unreadable(next(rest), error, model.card["notice"]))
+            bar.step()
+
+        for prediction in model.stream(files[done:], unreadable=failed):
+            add({**predicted(prediction), "path": next(rest)})
+            bar.step()
+
+
+def _print(model: Classifier, files: list[str], tally: Tally, as_json: bool) -> None:
+    """All rows on standard output: as JSON lines, or as a table, of which a terminal shows the first rows."""
+    terminal = sys.stdout.isatty()
+    waiting: list[dict[str, Any]] = []
+
+    def add(row: dict[str, Any]) -> None:
+        tally.add(row)
+        if as_json:
+            print(json.dumps(row))
+        elif row["error"] is None and not (terminal and tally.readable > SHOWN):
+            waiting.append(row)
+            if len(waiting) == SHOWN and not terminal:
+                _show(waiting, first=tally.readable == SHOWN)
+                waiting.clear()
+
+    try:
+        _run(model, files, 0, add)
+    except KeyboardInterrupt:
+        print("neumo: stopped; with --out FILE the same command would go on from there", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if as_json or not tally.readable:
+        return
+    if waiting:
+        _show(waiting, first=terminal or tally.readable == len(waiting))
+    if terminal and tally.readable > SHOWN:
+        print(f"... and {tally.readable - SHOWN:,} more: --out FILE.csv writes all, --json prints all")
+    print(_summary(tally))
+    _explain_warnings(tally)
+    print(model.card["notice"])
+
+
+def _show(rows: list[dict[str, Any]], first: bool) -> None:
+    """Print a piece of the table; lines that go into a file are as long as they need to be."""
+    from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table()
+    table = Table(box=box.SIMPLE_HEAD, show_header=first, show_edge=False)
+    table.add_column("probability", justify="right", min_width=11)
+    table.add_column("decision", min_width=max(len("decision"), *(len(row["decision"]) for row in rows)))
     table.add_column("radiograph", overflow="fold")
-    table.add_column("probability", justify="right")
-    table.add_column("decision")
-    for prediction in found:
-        name, decision = escape(prediction.path), escape(prediction.decision)
-        table.add_row(name, f"{prediction.probability:.4f}", decision)
-    Console().print(table)
+    table.add_column("warnings")
+    for row in rows:
+        warnings = ", ".join(row["warnings"])
+        table.add_row(f"{row['probability']:.4f}", escape(row["decision"]), escape(row["path"]), warnings)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else 100_000)
+
+
+def _summary(tally: Tally) -> str:
+    """What a run came to, in one line."""
+    decisions = ", ".join(f"{n:,} {name}" for name, n in sorted(tally.decisions.items(), reverse=True))
+    failed = f"; {len(tally.errors):,} could not be read" if tally.errors else ""
+    warned = "".join(f"; {n:,} {name}" for name, n in sorted(tally.warnings.items()))
+    many = f"{tally.readable:,} radiograph{'s' * (tally.readable != 1)}"
+    return f"{many}{': ' * bool(decisions)}{decisions}{warned}{failed}"
+
+
+def _explain_warnings(tally: Tally) -> None:
+    from neumo.images.checks import MEANING
+
+    for name in sorted(tally.warnings):
+        print(f"{name}: {MEANING[name]}")

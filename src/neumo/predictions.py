@@ -1,0 +1,227 @@
+"""Predictions of many radiographs in a file, so that a stopped run goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BufferedRandom
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neumo import __version__
+from neumo.errors import NeumoError, UnreadableImageError
+from neumo.files import named, whole_file
+
+if TYPE_CHECKING:
+    from neumo.classifier import Prediction
+
+Row = dict[str, Any]
+"""What is known of one file, by column."""
+
+COLUMNS = ("path", "probability", "decision", "threshold", "warnings", "distance", "error", "notice")
+CHUNK = 10_000
+"""Rows that are written to a Parquet file at a time."""
+
+
+def predicted(prediction: Prediction) -> Row:
+    """The row of a file that was predicted; its "error" is None."""
+    return {name: getattr(prediction, name, None) for name in COLUMNS}
+
+
+def unreadable(path: str, error: NeumoError, notice: str) -> Row:
+    """The row of a file that cannot be read: "error" says why, all but path and notice are None or empty."""
+    why = str(error)
+    if isinstance(error, UnreadableImageError):
+        why = why.removeprefix(f"{error.path}: ")
+    return {**dict.fromkeys(COLUMNS), "path": path, "warnings": (), "error": why, "notice": notice}
+
+
+class Journal:
+    """The rows of one run, each written down as soon as it is there.
+
+    They are kept in order, one JSON document per line, in ``FILE.journal`` beside the file that `finish`
+    makes of them. A run that was stopped, by ``kill -9`` too, finds its rows there; half a line at the end,
+    written when it was stopped, is dropped. The first line says what the run is of.
+
+    Args:
+        out: the file in the end; its suffix is one of `WRITERS`.
+        classifier: SHA-256 of the classifier's file.
+        paths: the radiographs, in order.
+
+    Attributes:
+        done: how many of `paths` have a row.
+
+    Raises:
+        NeumoError: the journal there is of another classifier, other radiographs or another version of neumo,
+            or of a run that is still going; the suffix is none of `WRITERS`.
+    """
+
+    def __init__(self, out: Path, classifier: str, paths: list[str]) -> None:
+        if out.suffix.lower() not in WRITERS:
+            raise NeumoError(f"{out}: got the suffix {out.suffix!r}, expected {' or '.join(WRITERS)}")
+        if out.is_dir():
+            raise NeumoError(f"{out}: got a folder, expected a file to write")
+        self.out, self.path = out, out.with_name(f"{out.name}.journal")
+        listed = hashlib.sha256("\0".join(paths).encode()).hexdigest()
+        head = {"classifier": classifier, "list of radiographs": listed, "neumo": __version__}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        self.path.touch()
+        self._file: BufferedRandom = self.path.open("r+b")
+        try:
+            _lock(self._file, self.path)
+            self.done = self._read_back(head, len(paths))
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _read_back(self, head: Row, most: int) -> int:
+        """Check the first line, cut off what is no whole row, and stand behind the last one."""
+        lines = _whole_lines(self._file)
+        before = next(lines, None)
+        if before is None:
+            self._file.truncate(0)
+            self._file.seek(0)
+            self._append(head)
+            return 0
+        for what, value in head.items():
+            if before.get(what) != value:
+                raise NeumoError(
+                    f"{self.path}: got a stopped run of another {what}, expected the same to go on with; "
+                    "remove this file to begin anew, or choose another --out"
+                )
+        done, end = 0, self._file.tell()
+        for _ in islice(lines, most):
+            done, end = done + 1, self._file.tell()
+        self._file.truncate(end)
+        self._file.seek(end)
+        return done
+
+    def add(self, row: Row) -> None:
+        """Write down the row of the next file.
+
+        Raises:
+            OSError: the disk is full; what was written before stays.
+        """
+        self._append(row)
+        self.done += 1
+
+    def rows(self) -> Iterator[Row]:
+        """All rows so far, in order, read back one by one."""
+        with self.path.open("rb") as file:
+            yield from islice(_whole_lines(file), 1, None)
+
+    def finish(self, watch: Callable[[Row], None]) -> None:
+        """Make the file of the rows, showing each to `watch`; then the journal is removed."""
+
+        def watched() -> Iterator[Row]:
+            for row in self.rows():
+                watch(row)
+                yield row
+
+        with whole_file(self.out) as part:
+            WRITERS[self.out.suffix.lower()](watched(), part)
+        self.path.unlink()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the journal, which stays."""
+        with named(self.path):
+            self._file.close()
+
+    def _append(self, row: Row) -> None:
+        with named(self.path):
+            self._file.write(json.dumps(row).encode() + b"\n")
+            self._file.flush()
+
+
+def _whole_lines(file: Any) -> Iterator[Row]:
+    """What is in a binary file of JSON lines, up to the first that is not whole."""
+    while (line := file.readline()).endswith(b"\n"):
+        try:
+            found = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(found, dict):
+            return
+        yield found
+
+
+def _lock(file: BufferedRandom, path: Path) -> None:
+    """Keep a second run from writing to the same journal; the lock ends with the process."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise NeumoError(
+            f"{path}: got a run that is still writing here, expected one at a time; choose another --out"
+        ) from None
+
+
+@dataclass
+class Tally:
+    """What a run came to, counted row by row.
+
+    Attributes:
+        decisions: how many were decided so, by name.
+        warnings: how many have this warning, by name.
+        errors: a line for each file that could not be read.
+    """
+
+    decisions: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, int] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Count one more file."""
+        if row["error"] is not None:
+            self.errors.append(f"{row['path']}: {row['error']}")
+            return
+        self.decisions[row["decision"]] = self.decisions.get(row["decision"], 0) + 1
+        for warning in row["warnings"]:
+            self.warnings[warning] = self.warnings.get(warning, 0) + 1
+
+    @property
+    def readable(self) -> int:
+        """Files that were predicted."""
+        return sum(self.decisions.values())
+
+
+def _write_csv(rows: Iterable[Row], file: Path) -> None:
+    with file.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows({**row, "warnings": " ".join(row["warnings"])} for row in rows)
+
+
+def _write_jsonl(rows: Iterable[Row], file: Path) -> None:
+    with file.open("w", encoding="utf-8") as text:
+        text.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def _write_parquet(rows: Iterable[Row], file: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"probability": pa.float64(), "threshold": pa.float64(), "distance": pa.float64()}
+    kinds["warnings"] = pa.list_(pa.string())
+    schema = pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    rest = iter(rows)
+    with pq.ParquetWriter(file, schema) as writer:
+        while some := list(islice(rest, CHUNK)):
+            writer.write_table(pa.Table.from_pylist(some, schema))
+
+
+WRITERS: dict[str, Callable[[Iterable[Row], Path], None]] = {
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}
+"""How rows become a file, by its suffix."""
