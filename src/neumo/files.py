@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SHIPPED = Path(__file__).with_name("pneumonia.neumo")
+"""The classifier that neumo brings; docs/shipped-classifier.md is its card."""
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from typing import NoReturn
+from zipfile import is_zipfile
 
 import typer
 
@@ -28,6 +29,7 @@ from neumo.cli.split import split
 from neumo.cli.study import study
 from neumo.cli.train import train
 from neumo.errors import NeumoError
+from neumo.files import SHIPPED
 
 app = typer.Typer(
     name="neumo",
@@ -113,8 +115,21 @@ def _one_option_each(arguments: list[str]) -> list[str]:
     return plain
 
 
+def _with_classifier(arguments: list[str]) -> list[str]:
+    """Let verbs that take a classifier first take the one that neumo brings where none is given."""
+    if not arguments or arguments[0] not in TAKES_CLASSIFIER or {"-h", "--help"} & set(arguments):
+        return arguments
+    given = next((argument for argument in arguments[1:] if not argument.startswith("-")), "")
+    if given.endswith(".neumo") or is_zipfile(given):
+        return arguments
+    return [arguments[0], str(SHIPPED), *arguments[1:]]
+
+
+TAKES_CLASSIFIER = ("card", "evaluate", "explain", "export", "predict", "serve")
+
+
 def main() -> None:
     """Run the command line."""
     for chatty in ("PIL", "pydicom"):  # what they warn of on standard error, neumo says in its one line
         warnings.filterwarnings("ignore", module=chatty)
-    app(_one_option_each(sys.argv[1:]))
+    app(_with_classifier(_one_option_each(sys.argv[1:])))

@@ -12,7 +12,12 @@ from neumo.cli.options import AsJson
 
 
 def card(
-    classifier: Annotated[Path, typer.Argument(metavar="MODEL", help="A classifier that neumo saved.")],
+    classifier: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A classifier (NAME.neumo); without one, that which neumo brings."
+        ),
+    ],
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Write it there instead, as FILE.md or FILE.html.", show_default=False),

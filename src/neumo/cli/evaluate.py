@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+from neumo.cli.options import (
+    AsJson,
+    LabelColumn,
+    PathColumn,
+    PatientColumn,
+    Positive,
+    SkipMissing,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,7 +26,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    classifier: Annotated[Path, typer.Argument(metavar="MODEL", help="A classifier that neumo saved.")],
+    classifier: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", help="A classifier (NAME.neumo); without one, that which neumo brings."
+        ),
+    ],
     data: Annotated[
         Path,
         typer.Argument(metavar="DATA", help="The CoronaHack folder, class folders, a CSV or Parquet file."),

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def explain(
-    classifier: Annotated[Path, typer.Argument(help="A classifier that neumo saved.")],
+    classifier: Annotated[
+        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
+    ],
     radiographs: Annotated[
         list[Path], typer.Argument(help="Image files, folders of them, or a CSV or Parquet file with paths.")
     ],

@@ -13,7 +13,9 @@ from neumo.cli.options import AsJson, PathColumn
 
 
 def export(
-    classifier: Annotated[Path, typer.Argument(help="A classifier that neumo saved.")],
+    classifier: Annotated[
+        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
+    ],
     out: Annotated[Path, typer.Option(help="The file to write: NAME.onnx, or NAME.xml for OpenVINO.")],
     format: Annotated[
         Optional[str],  # noqa: UP045

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+ClassifierFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="[MODEL]", help="A classifier that neumo saved, NAME.neumo; if not given, the one it brings."
+    ),
+]
 PathColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of paths.")]  # noqa: UP045
 LabelColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of labels.")]  # noqa: UP045
 PatientColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of patients.")]  # noqa: UP045

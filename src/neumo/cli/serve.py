@@ -11,7 +11,9 @@ from neumo.errors import NeumoError
 
 
 def serve(
-    classifier: Annotated[Path, typer.Argument(help="A classifier that neumo saved.")],
+    classifier: Annotated[
+        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
+    ],
     host: Annotated[
         str, typer.Option(help="Address to listen at. Any but this machine's own asks for a token.")
     ] = "127.0.0.1",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -303,7 +302,6 @@ def _kept(folder: Path, key: str) -> Tuned | None:
     try:
         found = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
         if found["key"] != key:
-            shutil.rmtree(folder)
             return None
         predictions = pd.read_csv(folder / "predictions.csv", dtype={"patient": str, "cause": str})
         return Tuned(Run(**found["run"]), predictions, folder / "classifier.neumo")
