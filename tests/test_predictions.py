@@ -1,0 +1,156 @@
+"""Rows of a run in its journal: all of them, once, whatever stops it."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from neumo.classifier import Prediction
+from neumo.errors import NeumoError, UnreadableImageError
+from neumo.predictions import COLUMNS, Journal, Row, Tally, predicted, unreadable
+
+PATHS = [f'scans/{i}, 胸部 "{i}".png' for i in range(25_000)]
+
+
+def row(number: int) -> Row:
+    if number % 7 == 3:
+        error = UnreadableImageError(PATHS[number], "an empty file", "a radiograph")
+        return unreadable(PATHS[number], error, "a notice")
+    decision, warnings = ("normal", ()) if number % 2 else ("pneumonia", ("tiny", "blank"))
+    return predicted(Prediction(PATHS[number], number / 30_000, 0.25, decision, "a notice", 0.5, warnings))
+
+
+def journal(out: Path, n: int = 20, classifier: str = "c1") -> Journal:
+    return Journal(out, classifier, PATHS[:n])
+
+
+def write(out: Path, start: int, end: int, n: int) -> None:
+    begun = journal(out, n)
+    assert begun.done == start
+    for number in range(start, end):
+        begun.add(row(number))
+    begun.close()
+
+
+def read(out: Path) -> list[Row]:
+    """What is in a file of any kind, read by pandas or the standard library, as plain Python."""
+    if out.suffix == ".jsonl":
+        return [json.loads(line) for line in out.read_text().splitlines()]
+    if out.suffix == ".parquet":
+        frame = pd.read_parquet(out)
+        frame["warnings"] = frame["warnings"].map(list)
+        return frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore[return-value]
+    with out.open(newline="", encoding="utf-8") as file:
+        rows: list[Row] = list(csv.DictReader(file))
+    for one in rows:
+        for name in ("probability", "threshold", "distance"):
+            one[name] = float(one[name]) if one[name] else None
+        one["warnings"] = one["warnings"].split()
+        one |= {name: one[name] or None for name in ("decision", "error")}
+    return rows
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".CSV"])
+def test_every_kind_of_file_holds_the_same(tmp_path: Path, suffix: str) -> None:
+    n = 25_000 if suffix == ".parquet" else 50  # more than Parquet is written in at a time
+    out, tally = tmp_path / "new" / f"out{suffix}", Tally()
+    write(out, 0, n, n)
+    whole = journal(out, n)
+    whole.finish(tally.add)
+    found = read(out.rename(out.with_suffix(suffix.lower())))
+    assert [list(one) for one in found[:2]] == [list(COLUMNS)] * 2
+    for number, one in enumerate(found):
+        assert one == {**row(number), "warnings": list(row(number)["warnings"])}
+    assert len(found) == n
+    assert tally.readable + len(tally.errors) == n
+    assert tally.errors[0] == f"{PATHS[3]}: got an empty file, expected a radiograph"
+    assert (
+        tally.warnings["tiny"] == tally.decisions["pneumonia"] == sum(not one["error"] for one in found[::2])
+    )
+    assert [file.name for file in out.parent.iterdir()] == [f"out{suffix.lower()}"]
+
+
+@pytest.mark.parametrize(
+    "torn", ["", '{"path": "sca', '{"path": "scans/5', "\0" * 100, '{"path"\n', "null\n"]
+)
+def test_a_stopped_run_goes_on_after_its_last_whole_row(tmp_path: Path, torn: str) -> None:
+    out = tmp_path / "out.jsonl"
+    write(out, 0, 5, 20)
+    with (tmp_path / "out.jsonl.journal").open("a") as file:
+        file.write(torn)
+    write(out, 5, 12, 20)
+    write(out, 12, 20, 20)
+    whole = journal(out)
+    assert whole.done == 20
+    whole.finish(lambda _: None)
+    assert [one["path"] for one in read(out)] == PATHS[:20]
+
+
+def test_stopped_before_the_first_line_was_whole(tmp_path: Path) -> None:
+    (tmp_path / "out.csv.journal").write_text('{"classif')
+    write(tmp_path / "out.csv", 0, 3, 20)
+    assert len(list(journal(tmp_path / "out.csv").rows())) == 3
+
+
+def test_another_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out.csv"
+    write(out, 0, 5, 20)
+    before = (tmp_path / "out.csv.journal").read_bytes()
+    with pytest.raises(NeumoError, match="got a stopped run of another classifier, expected the same"):
+        journal(out, classifier="c2")
+    with pytest.raises(NeumoError, match="got a stopped run of another list of radiographs"):
+        journal(out, n=21)
+    with monkeypatch.context() as later:
+        later.setattr("neumo.predictions.__version__", "99")
+        with pytest.raises(NeumoError, match="got a stopped run of another neumo"):
+            journal(out)
+    assert (tmp_path / "out.csv.journal").read_bytes() == before
+    write(out, 5, 6, 20)
+
+
+def test_two_runs_do_not_write_to_one_journal(tmp_path: Path) -> None:
+    first = journal(tmp_path / "out.csv")
+    with pytest.raises(NeumoError, match="got a run that is still writing here"):
+        journal(tmp_path / "out.csv")
+    first.add(row(0))
+    first.close()
+    write(tmp_path / "out.csv", 1, 2, 20)
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out", "folder.csv"])
+def test_what_cannot_be_written(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(NeumoError, match="expected"):
+        journal(tmp_path / name)
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_a_full_disk_costs_no_whole_row(tmp_path: Path) -> None:
+    script = f"""
+import resource
+from pathlib import Path
+from tests.test_predictions import journal, row
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+begun = journal(Path({str(tmp_path / "out.csv")!r}))
+try:
+    try:
+        for number in range(20):
+            begun.add(row(number))
+    finally:
+        begun.close()
+except OSError as error:
+    print(error.errno, error.filename)
+"""
+    root = Path(__file__).parents[1]
+    run = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == [str(errno.EFBIG), str(tmp_path / "out.csv.journal")]
+    begun = journal(tmp_path / "out.csv")
+    assert 5 < begun.done < 20
+    assert [one["path"] for one in begun.rows()] == PATHS[: begun.done]
