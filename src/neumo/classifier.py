@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from neumo import SHIPPED
 from neumo.archive import read_archive, write_archive
 from neumo.errors import NeumoError
 from neumo.evaluation.origin import Origin
@@ -22,6 +21,7 @@ from neumo.features.backbones import SIZE
 from neumo.features.engine import Engine
 from neumo.features.reference import Reference, clearly_nearer
 from neumo.features.scaling import Scaling
+from neumo.files import SHIPPED
 from neumo.images.checks import TURNED, look
 from neumo.images.many import Read, in_batches, inspect_many
 from neumo.images.read import Inspection

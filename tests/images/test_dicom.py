@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,39 @@ def test_two_compressions_of_one_radiograph_agree(dicom_folder: Path) -> None:
     assert np.abs(read_radiograph(second, None) - 255 * (1 - shown)).max() < 0.51
 
 
+@pytest.mark.parametrize(
+    ("kind", "shape", "inverted"),
+    [
+        ("MONOCHROME1", "INVERSE", True),
+        ("MONOCHROME2", "IDENTITY", False),
+        ("MONOCHROME2", "INVERSE", True),
+        ("MONOCHROME1", "IDENTITY", False),
+        ("MONOCHROME1", "", True),
+    ],
+)
+def test_the_presentation_lut_shape_inverts_once(
+    dx: Dataset, tmp_path: Path, kind: str, shape: str, inverted: bool
+) -> None:
+    stored = dx.pixel_array
+    found = read(dx, tmp_path, PhotometricInterpretation=kind, PresentationLUTShape=shape)
+    np.testing.assert_array_equal(found, 255 - stored if inverted else stored)
+
+
+def test_the_header_turns_the_picture(dx: Dataset, tmp_path: Path) -> None:
+    dx.PixelData = dx.pixel_array[:700].tobytes()
+    dx.Rows = 700
+    expected = read(dx, tmp_path)
+    lying = np.ascontiguousarray(dx.pixel_array[:, ::-1].T)  # rows run to the feet, columns to the right
+    dx.PixelData, dx.Rows, dx.Columns = lying.tobytes(), *lying.shape
+    found = inspect_radiograph(saved(dx, tmp_path / "a.dcm", PatientOrientation=["F", "R"]), None)
+    np.testing.assert_array_equal(found.pixels, expected)
+    assert (found.width, found.height) == (1024, 700)
+
+
+def test_a_lateral_view_is_told(dx: Dataset, tmp_path: Path) -> None:
+    assert inspect_radiograph(saved(dx, tmp_path / "a.dcm", ViewPosition="LL")).problems == ("lateral",)
+
+
 def test_eight_bits_without_a_window_stay_as_they_are(dx: Dataset, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(dx, tmp_path), dx.pixel_array)
 
@@ -135,6 +169,31 @@ def test_syntaxes_that_pydicom_writes(
     dataset.compress(syntax, generate_instance_uid=False)
     assert dataset.file_meta.TransferSyntaxUID == syntax
     np.testing.assert_array_equal(read(dataset, tmp_path), expected)
+
+
+HTJ2K = base64.b64decode(
+    "/0//UQApQAAAAABAAAAAMAAAAAAAAAAAAAAAQAAAADAAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB/1wA"
+    "EyCIkJCQkJCQkJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAARUAAf+TwAArABUAufqn9EvvAsM0"
+    "AMAAE8AAEwC22fYCgnQAbfsAAjQAwAAVUAAFWNq0afuggjICdgBs2bJl+8Axgb62AMAAFbAABaRsbGxsbGzninpxgncAtDQa"
+    "jUaj0f76CEB79iEB7LoAwAAWtAABdAAymUwmk8lkMplM9vn+Cnp6enpxAnsAWAzDMAzDMAzDMAzD/v9xgEIHv2EIHv2EIHv2"
+    "EIHsswHAAC6OAAF3AI7jOI7jOI7jOI7jOI7jOI7jOP6/+np6enp6enp6enpwgnEBpjHGGGOMMcYYY4wxxhhjjDHGGGP+/39s"
+    "AAAHv2AAHv2AAHv2AAHv2AAHv2AAHv2AAHv2AAHsswL/2Q=="
+)
+"""64 x 48 pixels, 40 x + 20 y, as OpenJPH writes them without loss."""
+
+
+def test_high_throughput_jpeg_2000(dx: Dataset, tmp_path: Path) -> None:
+    y, x = np.mgrid[:48, :64]
+    dx.Rows, dx.Columns = y.shape
+    dx.BitsAllocated, dx.BitsStored, dx.HighBit = 16, 16, 15
+    dx.WindowCenter, dx.WindowWidth = 2048, 4096
+    dx.PixelData = (40 * x + 20 * y).astype(np.uint16).tobytes()
+    dx["PixelData"].VR = "OW"
+    expected = read(dx, tmp_path)
+    dx.PixelData = encapsulate([HTJ2K])
+    dx["PixelData"].VR = "OB"
+    dx.file_meta.TransferSyntaxUID = uid.HTJ2KLossless
+    np.testing.assert_array_equal(read(dx, tmp_path), expected)
 
 
 @pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.DeflatedExplicitVRLittleEndian])
@@ -266,6 +325,12 @@ def test_blank_picture_is_read(deep: Dataset, tmp_path: Path) -> None:
         ({"PhotometricInterpretation": None}, "DICOM in colour"),
         ({"Modality": "CT"}, "DICOM modality CT"),
         ({"Modality": "SR"}, "DICOM modality SR"),
+        ({"SOPClassUID": uid.CTImageStorage, "Modality": ""}, "DICOM of the class CT Image Storage"),
+        (
+            {"SOPClassUID": uid.EnhancedMRImageStorage, "Modality": "OT"},
+            "DICOM of the class Enhanced MR Image",
+        ),
+        ({"SOPClassUID": uid.XRayAngiographicImageStorage}, "DICOM of the class X-Ray Angiographic"),
         ({"Rows": 60000, "Columns": 60000}, "DICOM of 60000 x 60000 pixels"),
         ({"Rows": 2000}, "DICOM whose pixels do not decode"),
         ({"BitsAllocated": 32}, "DICOM of 32 bits per pixel"),

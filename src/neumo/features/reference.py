@@ -17,7 +17,7 @@ NUMBERS = 140_000
 """Kept in all directions together, at most: a quarter of a megabyte as float16."""
 
 PER_COMPONENT = 20
-"""Training images for each direction, at least: with fewer it would follow single images."""
+"""Training images for each direction, at least: fewer directions see less, more follow single images."""
 
 ENOUGH = 5000
 """Images of a part that the distance is learnt from, at most; they are held in memory."""
@@ -25,12 +25,12 @@ ENOUGH = 5000
 SHARE = 0.003
 """Of the training source's radiographs lie beyond the limit. At most 1 % may; tails are hard to measure."""
 
-DOUBT = 0.05
+DOUBT = 0.03
 """Of the training source's radiographs lie beyond `Reference.doubt`."""
 
 NEARER, FAR = 0.95, 1.2
-"""A negative of a radiograph: once turned around, it lies nearer than this share of its distance, nearer than
-this. Radiographs end above 1.05 and 0.87, other pictures above 1.3 in either."""
+"""A picture is meant to be turned where it then lies at less than this share of its distance and nearer than
+this. Negatives of radiographs never came below 1.05 and 0.87, those of other pictures never below 1.25."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Reference:
         rest: mean square of what they leave over.
         limit: the distance that is called 1.
         doubt: distance, as a share of the limit, beyond which it is worth to look whether the image is a
-            negative.
+            negative or stands on its head.
     """
 
     mean: np.ndarray
@@ -74,12 +74,13 @@ class Reference:
 
         features, held_out = _some(features), _some(held_out)
         n, d = features.shape
-        k = max(1, min(COMPONENTS, NUMBERS // d, n // PER_COMPONENT, n - 1, d))
+        k = max(1, min(COMPONENTS, NUMBERS // d, n // PER_COMPONENT, d // 2))
         # a few of the leading ones; all of thousands, as of an ensemble's features, would take minutes
         solver = "arpack" if k < min(n, d) else "full"
         pca = PCA(k, svd_solver=solver, random_state=0).fit(features.astype(np.float64))
         variance = np.maximum(pca.explained_variance_, 1e-12)
-        rest = max(float(features.var(axis=0, dtype=np.float64).sum() - variance.sum()), 1e-12)
+        every = float(features.var(axis=0, dtype=np.float64).sum())
+        rest = max(every - float(variance.sum()), 0.01 * every, 1e-12)  # float16 leaves a thousandth over
         bare = cls(
             pca.mean_.astype(np.float32),
             pca.components_.astype(np.float16),
@@ -128,11 +129,11 @@ def _some(features: np.ndarray | Rows) -> np.ndarray:
     return features[np.linspace(0, n - 1, min(n, ENOUGH)).round().astype(int)]
 
 
-def is_negative(distance: np.ndarray, of_negative: np.ndarray) -> np.ndarray:
-    """Whether images are negatives of radiographs, bool (n,).
+def clearly_nearer(distance: np.ndarray, once_turned: np.ndarray) -> np.ndarray:
+    """Whether images are meant the other way round, bool (n,).
 
     Args:
         distance: of each image, (n,).
-        of_negative: of each image with its grey levels turned around, (n,).
+        once_turned: of each image as a negative, or put on its head, (n,).
     """
-    return (of_negative < NEARER * distance) & (of_negative < FAR)
+    return (once_turned < NEARER * distance) & (once_turned < FAR)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: nothing to see
@@ -9,6 +11,7 @@ BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: n
 MEANING = {
     "unfamiliar": "does not look like a frontal chest radiograph as in the training data",
     "inverted": "looks like a negative (bone black); scored after turning it around",
+    "upside-down": "looks upside down; scored after turning it around",
     "blank": "has nothing to see: all of it is one grey",
     "colour": "is in colour, as no radiograph is",
     "transparent": "is transparent in places, which are taken as black",
@@ -18,6 +21,12 @@ MEANING = {
     "raw": "is tagged as raw values of a detector, not as the picture that is read",
 }
 """Every warning a prediction can carry, as a sentence whose subject is the image."""
+
+TURNED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "inverted": lambda pixels: 255 - pixels,
+    "upside-down": lambda pixels: np.ascontiguousarray(pixels[:, ::-1, ::-1]),
+}
+"""What makes a radiograph again of pictures, uint8 (n, height, width), that are wrong in this way."""
 
 
 def look(pixels: np.ndarray) -> tuple[str, ...]:
