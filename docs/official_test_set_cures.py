@@ -1,0 +1,155 @@
+"""What helps on a hard validation part; the test part is never read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import neumo
+from neumo.data.hard_validation import with_hard_validation
+from neumo.data.split import split, together
+from neumo.features.backbones import backbone
+from neumo.features.engine import Engine
+from neumo.features.networks import kept_graph
+from neumo.images.augment import Augmentation, augment
+from neumo.images.read import read_radiograph
+from neumo.report.drawing import BLUE, ORANGE, STYLE, VERMILLION, canvas
+from neumo.threads import in_threads
+
+SEEDS = range(3)
+SHARE = 0.4
+"""Of the patients with pneumonia: the classes become nearly of one size, the work half."""
+KINDS = {"usual": 0.0, "hard, 20 %": 0.2, "hard, 10 %": 0.1}
+"""Validation part -> fraction for `with_hard_validation`, 0 for whole patients at random."""
+STILL = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+Change = Callable[[np.ndarray], np.ndarray]
+
+
+def cropped(pixels: np.ndarray) -> np.ndarray:
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize(image.size, Image.Resampling.BILINEAR, box=(22, 22, 202, 202)))
+
+
+def halved(pixels: np.ndarray) -> np.ndarray:
+    small = Image.fromarray(pixels).resize((112, 112), Image.Resampling.BILINEAR)
+    return np.asarray(small.resize((224, 224), Image.Resampling.BILINEAR))
+
+
+def spread(pixels: np.ndarray) -> np.ndarray:
+    """From the 1st to the 99th percentile."""
+    low, high = np.percentile(pixels, (1, 99))
+    return ((pixels - low) * (255 / max(high - low, 1))).clip(0, 255).astype(np.uint8)
+
+
+def equalised(pixels: np.ndarray) -> np.ndarray:
+    return np.asarray(ImageOps.equalize(Image.fromarray(pixels)))
+
+
+PREPARED: dict[str, Change] = {
+    "histogram equalised": equalised,
+    "percentiles spread": spread,
+    "centre crop, 80 %": cropped,
+    "half resolution": halved,
+}
+"""Done to every image, in training and validation."""
+
+CHANGED = {
+    "copies moved, zoomed": Augmentation(**{**vars(STILL), "shift": 0.06, "zoom": 0.15}),
+    "copies exposed": Augmentation(**{**vars(STILL), "gamma": 0.4, "contrast": 0.25, "brightness": 20}),
+    "copies stretched": Augmentation(**{**vars(STILL), "stretch": 0.5}),
+    "copies blurred": Augmentation(**{**vars(STILL), "blur": 1.5}),
+    "copies changed in all ways": Augmentation(),
+}
+"""Done at random to one copy of each training image, which is trained on beside it."""
+
+
+def sample(data: str) -> pd.DataFrame:
+    """Training images of known patients: all normal ones, pneumonia of a share of the patients.
+
+    The test part's rows stay for the split, which needs them; their images are not read.
+    """
+    table = neumo.read(data).table
+    table = table[table["official"].notna() & table["patient"].notna()]
+    ill = table["patient"][(table["label"] == 1) & (table["official"] == "train")].unique()
+    kept = np.random.default_rng(0).permutation(ill)[: int(SHARE * len(ill))]
+    return table[(table["label"] == 0) | (table["official"] == "test") | table["patient"].isin(kept)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", help="the CoronaHack archive")
+    parser.add_argument(
+        "--weights", required=True, help="MobileNetV2-0.35's ImageNet weights, without its top"
+    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("official-test-set"))
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+
+    table = sample(asked.data)
+    inside = (table["official"] == "train").to_numpy()
+    rows = table[inside]
+    y = rows["label"].to_numpy()
+    pixels = list(in_threads(read_radiograph, rows["path"]))
+    network = backbone("MobileNetV2-0.35", asked.weights)
+    engine = Engine(kept_graph(network), network.scaling, "f32")
+
+    def seen(images: Iterable[np.ndarray]) -> np.ndarray:
+        return engine(np.stack(list(images)))
+
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in KINDS}
+    for seed in SEEDS:
+        usual = split(table, "official", seed=seed)
+        for name, fraction in KINDS.items():
+            drawn = with_hard_validation(usual, fraction, seed) if fraction else usual
+            parts[name].append((drawn["part"] == "validation").to_numpy()[inside])
+    print(f"{len(rows)} training images of {together(rows).max() + 1} patients, {y.mean():.2f} pneumonia")
+
+    plain = seen(pixels)
+    cures: list[tuple[str, np.ndarray, np.ndarray | None]] = [("nothing", plain, None)]
+    cures += [(name, seen(in_threads(change, pixels)), None) for name, change in PREPARED.items()]
+    for name, by in CHANGED.items():
+        copies = (augment(one, by, seed) for seed, one in enumerate(pixels))
+        cures.append((name, plain, seen(copies)))
+
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, x, changed in cures:
+        for kind, masks in parts.items():
+            runs = [worth(y, held, x, changed) for held in masks]
+            found.setdefault(kind, {})[name] = np.mean(runs, 0)
+            text = "AUC {:.4f}, sensitivity {:.3f}, specificity {:.3f}".format(*np.mean(runs, 0))
+            print(f"{name}, {kind}: {text}; AUC's sd over seeds {np.std(runs, 0, ddof=1)[0]:.4f}", flush=True)
+    with matplotlib.rc_context(STYLE):
+        figure = canvas(3)
+        ax = figure.subplots()
+        for kind, colour, mark in zip(KINDS, (BLUE, ORANGE, VERMILLION), "osD", strict=True):
+            auc = [one[0] for one in found[kind].values()]
+            ax.plot(auc, range(len(auc)), mark, color=colour, label=kind)
+        ax.set_yticks(range(len(cures)), [cure[0] for cure in cures])
+        ax.invert_yaxis()
+        ax.set_xlabel("AUC")
+        figure.legend(loc="outside lower center", ncols=2)
+        figure.savefig(asked.out / "cures.svg")
+
+
+def worth(y: np.ndarray, held: np.ndarray, x: np.ndarray, copies: np.ndarray | None) -> list[float]:
+    """AUC, sensitivity, specificity on the held-out images of a head fitted to the others."""
+    train = x[~held] if copies is None else np.concatenate([x[~held], copies[~held]])
+    head = LogisticRegression(C=0.003, max_iter=400, class_weight="balanced")
+    fit = make_pipeline(StandardScaler(), head).fit(train, np.tile(y[~held], len(train) // (~held).sum()))
+    p, truth = fit.predict_proba(x[held])[:, 1], y[held]
+    return [float(roc_auc_score(truth, p)), (p[truth == 1] >= 0.5).mean(), (p[truth == 0] < 0.5).mean()]
+
+
+if __name__ == "__main__":
+    main()
