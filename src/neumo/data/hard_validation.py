@@ -68,9 +68,10 @@ def with_hard_validation(
 
     Of the images outside the test part, the `fraction` of the normal ones with the highest `resemblance` and
     as large a fraction of the pneumonia ones, drawn at random, become the validation part; whole groups, so
-    that the numbers are nearly met. Its normal images are thus of a kind that training hardly shows, which
-    is what makes the official test set of Kermany et al. 2018 hard (docs/official-test-set.md). The test
-    part is neither read nor changed. Choose recipes and thresholds on it; then train on all of it.
+    that the numbers are nearly met. Its normal images are of a kind that training hardly shows, which is part
+    of what makes the official test set of Kermany et al. 2018 hard; how much of that drop this part shows is
+    measured in docs/official-test-set.md. The test part is neither read nor changed. Choose recipes and
+    thresholds on it; then train on all of it.
 
     Args:
         divided: the table with its column "part"; an earlier validation part goes back into the draw.
