@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import neumo
+from neumo.archive import read_archive, write_archive
 from neumo.backend import keras
 from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features.backbones import backbone
-from neumo.features.engine import resolve_precision
+from neumo.features.engine import Engine, resolve_precision
 from neumo.features.graph import convert
+from neumo.features.reference import Reference
+from neumo.features.scaling import Scaling
 from neumo.images.read import read_radiograph
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.training.head import build_head
@@ -237,3 +242,64 @@ def test_a_file_that_is_not_there_or_a_folder(tmp_path: Path) -> None:
         neumo.load(tmp_path / "nowhere.neumo")
     with pytest.raises(NeumoError, match="got a folder"):
         neumo.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def familiar(
+    classifier: Classifier, base: keras.Model, head: keras.Model, radiographs: list[Path]
+) -> Classifier:
+    """The same, with a reference that was fitted on other phantoms."""
+    engine = Engine(convert(base), Scaling(MEAN, STD))
+    pixels = [draw_radiograph("", patient=i, size=224, seed=1)[0] for i in range(24)]
+    features = engine(np.stack(pixels))
+    return new_classifier(CARD, convert(base), base, head, Reference.fit(features[:16], features[16:]))
+
+
+def test_the_reference_is_kept(familiar: Classifier, radiographs: list[Path], tmp_path: Path) -> None:
+    familiar.save(tmp_path / "a.neumo")
+    found = load(tmp_path / "a.neumo").predict(radiographs)
+    assert found == familiar.predict(radiographs)
+    assert len({one.distance for one in found}) == len(found)
+
+
+def test_without_a_reference_nothing_is_unfamiliar(saved: Path, radiographs: list[Path]) -> None:
+    found = load(saved).predict(radiographs)
+    assert {one.distance for one in found} == {0.0}
+    assert {one.warnings for one in found} == {()}
+
+
+def test_what_was_seen_in_the_file_is_told(familiar: Classifier) -> None:
+    blank = np.full((2, 224, 224), 9, np.uint8)
+    first, second = familiar.examine(blank, [("colour", "blank"), ()])
+    assert first.warnings[:2] == ("colour", "blank")
+    assert first.warnings.count("blank") == 1
+    assert second.warnings[0] == "blank"
+    assert familiar.examine(blank[:0]) == []
+
+
+def test_threads_may_share_a_classifier(familiar: Classifier, radiographs: list[Path]) -> None:
+    pixels = np.stack([read_radiograph(file) for file in radiographs])
+    expected = familiar.examine(pixels)
+    with ThreadPoolExecutor(4) as pool:
+        assert all(found == expected for found in pool.map(familiar.examine, [pixels] * 8))
+
+
+def _rewritten(saved: Path, file: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
+    """The same classifier with another member, and sums that vouch for it."""
+    members = read_archive(saved, "expected a classifier")
+    write_archive(file, {**members, name: change(members.get(name, b""))})
+    return file
+
+
+def test_another_format_is_refused_in_one_line(saved: Path, tmp_path: Path) -> None:
+    file = _rewritten(
+        saved, tmp_path / "old.neumo", "card.json", lambda card: card.replace(b'"format": 2', b'"format": 1')
+    )
+    with pytest.raises(NeumoError, match=r"^\S+old\.neumo: got format 1, expected 2: train it again"):
+        load(file)
+
+
+def test_a_reference_that_is_none_is_refused(saved: Path, tmp_path: Path) -> None:
+    file = _rewritten(saved, tmp_path / "odd.neumo", "reference.npz", lambda _: b"no numbers")
+    with pytest.raises(NeumoError, match=r"odd\.neumo: got .*, expected a classifier that neumo saved"):
+        load(file)
