@@ -33,19 +33,26 @@ def cache(
         if clear:
             cleared = store.clear(**({"backbone": name} if name else {}))
             clear_networks(name)
-            for file in () if name else folder.glob("inspections.*"):
-                file.unlink(missing_ok=True)
+            for kind in () if name else _OTHERS.values():
+                for file in folder.glob(kind):
+                    file.unlink(missing_ok=True)
         spaces = [space for space in store.summary() if name in (None, space.get("backbone"))]
         sizes = {
             "features": store.size,
             "networks": networks_size(),
-            "inspections": sum(file.stat().st_size for file in folder.glob("inspections.*")),
+            **{
+                name: sum(file.stat().st_size for file in folder.glob(kind)) for name, kind in _OTHERS.items()
+            },
         }
     found = {"folder": str(folder), "bytes": sizes, "cleared": cleared, "spaces": spaces}
     if json:
         print(dumps(found, indent=1))
     else:
         _show(found)
+
+
+_OTHERS = {"inspections": "inspections.*", "maps": "maps/*.f16"}
+"""What else is kept, and under which names."""
 
 
 def _show(found: dict[str, Any]) -> None:
