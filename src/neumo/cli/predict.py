@@ -154,8 +154,7 @@ def _show(rows: list[dict[str, Any]], first: bool) -> None:
     for row in rows:
         warnings = ", ".join(row["warnings"])
         table.add_row(f"{row['probability']:.4f}", escape(row["decision"]), escape(row["path"]), warnings)
-    console = Console()
-    console.print(table, width=None if console.is_terminal else 100_000)
+    Console(width=None if sys.stdout.isatty() else 100_000).print(table)
 
 
 def _summary(tally: Tally) -> str:
