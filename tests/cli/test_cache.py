@@ -37,6 +37,8 @@ def filled() -> Path:
         (cache_folder() / "networks" / name).mkdir(parents=True)
         (cache_folder() / "networks" / name / "network.bin").write_bytes(bytes(1000))
     (cache_folder() / "inspections.sqlite").write_bytes(bytes(500))
+    (cache_folder() / "maps").mkdir()
+    (cache_folder() / "maps" / "0123.f16").write_bytes(bytes(700))
     (cache_folder() / "of another program").touch()
     return cache_folder()
 
@@ -58,7 +60,7 @@ def test_programs_get_bytes(filled: Path) -> None:
     found = as_json()
     assert found["folder"] == str(filled)
     assert found["bytes"]["networks"] == 2000
-    assert found["bytes"]["inspections"] == 500
+    assert (found["bytes"]["inspections"], found["bytes"]["maps"]) == (500, 700)
     assert found["bytes"]["features"] > 3000 * 8192
     assert [(space.get("backbone"), space["entries"]) for space in found["spaces"]] == [
         ("ResNet50", 1500),
@@ -78,6 +80,8 @@ def test_clears_one_backbone(filled: Path) -> None:
         "ResNet50V2-0123456789abcdef",
         "network.bin",
         "inspections.sqlite",
+        "maps",
+        "0123.f16",
         "of another program",
     }
     assert [space.get("backbone") for space in as_json()["spaces"]] == ["ResNet50V2", None]
@@ -88,7 +92,7 @@ def test_clears_everything_of_its_own(filled: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     assert "Cleared 3,002 entries" in run.stdout
     assert "No features." in run.stdout
-    assert names(filled) == {"of another program"}
+    assert names(filled) == {"of another program", "maps"}
 
 
 def test_an_empty_cache() -> None:
