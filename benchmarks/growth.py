@@ -11,11 +11,11 @@ looked up   the same again, all stored
 head        one trial of a study: last step, three epochs, test part evaluated (with 1,000 bootstrap samples)
 predict     a saved classifier over all files
 
-Each phase is run on 64 other images first, and their time is taken off: starting, compiling, reading
-weights. "ms" is what is left of the wall time over the number of images, "ms of processor" the same of user
-and system time of all threads, which other work on the machine disturbs less. "MB" is the peak of RssAnon in
-/proc/self/status, looked at every 20 ms: memory that the system cannot take back; pages of files, the feature
-matrix among them, are not in it.
+Each phase is run on 64 other images first, which is not counted, and on 64 more, whose time is taken off:
+compiling, reading weights. "ms" is what is left of the wall time over the number of images, "ms of
+processor" the same of user and system time of all threads, which other work on the machine disturbs less.
+"MB" is the peak of RssAnon in /proc/self/status, looked at every 20 ms: memory that the system cannot take
+back; pages of files, the feature matrix among them, are not in it.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ import pandas as pd
 
 PHASES = ("audit", "features", "looked up", "head", "predict")
 FIRST = 64
-"""Images of the run before the one that counts."""
+"""Images of each run before the one that counts."""
 
 
 def make_images(originals: pd.DataFrame, n: int, folder: Path) -> None:
-    """Write n files, `FIRST` more, and the tables ``all.csv`` and ``first.csv`` that list them."""
+    """Write n files and twice `FIRST` more, and the tables "all", "first" and "warm" that list them."""
     originals = originals[[Path(p).read_bytes()[:2] == b"\xff\xd8" for p in originals["path"]]]
+    originals = originals.sample(frac=1, random_state=0)
     contents = [Path(path).read_bytes() for path in originals["path"]]
-    step = max(1, len(contents) // n)
     rows = []
-    for i in range(n + FIRST):
-        row = i * step % len(contents)
+    for i in range(n + 2 * FIRST):
+        row = i % len(contents)
         name = folder / f"{i // 1000:03}" / f"{i:06}.jpeg"
         name.parent.mkdir(parents=True, exist_ok=True)
         comment = f"{i}".encode()
@@ -61,11 +61,12 @@ def make_images(originals: pd.DataFrame, n: int, folder: Path) -> None:
         )
     table = pd.DataFrame(rows, columns=["path", "label", "patient"])
     table[:n].to_csv(folder / "all.csv", index=False)
-    table[n:].to_csv(folder / "first.csv", index=False)
+    table[n : n + FIRST].to_csv(folder / "first.csv", index=False)
+    table[n + FIRST :].to_csv(folder / "warm.csv", index=False)
 
 
 def prepared(phase: str, weights: str, folder: Path) -> Callable[[str], None]:
-    """What to run: a function of the table's name, "first" or "all"."""
+    """What to run: a function of the table's name."""
     import neumo
     from neumo.features.backbones import backbone
     from neumo.features.extract import extract
@@ -94,7 +95,7 @@ def prepared(phase: str, weights: str, folder: Path) -> Callable[[str], None]:
     def predict(name: str) -> None:
         classifier = neumo.load(folder.parent / "classifier.neumo")
         paths = pd.read_csv(folder / f"{name}.csv")["path"].tolist()
-        assert len(list(classifier.stream(paths))) == len(paths)
+        assert sum(1 for _ in classifier.stream(paths)) == len(paths)
 
     return {"audit": audit, "features": features, "looked up": features, "head": head, "predict": predict}[
         phase
@@ -117,9 +118,9 @@ def measure(phase: str, weights: str, folder: Path, n: int) -> dict[str, float]:
         run(name)
         return time.perf_counter() - wall, time.process_time() - processor
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    first, every = timed("first"), timed("all")
+    _, first, every = (timed(name) for name in ("warm", "first", "all"))
     done.set()
     watcher.join()
     wall, processor = (1000 * (b - a) / (n - FIRST) for a, b in zip(first, every, strict=True))
