@@ -207,14 +207,16 @@ class Classifier:
         if self._reference is not None:
             distance = self._reference.distance(features)
             doubtful = np.flatnonzero(distance > self._reference.doubt)
+            meaning: dict[int, str] = {}
             for name, turn in TURNED.items() if len(doubtful) else ():
                 turned = self._engine(turn(pixels[doubtful]))
                 nearer = self._reference.distance(turned)
                 meant = clearly_nearer(distance[doubtful], nearer)
                 which = doubtful[meant]
                 distance[which], probability[which] = nearer[meant], self._judge(turned)[meant]
-                for i in which:
-                    warnings[i].append(name)
+                meaning |= dict.fromkeys(which.tolist(), name)
+            for i, name in meaning.items():
+                warnings[i].append(name)
             for i in np.flatnonzero(distance > 1):
                 warnings[i].append("unfamiliar")
         return [

@@ -14,7 +14,7 @@ from sklearn.datasets import load_sample_images
 
 import neumo
 from neumo.classifier import Classifier
-from neumo.images.checks import MEANING, look
+from neumo.images.checks import MEANING, as_read, as_scored, look
 from neumo.images.read import read_radiograph
 
 TRAINING, OTHERS = 320, 60
@@ -62,7 +62,7 @@ def unseen(table: pd.DataFrame) -> np.ndarray:
 def test_hardly_any_unseen_radiograph_is_flagged(classifier: Classifier, unseen: np.ndarray) -> None:
     found = classifier.examine(unseen)
     assert sum(bool(one.warnings) for one in found) <= 1
-    assert not any("inverted" in one.warnings for one in found)
+    assert not any({"inverted", "upside-down"} & set(one.warnings) for one in found)
     probability = classifier.probabilities(unseen)
     np.testing.assert_allclose([one.probability for one in found], probability, atol=1e-6)
     assert np.ptp(probability) > 0.5
@@ -74,6 +74,14 @@ def test_negatives_are_turned_around_before_they_are_scored(
     found = classifier.examine(255 - unseen)
     turned = ["inverted" in one.warnings for one in found]
     assert np.mean(turned) > 0.9
+    near = np.abs(np.array([one.probability for one in found]) - classifier.probabilities(unseen))
+    assert near[turned].max() < 1e-4
+
+
+def test_radiographs_on_their_head_are_put_on_their_feet(classifier: Classifier, unseen: np.ndarray) -> None:
+    found = classifier.examine(np.ascontiguousarray(unseen[:, ::-1, ::-1]))
+    turned = ["upside-down" in one.warnings for one in found]
+    assert np.mean(turned) > 0.8
     near = np.abs(np.array([one.probability for one in found]) - classifier.probabilities(unseen))
     assert near[turned].max() < 1e-4
 
@@ -135,6 +143,15 @@ def test_files_and_pixels_give_one_finding(
             other.distance,
             other.warnings,
         )
+
+
+def test_an_image_is_shown_as_scored_and_its_heat_map_as_read() -> None:
+    picture = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    np.testing.assert_array_equal(as_scored(picture, ("tiny",)), picture)
+    np.testing.assert_array_equal(as_scored(picture, ("inverted", "tiny")), 255 - picture)
+    np.testing.assert_array_equal(as_scored(picture, ("upside-down",)), picture[::-1, ::-1])
+    np.testing.assert_array_equal(as_read(picture, ("inverted",)), picture)
+    np.testing.assert_array_equal(as_read(picture, ("upside-down",)), picture[::-1, ::-1])
 
 
 def test_blank_is_seen_in_the_pixels() -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neumo.explain.cam import heat_map
 from neumo.features.engine import BATCH
+from neumo.images.checks import as_read, as_scored
 from neumo.images.many import inspect_many
 from neumo.images.read import Inspection
 
@@ -67,13 +68,11 @@ def explain(
     while some := list(islice(readable, BATCH)):
         pixels = np.stack([image.pixels for _, image in some])
         findings = classifier.examine(pixels, [image.problems for _, image in some])
-        scored = [
-            255 - grey if "inverted" in finding.warnings else grey
-            for grey, finding in zip(pixels, findings, strict=True)
-        ]
+        scored = [as_scored(grey, finding.warnings) for grey, finding in zip(pixels, findings, strict=True)]
         heats = heat_map(classifier, np.stack(scored))
         for (path, image), finding, heat in zip(some, findings, heats, strict=True):
             prediction = classifier.prediction(path, finding)
+            heat = as_read(heat, finding.warnings)
             yield Explained(prediction, image.width, image.height, image.pixels, heat)
 
 

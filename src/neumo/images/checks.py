@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -24,9 +24,9 @@ MEANING = {
 
 TURNED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "inverted": lambda pixels: 255 - pixels,
-    "upside-down": lambda pixels: np.ascontiguousarray(pixels[:, ::-1, ::-1]),
+    "upside-down": lambda pixels: np.ascontiguousarray(pixels[..., ::-1, ::-1]),
 }
-"""What makes a radiograph again of pictures, uint8 (n, height, width), that are wrong in this way."""
+"""What makes a radiograph again of pictures, uint8 (..., height, width), that are wrong in this way."""
 
 
 def look(pixels: np.ndarray) -> tuple[str, ...]:
@@ -38,3 +38,20 @@ def look(pixels: np.ndarray) -> tuple[str, ...]:
     shares = np.cumsum(np.bincount(pixels.ravel(), minlength=256)) / pixels.size
     low, high = np.searchsorted(shares, (0.01, 0.99))
     return ("blank",) * bool(high - low < BLANK)
+
+
+def as_scored(pixels: np.ndarray, warnings: Iterable[str]) -> np.ndarray:
+    """An image as it was scored.
+
+    Args:
+        pixels: as they were read, uint8 (height, width).
+        warnings: of its finding.
+    """
+    for name in TURNED.keys() & set(warnings):
+        pixels = TURNED[name](pixels)
+    return pixels
+
+
+def as_read(heat: np.ndarray, warnings: Iterable[str]) -> np.ndarray:
+    """A heat map of an image as it was scored, (height, width), laid over the image as it was read."""
+    return TURNED["upside-down"](heat) if "upside-down" in set(warnings) else heat

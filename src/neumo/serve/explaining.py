@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from neumo.images.checks import as_read, as_scored
 from neumo.images.read import inspect_radiograph
 from neumo.serve.batching import Examined
 
@@ -49,8 +50,8 @@ def explain(classifier: Classifier, upload: Upload, max_pixels: int) -> Explaine
     image = inspect_radiograph(upload.file, max_pixels=max_pixels)
     upload.drop()
     finding = classifier.examine(image.pixels[None], [image.problems])[0]
-    pixels = 255 - image.pixels if "inverted" in finding.warnings else image.pixels
-    heat = heat_map(classifier, pixels[None])[0]
+    scored = as_scored(image.pixels, finding.warnings)
+    heat = as_read(heat_map(classifier, scored[None])[0], finding.warnings)
     shown = Image.fromarray(whole.pixels)
     shown.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     return Explained(

@@ -103,6 +103,7 @@ const es = {
   warnings: {
     unfamiliar: "no parece una radiografía frontal de tórax como las del entrenamiento",
     inverted: "parece un negativo (hueso en negro); se evaluó tras invertirla",
+    "upside-down": "parece estar cabeza abajo; se evaluó tras girarla",
     blank: "no hay nada que ver: toda es de un mismo gris",
     colour: "está en color, como ninguna radiografía",
     transparent: "es transparente en partes, que se toman como negro",
