@@ -1,9 +1,9 @@
 """What a server keeps of its engine's speed under load.
 
-python benchmarks/serve_load.py MODEL FOLDER [--clients 16] [--seconds 40] [--steady 120] [--out TABLE]
+python benchmarks/serve_load.py MODEL FOLDER [--clients 16] [--rounds 5] [--steady 60] [--out TABLE]
 
 Needs wrk (apt-get install wrk), which posts real images over loopback; it shares the processor with the
-server. The engine's own speed is measured in the same run, before and after.
+server. The engine's own speed is measured in every round, before and after.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +103,60 @@ def listed(paths: list[Path], file: Path) -> Path:
     return file
 
 
+@dataclass
+class Round:
+    """Images per second, one after the other within half a minute, and what wrk said of single images."""
+
+    engine: float
+    stream: float
+    single: float
+    several: float
+    batch: float  # seconds
+    wrk: dict[str, Any]
+
+
+def one_round(
+    classifier: Classifier, files: list[Path], pixels: np.ndarray, server: Server, folder: Path, clients: int
+) -> Round:
+    """Measure all that is compared."""
+    singles, (forms, content) = listed(files, folder / "files.txt"), write_forms(files, folder)
+    began = time.perf_counter()
+    stream = sum(1 for _ in classifier.stream(files * 2)) / (time.perf_counter() - began)
+    engine, batch = engine_speed(classifier, pixels, 3), batch_time(classifier, pixels)
+    one = loaded(server, singles, "image/jpeg", clients, 6)
+    many = loaded(server, forms, content, clients, 6)
+    engine = (engine + engine_speed(classifier, pixels, 3)) / 2
+    single, several = one["requests"] / one["seconds"], TOGETHER * many["requests"] / many["seconds"]
+    one["failed"] += many["failed"]
+    return Round(engine, stream, single, several, batch, one)
+
+
+def steady_memory(
+    server: Server, files: list[Path], folder: Path, clients: int, seconds: float
+) -> tuple[list[float], dict[str, Any]]:
+    """The server's memory in MiB, each second of a long load, and what wrk said of it."""
+    memory: list[float] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(1):
+            memory.append(server.memory())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    found = loaded(server, listed(files, folder / "files.txt"), "image/jpeg", clients, seconds)
+    over.set()
+    looking.join()
+    return memory, found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=40)
-    parser.add_argument("--steady", type=float, default=120, help="seconds of the run that watches memory")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steady", type=float, default=60, help="seconds of the load that watches memory")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -115,60 +164,45 @@ def main() -> None:
     files = sorted(arguments.folder.rglob("*.jpeg"))
     files = files[:: max(1, len(files) // IMAGES)][:IMAGES]
     classifier = load(arguments.model)
-    began = time.perf_counter()
     pixels = np.stack([inspect_radiograph(file).pixels for file in files])
-    reading = (time.perf_counter() - began) / len(files)
     classifier.examine(pixels)
-    engine, batch = [engine_speed(classifier, pixels, 8)], [batch_time(classifier, pixels)]
-    began = time.perf_counter()
-    streamed = sum(1 for _ in classifier.stream(files * 4))
-    stream = streamed / (time.perf_counter() - began)
-    server = Server(arguments.model)
-    clients, memory = arguments.clients, []
-    with tempfile.TemporaryDirectory() as folder:
-        singles, forms = listed(files, Path(folder, "files.txt")), write_forms(files, Path(folder))
-        loaded(server, singles, "image/jpeg", clients, 5)
-        one = loaded(server, singles, "image/jpeg", clients, arguments.seconds)
-        many = loaded(server, *forms, clients, arguments.seconds)
-        alone = loaded(server, singles, "image/jpeg", 1, 8)
-        watch = threading.Event()
-
-        def look() -> None:
-            while not watch.wait(1):
-                memory.append(server.memory())
-
-        looking = threading.Thread(target=look)
-        looking.start()
-        steady = loaded(server, singles, "image/jpeg", clients, arguments.steady)
-        watch.set()
-        looking.join()
+    server, clients = Server(arguments.model), arguments.clients
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        loaded(server, listed(files, folder / "files.txt"), "image/jpeg", clients, 3)  # warm
+        rounds = [
+            one_round(classifier, files, pixels, server, folder, clients) for _ in range(arguments.rounds)
+        ]
+        memory, steady = steady_memory(server, files, folder, clients, arguments.steady)
     server.process.terminate()
     server.process.wait()
-    engine.append(engine_speed(classifier, pixels, 8))
-    batch.append(batch_time(classifier, pixels))
-    own, batch_seconds = float(np.mean(engine)), float(np.mean(batch))
-    speed, speed_many = one["requests"] / one["seconds"], TOGETHER * many["requests"] / many["seconds"]
-    half = len(memory) // 2
+
+    def middle(of: Callable[[Round], float]) -> float:
+        return float(np.median([of(one) for one in rounds]))
+
+    speed, half = middle(lambda one: one.single), len(memory) // 2
     table = [
-        f"| {classifier.card['name']}, {os.cpu_count()} cores, {clients} clients | |",
+        f"| {classifier.card['name']}, {os.cpu_count()} cores, {clients} clients, median of "
+        f"{len(rounds)} rounds | |",
         "|---|---|",
-        f"| engine alone, from pixels | {own:.0f} images/s |",
-        f"| engine with reading files, `Classifier.stream` | {stream:.0f} images/s |",
-        f"| reading one file, one thread | {1000 * reading:.1f} ms |",
-        f"| server, one image per request | {speed:.0f} images/s, {speed / own:.0%} of the engine alone, "
-        f"{speed / stream:.0%} of it with reading |",
-        f"| server, {TOGETHER} images per request | {speed_many:.0f} images/s, {speed_many / own:.0%}, "
-        f"{speed_many / stream:.0%} |",
-        f"| one batch of {BATCH}, alone | {1000 * batch_seconds:.0f} ms |",
-        f"| latency, one image per request: median, p99 | {1000 * one['median']:.0f} ms, "
-        f"{1000 * one['p99']:.0f} ms, {one['p99'] / batch_seconds:.1f} batches |",
-        f"| latency with one client: median, p99 | {1000 * alone['median']:.0f} ms, "
-        f"{1000 * alone['p99']:.0f} ms |",
+        f"| engine alone, from pixels in memory | {middle(lambda one: one.engine):.0f} images/s |",
+        f"| engine with reading, `Classifier.stream` | {middle(lambda one: one.stream):.0f} images/s |",
+        f"| server, one image per request | {speed:.0f} images/s |",
+        f"| of the engine alone / with reading | {middle(lambda one: one.single / one.engine):.0%} / "
+        f"{middle(lambda one: one.single / one.stream):.0%} |",
+        f"| server, {TOGETHER} images per request | {middle(lambda one: one.several):.0f} images/s |",
+        f"| of the engine alone / with reading | {middle(lambda one: one.several / one.engine):.0%} / "
+        f"{middle(lambda one: one.several / one.stream):.0%} |",
+        f"| one batch of {BATCH}, alone | {1000 * middle(lambda one: one.batch):.0f} ms |",
+        f"| latency, one image per request: median | {1000 * middle(lambda one: one.wrk['median']):.0f} ms |",
+        f"| 99th percentile | {1000 * middle(lambda one: one.wrk['p99']):.0f} ms, "
+        f"{middle(lambda one: one.wrk['p99'] / one.batch):.1f} batches |",
         f"| 30 minutes at this speed | {1800 * speed:,.0f} requests |",
-        f"| memory watched over | {steady['requests']:,} requests, {steady['seconds'] / 60:.1f} min |",
+        f"| memory watched over, after the rounds | {steady['requests']:,} requests, "
+        f"{steady['seconds'] / 60:.1f} min |",
         f"| memory, most in the first half / in the second | {max(memory[:half]):.0f} / "
         f"{max(memory[half:]):.0f} MiB |",
-        f"| requests that failed | {sum(run['failed'] for run in (one, many, alone, steady))} |",
+        f"| requests that failed | {steady['failed'] + sum(one.wrk['failed'] for one in rounds)} |",
     ]
     print(*table, sep="\n")
     if arguments.out:
