@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,6 +25,7 @@ from neumo.classifier import Classifier, Finding
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.split import every_split
 from neumo.errors import NeumoError
+from neumo.images.checks import TURNED
 from neumo.images.read import inspect_radiograph, read_radiograph
 from neumo.progress import track
 from neumo.threads import in_threads
@@ -42,7 +42,7 @@ def small_on(grey: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda a: np.pad(resized(a, SIDE // 2, SIDE // 2), SIDE // 4, constant_values=grey)
 
 
-TURNED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+CHANGED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "radiographs as negatives": lambda a: 255 - a,
     "radiographs on their left side": lambda a: np.rot90(a),
     "radiographs on their right side": lambda a: np.rot90(a, 3),
@@ -101,7 +101,7 @@ def carried() -> Iterator[tuple[str, np.ndarray]]:
 
     photographs = list(load_sample_images().images)
     if find_spec("skimage"):
-        from skimage import data
+        from skimage import data  # type: ignore[import-not-found, unused-ignore]
 
         names = ("astronaut", "brick", "camera", "cat", "clock", "coffee", "coins", "grass", "gravel", "moon")
         photographs += [getattr(data, name)() for name in (*names, "rocket", "hubble_deep_field")]
@@ -123,7 +123,7 @@ def carried() -> Iterator[tuple[str, np.ndarray]]:
             yield "photographs in colour", photograph
 
 
-def other_dicom() -> Iterator[tuple[str, Path, np.ndarray | None]]:
+def other_dicom() -> Iterator[tuple[str, Path, np.ndarray]]:
     """CT, MR, ... as DICOM file and as picture, one of each, from pydicom and, if installed, pydicom-data."""
     import pydicom
 
@@ -139,8 +139,7 @@ def other_dicom() -> Iterator[tuple[str, Path, np.ndarray | None]]:
                 continue
         except Exception:  # many of the test files are broken on purpose
             continue
-        chest = dataset.get("BodyPartExamined") == "CHEST" and dataset.Modality in ("CR", "DX")
-        if chest:
+        if dataset.get("BodyPartExamined") == "CHEST" and dataset.Modality in ("CR", "DX"):
             continue
         frame = frame[0] if int(dataset.get("NumberOfFrames") or 1) > 1 else frame
         low, high = np.percentile(frame, (0.5, 99.5))
@@ -161,17 +160,37 @@ def told(classifier: Classifier, file: io.BytesIO | Path) -> Finding | None:
     return classifier.examine(image.pixels[None], [image.problems])[0]
 
 
-def real(classifier: Classifier, paths: list[str]) -> pd.DataFrame:
-    """Findings of test images and of their negatives."""
+def real(classifier: Classifier, paths: list[str]) -> dict[str, float]:
+    """How test images, and they turned around, are flagged."""
     pixels = np.stack(list(in_threads(read_radiograph, paths)))
-    rows = []
+    warned: dict[str, list[tuple[str, ...]]] = {"": [], **{name: [] for name in TURNED}}
     for start in track(range(0, len(pixels), 64), "Test images"):
         part = pixels[start : start + 64]
-        rows += [
-            {"distance": one.distance, "warnings": one.warnings, "negative": "inverted" in two.warnings}
-            for one, two in zip(classifier.examine(part), classifier.examine(255 - part), strict=True)
-        ]
-    return pd.DataFrame(rows)
+        for name, told in warned.items():
+            told += [one.warnings for one in classifier.examine(TURNED[name](part) if name else part)]
+    return {
+        "n": len(pixels),
+        **{name: sum(name in told for told in warned[""]) for name in ("unfamiliar", *TURNED)},
+        "flagged, %": round(100 * float(np.mean([bool(told) for told in warned[""]])), 2),
+        **{
+            f"{name} told, %": round(100 * float(np.mean([name in told for told in warned[name]]), 2)
+            for name in TURNED
+        },
+    }
+
+
+def look_at(classifier: Classifier, images: list[tuple[str, io.BytesIO | Path]]) -> pd.DataFrame:
+    """By kind of image: how many are refused, and how many are scored without a warning."""
+    rows = []
+    for kind, file in track(images, "Foreign images"):
+        finding = told(classifier, file)
+        silent = finding is not None and not finding.warnings
+        distance = np.nan if finding is None else finding.distance
+        rows.append({"images": kind, "refused": finding is None, "silent": silent, "distance": distance})
+    kinds = pd.DataFrame(rows).groupby("images", sort=False)
+    table = kinds.agg(n=("silent", "size"), refused=("refused", "sum"), silent=("silent", "sum"))
+    table["caught, %"] = (100 * (1 - table["silent"] / table["n"])).round(1)
+    return table.assign(nearest=kinds["distance"].min(), median=kinds["distance"].median()).reset_index()
 
 
 def main() -> None:
@@ -182,12 +201,11 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, help="writes the tables as JSON")
     options = arguments.parse_args()
     data = neumo.read(options.folder)
-    groups = near_identical_groups(data.table)
-    splits, _ = every_split(data.table, groups=groups)
+    splits, _ = every_split(data.table, groups=near_identical_groups(data.table))
 
-    flagged, official = [], None
+    trained, flagged = {}, []
     for (protocol, _), rows in splits.items():
-        classifier = neumo.train(
+        trained[protocol] = neumo.train(
             data,
             protocol=protocol,
             ladder_step="normalised",
@@ -196,50 +214,18 @@ def main() -> None:
             backbone=options.backbone,
             weights=options.weights,
         )
-        found = real(classifier, rows.loc[rows["part"] == "test", "path"].tolist())
-        unfamiliar = found["warnings"].map(lambda names: "unfamiliar" in names)
-        inverted = found["warnings"].map(lambda names: "inverted" in names)
-        flagged.append(
-            {
-                "protocol": protocol,
-                "test images": len(found),
-                "unfamiliar": int(unfamiliar.sum()),
-                "called inverted": int(inverted.sum()),
-                "flagged, %": round(100 * (found["warnings"].map(len) > 0).mean(), 2),
-                "their negatives called inverted, %": round(100 * found["negative"].mean(), 2),
-            }
-        )
-        official = classifier if protocol == "official" else official
-    official = official or classifier
+        paths = rows.loc[rows["part"] == "test", "path"].tolist()
+        flagged.append({"protocol": protocol, **real(trained[protocol], paths)})
 
-    pictures = [(kind, png(picture)) for kind, picture in (*drawn(), *carried())]
-    files = []
-    for kind, file, picture in other_dicom():
-        files.append((f"{kind}, the file", file))
-        pictures.append((f"{kind}, as PNG", png(picture)))
-    sample = data.table.loc[data.table["official"] == "test", "path"].iloc[::4]
-    for path in sample:
-        pixels = read_radiograph(path)
-        pictures += [(kind, png(turn(pixels))) for kind, turn in TURNED.items()]
-    rows = []
-    for kind, file in track([*pictures, *files], "Foreign images"):
-        finding = told(official, file)
-        silent = finding is not None and not finding.warnings
-        distance = np.nan if finding is None else finding.distance
-        rows.append({"images": kind, "refused": finding is None, "silent": silent, "distance": distance})
-    foreign = (
-        pd.DataFrame(rows)
-        .groupby("images")
-        .agg(
-            n=("silent", "size"),
-            refused=("refused", "sum"),
-            silent=("silent", "sum"),
-            nearest=("distance", "min"),
-            median=("distance", "median"),
-        )
-        .reset_index()
-    )
-    foreign.insert(4, "caught, %", (100 * (1 - foreign["silent"] / foreign["n"])).round(1))
+    images: list[tuple[str, io.BytesIO | Path]] = []
+    for kind, picture in (*carried(), *drawn()):
+        images.append((kind, png(picture)))
+    for kind, path, picture in other_dicom():
+        images += [(f"{kind}, the file", path), (f"{kind}, as PNG", png(picture))]
+    for name in data.table.loc[data.table["official"] == "test", "path"].iloc[::4]:
+        pixels = read_radiograph(name)
+        images += [(kind, png(change(pixels))) for kind, change in CHANGED.items()]
+    foreign = look_at(trained["official"], images)
     print(pd.DataFrame(flagged).to_string(index=False))
     print(foreign.to_string(index=False, float_format=lambda value: f"{value:.2f}"))
     if options.out:
@@ -248,4 +234,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

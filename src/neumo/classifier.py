@@ -217,11 +217,11 @@ class Classifier:
                 meaning |= dict.fromkeys(which.tolist(), name)
             for i, name in meaning.items():
                 warnings[i].append(name)
-            for i in np.flatnonzero(distance > 1):
-                warnings[i].append("unfamiliar")
+            for far in np.flatnonzero(distance > 1):
+                warnings[far].append("unfamiliar")
         return [
-            Finding(float(p), float(far), tuple(dict.fromkeys(told)))
-            for p, far, told in zip(probability, distance, warnings, strict=True)
+            Finding(float(p), float(at), tuple(dict.fromkeys(told)))
+            for p, at, told in zip(probability, distance, warnings, strict=True)
         ]
 
     @property
