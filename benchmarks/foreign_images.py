@@ -173,7 +173,7 @@ def real(classifier: Classifier, paths: list[str]) -> dict[str, float]:
         **{name: sum(name in told for told in warned[""]) for name in ("unfamiliar", *TURNED)},
         "flagged, %": round(100 * float(np.mean([bool(told) for told in warned[""]])), 2),
         **{
-            f"{name} told, %": round(100 * float(np.mean([name in told for told in warned[name]]), 2)
+            f"{name} told, %": round(100 * float(np.mean([name in told for told in warned[name]])), 2)
             for name in TURNED
         },
     }
