@@ -1,0 +1,95 @@
+"""Photograph the web page for the documentation: ``python docs/screenshots.py CLASSIFIER``.
+
+It serves the classifier on this machine and shows it synthetic radiographs that neumo draws: no patient is on
+a picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from neumo.phantom.radiograph import draw_radiograph
+
+PICTURES = Path(__file__).parent / "screenshots"
+PATIENCE = 30_000  # ms
+LARGEST = 200_000  # bytes of a picture
+CAUSES = {"A": "bacteria", "B": "", "C": "virus"}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1100, "height": 800}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+
+
+def draw(folder: Path) -> list[Path]:
+    """Write one synthetic radiograph per cause; give their files."""
+    for patient, (name, cause) in enumerate(CAUSES.items()):
+        pixels, _ = draw_radiograph(cause, patient=patient, size=512, seed=11)
+        Image.fromarray(pixels).save(folder / f"synthetic {name}.png")
+    return sorted(folder.glob("*.png"))
+
+
+def visit(browser: Browser, address: str, files: list[Path], **context: Any) -> Page:
+    """Open the page and wait until it has examined and explained every file."""
+    page = browser.new_context(**{"locale": "en-GB", **context}).new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(address)
+    page.locator("#point:not([hidden])").wait_for()
+    page.set_input_files("#files", files)
+    page.locator("tbody tr td:first-child:not(:empty)").nth(len(files) - 1).wait_for()
+    for card in page.locator("#cards article").all():
+        card.scroll_into_view_if_needed()  # a heat map is drawn when it comes into view
+        card.locator(".heat[src]").wait_for()
+    page.keyboard.press("Control+Home")
+    return page
+
+
+def keep(page: Page, name: str, **options: Any) -> None:
+    """Save a picture in few enough colours to be small."""
+    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled", **options))).convert("RGB")
+    file = PICTURES / f"{name}.png"
+    for colours in (256, 128, 64, 32):
+        picture.quantize(colours).save(file, optimize=True)
+        if file.stat().st_size < LARGEST:
+            break
+    print(f"{file}: {file.stat().st_size:,} bytes")
+
+
+def main() -> None:
+    """Serve the classifier and take every picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("classifier", type=Path, help="a classifier that neumo saved (NAME.neumo)")
+    command = [sys.executable, "-c", "from neumo.cli import main; main()", "serve"]
+    command += [str(parser.parse_args().classifier), "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert server.stdout is not None
+    try:
+        found = next(filter(None, (re.search(r"http://[\d.]+:\d+/", line) for line in server.stdout)), None)
+        if found is None:
+            sys.exit("screenshots: the server ended before it had an address")
+        PICTURES.mkdir(exist_ok=True)
+        with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
+            browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            files = draw(Path(folder))
+            page = visit(browser, found[0], files, **DESKTOP)
+            keep(page, "page")
+            page.locator("#cards article").first.scroll_into_view_if_needed()
+            keep(page, "radiograph", clip=page.locator("#cards article").first.bounding_box())
+            keep(visit(browser, found[0], files[:1], color_scheme="dark", **DESKTOP), "dark", full_page=True)
+            keep(visit(browser, found[0], files[:1], **{**PHONE, "locale": "es-ES"}), "phone-spanish")
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
