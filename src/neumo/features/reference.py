@@ -79,8 +79,8 @@ class Reference:
         solver = "arpack" if k < min(n, d) else "full"
         pca = PCA(k, svd_solver=solver, random_state=0).fit(features.astype(np.float64))
         variance = np.maximum(pca.explained_variance_, 1e-12)
-        every = float(features.var(axis=0, dtype=np.float64).sum())
-        rest = max(every - float(variance.sum()), 0.01 * every, 1e-12)  # float16 leaves a thousandth over
+        power = float(features.var(axis=0, dtype=np.float64).sum())
+        rest = max(power - float(variance.sum()), 0.01 * power, 1e-12)  # float16 leaves a thousandth over
         bare = cls(
             pca.mean_.astype(np.float32),
             pca.components_.astype(np.float16),
