@@ -139,7 +139,7 @@ def main() -> None:
     arguments = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     index, faults, counts = arguments.start, [], Counter[str]()
-    slowest, memory, began = (0.0, -1), [], time.perf_counter()
+    slowest, memory = (0.0, -1), []
     while index < arguments.files:
         told = context.Queue()
         process = context.Process(target=work, args=(arguments, index, told))
@@ -185,7 +185,6 @@ def main() -> None:
         f"| crashes, hangs over {HANG:g} s, answers of 500, other faults | {len(faults)} |",
         f"| slowest file in reader or server, processor time | {slowest[0]:.1f} s |",
         f"| memory, most in the first fifth / at the end | {early:.0f} / {memory[-1] / 2**20:.0f} MiB |",
-        f"| minutes | {(time.perf_counter() - began) / 60:.1f} |",
     ]
     print(*faults, *table, sep="\n")
     if arguments.out:
