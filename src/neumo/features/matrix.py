@@ -33,9 +33,7 @@ def new_matrix(rows: int, columns: int) -> NDArray[np.float32]:
     with named(folder), tempfile.TemporaryFile(dir=folder) as file:
         if hasattr(os, "posix_fallocate"):  # a disk that is full shall say so now: later it would be SIGBUS
             os.posix_fallocate(file.fileno(), 0, size)
-        return np.asarray(
-            np.memmap(file, np.float32, "r+", shape=(rows, columns))
-        )
+        return np.asarray(np.memmap(file, np.float32, "r+", shape=(rows, columns)))
 
 
 @dataclass(frozen=True, eq=False)
