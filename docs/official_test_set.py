@@ -103,7 +103,7 @@ def numbers(study: Study, out: Path) -> None:
         ax.set_title(f"{series}NNNN")
     ax.set_xlabel("number in the file name")
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    figure.savefig(out / "numbers.svg")
+    figure.savefig(out / "numbers.svg", metadata={"Date": None})
 
 
 def stretched(study: Study, out: Path) -> None:
@@ -117,7 +117,7 @@ def stretched(study: Study, out: Path) -> None:
         print(f"{name}: {len(inside)}, median {np.median(inside):.3f}, over 1.5 {np.mean(inside > 1.5):.3f}")
     ax.set(xlabel="horizontal over vertical steps between neighbours", ylabel="density")
     ax.legend()
-    figure.savefig(out / "stretch.svg")
+    figure.savefig(out / "stretch.svg", metadata={"Date": None})
 
 
 def averages(study: Study, out: Path) -> None:
@@ -147,7 +147,7 @@ def recognised(study: Study, out: Path) -> None:
         ax.set_xticks(range(len(BINS) - 1), [f"{a}–\n{b}" for a, b in pairwise(BINS)], fontsize=6)
         ax.set(title=("Normal", "Pneumonia")[label], xlabel="horizontal over vertical steps", ylim=(0, 1.02))
         ax.legend(loc="lower left")
-    figure.savefig(out / "recognised.svg")
+    figure.savefig(out / "recognised.svg", metadata={"Date": None})
 
 
 def told_apart(study: Study, out: Path) -> None:
@@ -172,7 +172,7 @@ def told_apart(study: Study, out: Path) -> None:
     ax.invert_yaxis()
     ax.set_xlabel("AUC, normal against pneumonia")
     figure.legend(loc="outside lower center", ncols=2)
-    figure.savefig(out / "told-apart.svg")
+    figure.savefig(out / "told-apart.svg", metadata={"Date": None})
 
 
 def domains(study: Study, out: Path) -> None:

@@ -139,7 +139,7 @@ def main() -> None:
         ax.invert_yaxis()
         ax.set_xlabel("AUC")
         figure.legend(loc="outside lower center", ncols=2)
-        figure.savefig(asked.out / "cures.svg")
+        figure.savefig(asked.out / "cures.svg", metadata={"Date": None})
 
 
 def worth(y: np.ndarray, held: np.ndarray, x: np.ndarray, copies: np.ndarray | None) -> list[float]:
