@@ -18,9 +18,8 @@ class Augmentation:
 
     Everything here could happen to a frontal chest radiograph of the same child: position and distance,
     collimation, exposure, film and detector, letters and markers. Mirroring could not: the heart lies on the
-    left, and situs inversus is rare (1 in 10,000) and a finding of its own. Stretch and blur are strong
-    because they are shortcuts: images are squeezed to a square, and in CoronaHack how far tells the classes
-    apart (docs/official-test-set.md).
+    left, and situs inversus is rare (1 in 10,000) and a finding of its own. Stretch is strong because images
+    are squeezed to a square, and in CoronaHack how far tells the classes apart (docs/official-test-set.md).
 
     Attributes:
         rotation: degrees, to either side.
