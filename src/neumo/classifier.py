@@ -7,7 +7,6 @@ import json
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -22,6 +21,7 @@ from neumo.features.engine import Engine
 from neumo.features.reference import Reference, clearly_nearer
 from neumo.features.scaling import Scaling
 from neumo.files import SHIPPED
+from neumo.findings import NOTICE, SYNTHETIC, Finding, Prediction, notice
 from neumo.images.checks import TURNED, look
 from neumo.images.many import Read, in_batches, inspect_many
 from neumo.images.read import Inspection
@@ -31,56 +31,10 @@ if TYPE_CHECKING:
 
     from neumo.backend import keras
 
+__all__ = ["NOTICE", "SYNTHETIC", "Classifier", "Finding", "Prediction", "load", "new_classifier", "notice"]
+
 FORMAT = 2
 """Of the saved file."""
-
-NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
-SYNTHETIC = "This classifier was trained on SYNTHETIC radiographs and knows nothing of real ones."
-
-
-def notice(synthetic: bool) -> str:
-    """What stands wherever a prediction is shown."""
-    return f"{NOTICE} {SYNTHETIC}" if synthetic else NOTICE
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a classifier finds in the pixels of one image.
-
-    Attributes:
-        probability: of the positive class, 0 to 1.
-        distance: to the training set, in feature space; beyond 1, where less than 1 % of its own kind lie,
-            the image is unfamiliar. 0 where the classifier was made without a reference.
-        warnings: names of what is odd about the image, see `neumo.images.checks.MEANING`; a probability with
-            one may mean nothing.
-    """
-
-    probability: float
-    distance: float
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a classifier says of one radiograph.
-
-    Attributes:
-        path: the file, as it was given.
-        probability: of pneumonia, 0 to 1.
-        threshold: the operating point; at or above it the decision is the positive class.
-        decision: name of the class.
-        notice: that this is not a diagnosis, and where the classifier knows synthetic radiographs only, that.
-        distance: to the training set; see `Finding`.
-        warnings: what is odd about the image; see `Finding`.
-    """
-
-    path: str
-    probability: float
-    threshold: float
-    decision: str
-    notice: str = NOTICE
-    distance: float = 0.0
-    warnings: tuple[str, ...] = ()
 
 
 class Classifier:

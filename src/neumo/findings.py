@@ -1,0 +1,53 @@
+"""What is said of one radiograph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
+SYNTHETIC = "This classifier was trained on SYNTHETIC radiographs and knows nothing of real ones."
+
+
+def notice(synthetic: bool) -> str:
+    """What stands wherever a prediction is shown."""
+    return f"{NOTICE} {SYNTHETIC}" if synthetic else NOTICE
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a classifier finds in the pixels of one image.
+
+    Attributes:
+        probability: of the positive class, 0 to 1.
+        distance: to the training set, in feature space; beyond 1, where less than 1 % of its own kind lie,
+            the image is unfamiliar. 0 where the classifier was made without a reference.
+        warnings: names of what is odd about the image, see `neumo.images.checks.MEANING`; a probability with
+            one may mean nothing.
+    """
+
+    probability: float
+    distance: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one radiograph.
+
+    Attributes:
+        path: the file, as it was given.
+        probability: of pneumonia, 0 to 1.
+        threshold: the operating point; at or above it the decision is the positive class.
+        decision: name of the class.
+        notice: that this is not a diagnosis, and where the classifier knows synthetic radiographs only, that.
+        distance: to the training set; see `Finding`.
+        warnings: what is odd about the image; see `Finding`.
+    """
+
+    path: str
+    probability: float
+    threshold: float
+    decision: str
+    notice: str = NOTICE
+    distance: float = 0.0
+    warnings: tuple[str, ...] = ()
