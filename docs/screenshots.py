@@ -24,15 +24,15 @@ from neumo.phantom.radiograph import draw_radiograph
 PICTURES = Path(__file__).parent / "screenshots"
 PATIENCE = 30_000  # ms
 LARGEST = 200_000  # bytes of a picture
-CAUSES = {"A": "bacteria", "B": "", "C": "virus"}
+CAUSES = {"A": "virus", "B": "", "C": "bacteria"}
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1100, "height": 800}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
 
 def draw(folder: Path) -> list[Path]:
-    """Write one synthetic radiograph per cause; give their files."""
+    """Write one synthetic radiograph per cause."""
     for patient, (name, cause) in enumerate(CAUSES.items()):
-        pixels, _ = draw_radiograph(cause, patient=patient, size=512, seed=11)
+        pixels, _ = draw_radiograph(cause, patient=patient, size=512, difficulty=0.2, seed=12)
         Image.fromarray(pixels).save(folder / f"synthetic {name}.png")
     return sorted(folder.glob("*.png"))
 
@@ -48,13 +48,16 @@ def visit(browser: Browser, address: str, files: list[Path], **context: Any) -> 
     for card in page.locator("#cards article").all():
         card.scroll_into_view_if_needed()  # a heat map is drawn when it comes into view
         card.locator(".heat[src]").wait_for()
-    page.keyboard.press("Control+Home")
     return page
 
 
-def keep(page: Page, name: str, **options: Any) -> None:
-    """Save a picture in few enough colours to be small."""
-    picture = Image.open(io.BytesIO(page.screenshot(animations="disabled", **options))).convert("RGB")
+def keep(page: Page, name: str, top: float = 0, height: float = 800) -> None:
+    """Save a strip of the page, in few enough colours to be small; `top` and `height` in its pixels."""
+    page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
+    width = page.evaluate("innerWidth")
+    strip: Any = {"x": 0, "y": top, "width": width, "height": height}
+    shot = page.screenshot(animations="disabled", full_page=True, clip=strip)
+    picture = Image.open(io.BytesIO(shot)).convert("RGB")
     file = PICTURES / f"{name}.png"
     for colours in (256, 128, 64, 32):
         picture.quantize(colours).save(file, optimize=True)
@@ -80,11 +83,12 @@ def main() -> None:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             files = draw(Path(folder))
             page = visit(browser, found[0], files, **DESKTOP)
-            keep(page, "page")
-            page.locator("#cards article").first.scroll_into_view_if_needed()
-            keep(page, "radiograph", clip=page.locator("#cards article").first.bounding_box())
-            keep(visit(browser, found[0], files[:1], color_scheme="dark", **DESKTOP), "dark", full_page=True)
-            keep(visit(browser, found[0], files[:1], **{**PHONE, "locale": "es-ES"}), "phone-spanish")
+            keep(page, "page", height=1000)
+            box = page.locator("#cards article").first.bounding_box()
+            assert box is not None
+            keep(page, "radiograph", box["y"], box["height"])
+            keep(visit(browser, found[0], files[:1], color_scheme="dark", **DESKTOP), "dark", height=1000)
+            keep(visit(browser, found[0], files[:1], locale="es-ES", **PHONE), "phone-spanish", height=844)
             browser.close()
     finally:
         server.terminate()
