@@ -52,17 +52,15 @@ def visit(browser: Browser, address: str, files: list[Path], **context: Any) -> 
 
 
 def keep(page: Page, name: str, top: float = 0, height: float = 800) -> None:
-    """Save a strip of the page, in few enough colours to be small; `top` and `height` in its pixels."""
+    """Save a strip of the page, in fewer colours where that is large; `top` and `height` in pixels."""
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
-    width = page.evaluate("innerWidth")
-    strip: Any = {"x": 0, "y": top, "width": width, "height": height}
+    strip: Any = {"x": 0, "y": top, "width": page.evaluate("innerWidth"), "height": height}
     shot = page.screenshot(animations="disabled", full_page=True, clip=strip)
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
     file = PICTURES / f"{name}.png"
-    for colours in (256, 128, 64, 32):
-        picture.quantize(colours).save(file, optimize=True)
-        if file.stat().st_size < LARGEST:
-            break
+    picture.save(file, optimize=True)
+    if file.stat().st_size > LARGEST:
+        picture.quantize(256, kmeans=1).save(file, optimize=True)
     print(f"{file}: {file.stat().st_size:,} bytes")
 
 
@@ -75,15 +73,12 @@ def main() -> None:
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert server.stdout is not None
     try:
-        found = next(filter(None, (re.search(r"http://[\d.]+:\d+/", line) for line in server.stdout)), None)
-        if found is None:
-            sys.exit("screenshots: the server ended before it had an address")
+        found = next(filter(None, (re.search(r"http://[\d.]+:\d+/", line) for line in server.stdout)))
         PICTURES.mkdir(exist_ok=True)
         with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
             browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             files = draw(Path(folder))
-            page = visit(browser, found[0], files, **DESKTOP)
-            keep(page, "page", height=1000)
+            keep(page := visit(browser, found[0], files, **DESKTOP), "page", height=1000)
             box = page.locator("#cards article").first.bounding_box()
             assert box is not None
             keep(page, "radiograph", box["y"], box["height"])
