@@ -47,7 +47,7 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
         new = [sha256 for sha256 in paths if sha256 not in seen]
         batch: list[tuple[str, str, str]] = []
         try:
-            files = [Path(paths[sha256]) for sha256 in new]
+            files = (Path(paths[sha256]) for sha256 in new)
             work = track(in_threads(_inspect, files), "Inspecting images", len(new)) if new else iter(())
             for sha256, found in zip(new, work, strict=True):
                 seen[sha256] = _row(found)
