@@ -9,7 +9,7 @@ import pytest
 
 from neumo.errors import NeumoError
 from neumo.features.backbones import Backbone
-from neumo.features.engine import BATCH, Engine, resolve_precision
+from neumo.features.engine import Engine, resolve_precision
 from neumo.features.networks import kept_graph
 from neumo.features.scaling import RAW, Scaling
 from tests.features.conftest import distance
@@ -33,16 +33,23 @@ def test_equals_keras(mobilenet: Backbone, real_keras: Any, pixels: np.ndarray, 
 
 def test_no_image_depends_on_its_neighbours(engine: Engine, pixels: np.ndarray) -> None:
     together = engine(pixels)
-    for n in range(1, BATCH + 1):
+    for n in range(2, engine.batch + 1):
         np.testing.assert_array_equal(engine(pixels[:n]), together[:n])
-    for place in range(BATCH):
-        batch = np.full((BATCH, 224, 224), 255, np.uint8)
+    for place in range(engine.batch):
+        batch = np.full((engine.batch, 224, 224), 255, np.uint8)
         batch[place] = pixels[0]
         np.testing.assert_array_equal(engine(batch)[place], together[0])
 
 
+def test_an_image_by_itself_is_not_computed_as_a_full_batch(engine: Engine, pixels: np.ndarray) -> None:
+    alone = engine(pixels[:1])
+    assert list(engine._networks) == [1]
+    assert distance(alone, engine(pixels)[:1]) < 1e-5
+    assert list(engine._networks) == [1, engine.batch]
+
+
 def test_a_stream_keeps_its_order(engine: Engine, pixels: np.ndarray) -> None:
-    sizes = [1, 3, 8, 1, 8, 2, 5, 8, 7, 1, 4]
+    sizes = [1, 3, 4, 1, 4, 2, 2, 4, 3, 1, 4]
     picked = [np.arange(start, start + size) % len(pixels) for start, size in enumerate(sizes)]
     found = list(engine.map(pixels[places] for places in picked))
     together = engine(pixels)
@@ -60,7 +67,7 @@ def test_a_stream_reads_only_a_few_batches_ahead(engine: Engine, pixels: np.ndar
             yield pixels[:1]
 
     next(engine.map(batches()))
-    assert taken <= engine._ahead + 1
+    assert taken <= 2 + engine._network(engine.batch).get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
 
 
 def test_threads_share_an_engine(engine: Engine, pixels: np.ndarray) -> None:
@@ -97,8 +104,13 @@ def test_other_pixels_are_refused(engine: Engine, wrong: np.ndarray) -> None:
 
 
 def test_a_batch_too_large_is_refused(engine: Engine) -> None:
+    for size in (engine.batch + 1, 1000):
+        with pytest.raises(ValueError, match="expected uint8"):
+            next(engine.map([np.zeros((size, 224, 224), np.uint8)]))
     with pytest.raises(ValueError, match="expected uint8"):
-        next(engine.map([np.zeros((BATCH + 1, 224, 224), np.uint8)]))
+        list(
+            engine.map([np.zeros((size, 224, 224), np.uint8) for size in (1, engine.batch, engine.batch + 1)])
+        )
 
 
 def test_the_graph_is_left_as_it_is(mobilenet: Backbone, pixels: np.ndarray) -> None:
@@ -123,5 +135,5 @@ def test_precision_is_what_is_computed_in(mobilenet: Backbone, pixels: np.ndarra
 
 
 def test_an_unknown_precision() -> None:
-    with pytest.raises(NeumoError, match="precision: got 'fp16', expected auto or f32 or bf16"):
+    with pytest.raises(NeumoError, match="precision: got 'fp16', expected auto or f32 or bf16 or int8"):
         resolve_precision("fp16")

@@ -48,7 +48,8 @@ def _pools(x: Any) -> Any:
     layers = _layers()
     x = layers.ZeroPadding2D(((1, 2), (3, 0)))(x)
     branches = [
-        pool(3, strides=2, padding=padding)(layers.ZeroPadding2D(((0, 1), (0, 1)))(x))
+        pool(3, strides=2, padding=padding)(layers.ZeroPadding2D(((0, 1), (2, 1)))(start))
+        for start in (x, layers.ReLU()(x))
         for pool in (layers.MaxPooling2D, layers.AveragePooling2D)
         for padding in ("same", "valid")
     ]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import json
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -10,26 +13,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neumo.errors import NeumoError
+from neumo.features.compiled import compiled, core
+from neumo.features.grey import with_grey_input
 from neumo.features.scaling import RAW, Scaling
 
 if TYPE_CHECKING:
     import openvino
 
-BATCH = 8  # images; larger batches leave the processor's caches and gain nothing
-PRECISIONS = ("auto", "f32", "bf16")
+BATCH = 8
+"""Images that are computed together in bf16 and int8, and the most in f32."""
+
+PRECISIONS = ("auto", "f32", "bf16", "int8")
 
 
 class Engine:
     """Radiographs to what a network makes of them, through OpenVINO.
 
     Batches have one size, the last one is filled up: the numbers of an image do not depend on its neighbours.
+    One image by itself is computed by all cores together, which may change the last bits of its numbers.
     Threads may share an engine.
 
     Args:
-        graph: float32 (n, 3, height, width) to (n, d), as `neumo.features.graph.convert` makes it.
+        graph: float32 (n, 3, height, width) to (n, d), as `neumo.features.graph.convert` makes it; for int8
+            as `neumo.features.quantise.quantise` does.
         scaling: how grey levels become its input.
-        precision: "f32"; "bf16"; or "auto", bf16 where the processor computes in it.
-        batch: images that are computed together.
+        precision: "f32"; "bf16"; "int8"; or "auto", bf16 where the processor computes in it.
+        batch: images that are computed together; if not given, as many as are fast: larger batches leave the
+            processor's caches and gain nothing.
+        kept_as: a name that no other network has, to keep the compiled network on disk under.
 
     Raises:
         NeumoError: no such precision.
@@ -41,25 +52,26 @@ class Engine:
     """
 
     def __init__(
-        self, graph: openvino.Model, scaling: Scaling = RAW, precision: str = "auto", *, batch: int = BATCH
+        self,
+        graph: openvino.Model,
+        scaling: Scaling = RAW,
+        precision: str = "auto",
+        *,
+        batch: int | None = None,
+        kept_as: str | None = None,
     ) -> None:
         self.precision = resolve_precision(precision)
-        self.batch = batch
-        compiled = core().compile_model(
-            with_grey_input(graph, scaling, batch),
-            "CPU",
-            {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": self.precision},
-        )
-        self._input, self._output = tuple(compiled.input(0).shape), tuple(compiled.output(0).shape)
-        streams = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        self._ahead = streams + 1  # one request more than streams: it is filled while the others compute
-        self._new_request = compiled.create_infer_request
-        self._idle: deque[openvino.InferRequest] = deque()  # of all threads
+        self.batch = batch or (BATCH // 2 if self.precision == "f32" else BATCH)
+        self._graph, self._scaling, self._kept_as = graph, scaling, kept_as
+        self._networks: dict[int, openvino.CompiledModel] = {}
+        self._compiling = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """What the network makes, float32 (n, d), of grey levels, uint8 (n, height, width)."""
         batches = (pixels[start : start + self.batch] for start in range(0, len(pixels), self.batch))
-        return np.concatenate([np.empty((0, *self._output[1:]), np.float32), *self.map(batches)])
+        return np.concatenate(
+            list(self.map(batches)) or [np.empty((0, *self._network(1).output(0).shape[1:]))]
+        )
 
     def map(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Compute a stream of batches, several at the same time.
@@ -70,7 +82,16 @@ class Engine:
         Yields:
             Float32 (n, d) of each batch, in order.
         """
-        idle, busy = deque["openvino.InferRequest"](), deque[tuple["openvino.InferRequest", int]]()
+        taken = iter(batches)
+        first = list(itertools.islice(taken, 2))
+        if not first:
+            return
+        network = self._network(1 if [len(batch) for batch in first] == [1] else self.batch)
+        shape = tuple(network.input(0).shape)
+        # one request more than are computed at the same time: it is filled meanwhile
+        ahead = network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
+        idle = deque["openvino.InferRequest"]()
+        busy = deque[tuple["openvino.InferRequest", int]]()
 
         def oldest() -> np.ndarray:
             request, n = busy.popleft()
@@ -79,15 +100,12 @@ class Engine:
             return request.get_output_tensor().data[:n].copy()
 
         try:
-            for pixels in batches:
-                got = (str(pixels.dtype), *pixels.shape[1:])
-                if got != ("uint8", *self._input[1:]) or len(pixels) > self.batch:
-                    raise ValueError(
-                        f"got {pixels.dtype} {pixels.shape}, expected uint8 {self._input} at most"
-                    )
-                if len(busy) == self._ahead:
+            for pixels in itertools.chain(first, taken):
+                if pixels.dtype != np.uint8 or pixels.shape[1:] != shape[1:] or len(pixels) > shape[0]:
+                    raise ValueError(f"got {pixels.dtype} {pixels.shape}, expected uint8 {shape} at most")
+                if len(busy) == ahead:
                     yield oldest()
-                request = idle.popleft() if idle else self._request()
+                request = idle.popleft() if idle else network.create_infer_request()
                 request.get_input_tensor().data[: len(pixels)] = pixels
                 request.get_input_tensor().data[len(pixels) :] = 0
                 request.start_async()
@@ -97,23 +115,30 @@ class Engine:
         finally:
             for request, _ in busy:
                 request.wait()
-            self._idle.extend([*idle, *(request for request, _ in busy)])
 
-    def _request(self) -> openvino.InferRequest:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._new_request()
+    def _network(self, batch: int) -> openvino.CompiledModel:
+        """The network, compiled for batches of one size when first asked for it."""
+        with self._compiling:
+            if batch not in self._networks:
+                properties = {"PERFORMANCE_HINT": "LATENCY" if batch == 1 else "THROUGHPUT"}
+                if self.precision != "int8":
+                    properties["INFERENCE_PRECISION_HINT"] = self.precision
+                name = self._kept_as and json.dumps([self._kept_as, self._scaling.channels.tolist(), batch])
+                graph = with_grey_input(self._graph, self._scaling, batch)
+                self._networks[batch] = compiled(graph, properties, name)
+            return self._networks[batch]
 
 
 def resolve_precision(precision: str) -> str:
-    """Name the precision, "f32" or "bf16", that a wish stands for on this processor.
+    """Name the precision, "f32", "bf16" or "int8", that a wish stands for on this processor.
 
     Raises:
         NeumoError: no such precision, or this processor does not compute in it.
     """
     if precision not in PRECISIONS:
         raise NeumoError(f"precision: got {precision!r}, expected {' or '.join(PRECISIONS)}")
+    if precision == "int8":  # any processor can, though some are no faster for it
+        return precision
     granted = _granted(precision)
     if precision == "auto":
         return "bf16" if granted == "bf16" else "f32"
@@ -134,26 +159,3 @@ def _granted(precision: str) -> str:
     hint = {} if precision == "auto" else {"INFERENCE_PRECISION_HINT": precision}
     compiled = core().compile_model(openvino.Model([ops.relu(x)], [x], "one"), "CPU", hint)
     return compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-
-
-@functools.cache
-def core() -> openvino.Core:
-    """OpenVINO, started once."""
-    import openvino
-
-    return openvino.Core()
-
-
-def with_grey_input(graph: openvino.Model, scaling: Scaling, batch: int) -> openvino.Model:
-    """The graph with uint8 (batch, height, width) and the scaling in front; a batch of -1 is left open."""
-    import openvino
-    import openvino.opset15 as ops
-
-    graph = graph.clone()
-    channels = graph.get_parameters()[0].output(0)
-    height, width = (side.get_length() for side in list(channels.get_partial_shape())[2:])
-    mean, std = (part.reshape(1, 3, 1, 1) for part in scaling.channels)
-    grey = ops.parameter([batch, height, width], np.uint8, name="grey")
-    scaled = ops.divide(ops.subtract(ops.unsqueeze(ops.convert(grey, "f32"), 1), mean), std)
-    channels.replace(scaled.output(0))
-    return openvino.Model(graph.get_results(), [grey], graph.friendly_name)

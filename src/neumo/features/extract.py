@@ -18,6 +18,7 @@ from neumo.features.backbones import SIZE, Backbone
 from neumo.features.engine import Engine, resolve_precision
 from neumo.features.matrix import new_matrix
 from neumo.features.networks import kept_graph, versions
+from neumo.features.quantise import Calibration
 from neumo.features.scaling import RAW, Scaling
 from neumo.features.store import FeatureStore
 from neumo.images.generate import Transforms, copy_seed, generate
@@ -53,6 +54,7 @@ def extract(
     transforms: Transforms = Transforms(),
     store: FeatureStore | None = None,
     precision: str = "auto",
+    calibration: pd.DataFrame | None = None,
 ) -> np.ndarray:
     """Compute what a backbone sees in each image, or look it up.
 
@@ -65,7 +67,8 @@ def extract(
         scaling: how grey levels become its input.
         transforms: how generated images are moved.
         store: where features are kept; the one in the cache folder if not given.
-        precision: "auto", "f32" or "bf16", see `Engine`.
+        precision: "auto", "f32", "bf16" or "int8", see `Engine`.
+        calibration: for int8, the rows of the training part; see `neumo.features.quantise.Calibration`.
 
     Returns:
         Float32 (len(rows), backbone.features), on disk: see `neumo.features.matrix.new_matrix`.
@@ -79,12 +82,18 @@ def extract(
         (5903, 1280)
     """
     precision = resolve_precision(precision)
+    ranges = None
+    if precision == "int8":
+        if calibration is None:
+            raise ValueError("got int8 without calibration, expected rows of the training part")
+        ranges = Calibration.of(calibration, scaling)
     space = {
         "kind": "features",
         "backbone": backbone.name,
         "weights": backbone.weights_id,
         "precision": precision,
         "scaling": [scaling.mean, scaling.std],
+        **({} if ranges is None else {"calibration": ranges.id}),
         **versions(),
         **_pixels_id(),
     }
@@ -103,7 +112,7 @@ def extract(
             place(found)
             missing += filter(None, (image.without(found) for image in some))
         if missing:
-            engine = Engine(kept_graph(backbone), scaling, precision)
+            engine = Engine(kept_graph(backbone, ranges), scaling, precision)
             with advance(f"{backbone.name} features", sum(len(image.copies) for image in missing)) as bar:
                 statistics = _moments_space()
                 for found, moments in _compute(missing, engine, transforms):

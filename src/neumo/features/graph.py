@@ -188,6 +188,12 @@ def _pool(layer: Any, x: Any) -> Any:
     pad = {"same": "same_upper", "valid": "valid"}[layer.padding]
     if type(layer).__name__ == "AveragePooling2D":
         return ops.avg_pool(x, strides, none, none, size, exclude_pad=True, auto_pad=pad)
+    given = getattr(x, "get_node", lambda: x)()
+    padded = given.get_type_name() == "Pad" and layer.padding == "valid"
+    if padded and given.input_value(0).get_node().get_type_name() == "Relu":
+        # among numbers of 0 and more, zeros around are as good as the nothing that a pooling pads with
+        before, after = (given.input_value(i).get_node().data[2:].tolist() for i in (1, 2))
+        return ops.max_pool(given.input_value(0), strides, [1, 1], before, after, size).output(0)
     return ops.max_pool(x, strides, [1, 1], none, none, size, auto_pad=pad).output(0)
 
 

@@ -15,11 +15,13 @@ import numpy as np
 
 from neumo.errors import NeumoError
 from neumo.features.backbones import Backbone, smooth_noise
-from neumo.features.engine import core
+from neumo.features.compiled import core
 from neumo.files import cache_folder
 
 if TYPE_CHECKING:
     import openvino
+
+    from neumo.features.quantise import Calibration
 
 CONVERSION = 1  # raise it when `neumo.features.graph` makes other numbers than before
 TOLERANCE = 1e-3  # largest relative error of a feature vector in f32 against Keras
@@ -35,18 +37,26 @@ def networks_folder() -> Path:
     return cache_folder() / "networks"
 
 
-def kept_graph(backbone: Backbone) -> openvino.Model:
+def kept_graph(backbone: Backbone, calibration: Calibration | None = None) -> openvino.Model:
     """The backbone as an OpenVINO graph, float32 (n, 3, 224, 224) to (n, features).
 
     It is converted from Keras once and kept in the cache folder; then neither Keras nor PyTorch is imported.
 
+    Args:
+        backbone: which network.
+        calibration: makes it one in 8-bit integers, which is kept too.
+
     Raises:
         NeumoError: the weights cannot be had, or the cache folder cannot be written.
     """
-    key = json.dumps([backbone.name, backbone.weights_id, versions()])
+    told = [backbone.name, backbone.weights_id, versions()]
+    key = json.dumps(told if calibration is None else [*told, calibration.id])
     folder = networks_folder() / f"{backbone.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     graph = _read_graph(folder)
-    return _convert(backbone, folder) if graph is None else graph
+    if graph is None:
+        made = _convert(backbone) if calibration is None else calibration.quantise(kept_graph(backbone))
+        graph = _keep(made, folder)
+    return graph
 
 
 def _read_graph(folder: Path) -> openvino.Model | None:
@@ -63,9 +73,7 @@ def _checksum(folder: Path) -> str:
     return " ".join(str(zlib.crc32((folder / f"network.{part}").read_bytes())) for part in ("xml", "bin"))
 
 
-def _convert(backbone: Backbone, folder: Path) -> openvino.Model:
-    import openvino
-
+def _convert(backbone: Backbone) -> openvino.Model:
     from neumo.features.graph import convert
 
     network = backbone.build()
@@ -73,6 +81,12 @@ def _convert(backbone: Backbone, folder: Path) -> openvino.Model:
     images = smooth_noise(2, np.random.default_rng(1))
     truth = np.asarray(network.predict(images, verbose=0))
     _check(backbone, graph, images, truth)
+    return graph
+
+
+def _keep(graph: openvino.Model, folder: Path) -> openvino.Model:
+    import openvino
+
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         part.mkdir(parents=True, exist_ok=True)

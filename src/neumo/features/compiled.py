@@ -1,0 +1,104 @@
+"""Compiled networks, kept on disk."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neumo.files import cache_folder, whole_file
+
+if TYPE_CHECKING:
+    import openvino
+
+ROOM = 1 << 30
+"""Bytes that they may take on disk; those that were used least lately make room."""
+
+_DIGEST = 32  # bytes of a SHA-256, which stands at the end of each file
+
+
+@functools.cache
+def core() -> openvino.Core:
+    """OpenVINO, started once."""
+    import openvino
+
+    return openvino.Core()
+
+
+def compiled(
+    graph: openvino.Model, properties: dict[str, str], kept_as: str | None = None
+) -> openvino.CompiledModel:
+    """Compile a network for this processor, or take it from the disk as an earlier call left it.
+
+    What is on disk is used only if all of it is as it was written, and for the same version of OpenVINO on
+    the same kind of processor. Where the cache folder cannot be read or written, time is all that is lost.
+
+    Args:
+        graph: the network.
+        properties: as OpenVINO's ``compile_model`` takes them.
+        kept_as: a name that no other network has; None to keep nothing.
+    """
+    if kept_as is None:
+        return core().compile_model(graph, "CPU", properties)
+    file = compiled_folder() / f"{_key(kept_as, properties)}.blob"
+    found = _read(file, properties)
+    if found is None:
+        found = core().compile_model(graph, "CPU", properties)
+        with contextlib.suppress(OSError, RuntimeError):
+            _write(found, file)
+    return found
+
+
+def compiled_folder() -> Path:
+    """Where they are kept."""
+    return cache_folder() / "compiled"
+
+
+def _key(kept_as: str, properties: dict[str, str]) -> str:
+    import openvino
+
+    processor = [
+        core().get_property("CPU", name) for name in ("FULL_DEVICE_NAME", "OPTIMIZATION_CAPABILITIES")
+    ]
+    told = [kept_as, properties, openvino.__version__, *processor]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]
+
+
+def _read(file: Path, properties: dict[str, str]) -> openvino.CompiledModel | None:
+    import openvino
+
+    try:
+        data = np.fromfile(file, np.uint8)
+        blob, digest = data[:-_DIGEST], data[-_DIGEST:].tobytes()
+        if hashlib.sha256(blob.data).digest() != digest:
+            return None
+        found = core().import_model(openvino.Tensor(blob), "CPU", properties)
+    except (OSError, RuntimeError):
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(file)
+    return found
+
+
+def _write(network: openvino.CompiledModel, file: Path) -> None:
+    stream = io.BytesIO()
+    network.export_model(stream)
+    blob = stream.getbuffer()
+    if len(blob) + _DIGEST > ROOM:
+        return
+    with whole_file(file) as part, part.open("wb") as written:
+        written.write(blob)
+        written.write(hashlib.sha256(blob).digest())
+    newest_first = sorted(file.parent.glob("*"), key=lambda kept: kept.stat().st_mtime, reverse=True)
+    room = ROOM
+    for kept in newest_first:
+        room -= kept.stat().st_size
+        if room < 0:
+            kept.unlink(missing_ok=True)
