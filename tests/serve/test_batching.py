@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
+from typing import Any
 
 import numpy as np
 import pytest
 
 from neumo.classifier import Finding
 from neumo.errors import UnreadableImageError
+from neumo.images.read import Inspection, inspect_radiograph
 from neumo.serve.batching import Batching, Examined
 from neumo.serve.limits import Admission, Limits, Upload
 from tests.serve.conftest import drawn
@@ -79,6 +81,24 @@ def test_what_waits_is_computed_together(batching: Batching, engine: Engine, adm
     assert len(set(means)) > 1
     assert found[0] == Examined(found[0].finding, 224, 224)
     assert (admission.images, admission.bytes) == (0, 0)
+
+
+def test_a_batch_waits_for_what_is_being_read(
+    batching: Batching, engine: Engine, admission: Admission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = threading.Event()
+
+    def read_later(*given: Any, **options: Any) -> Inspection:
+        assert sent.wait(20)
+        return inspect_radiograph(*given, **options)
+
+    monkeypatch.setattr("neumo.serve.batching.PATIENCE", 20.0)
+    monkeypatch.setattr("neumo.serve.batching.inspect_radiograph", read_later)
+    found = [batching.examine(upload(admission, FILES[i % 4])) for i in range(6)]
+    sent.set()
+    for one in found:
+        one.result(10)
+    assert engine.sizes == [6]
 
 
 def test_an_unreadable_file_takes_no_place(batching: Batching, engine: Engine, admission: Admission) -> None:

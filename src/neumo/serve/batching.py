@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("neumo.serve")
 
-PATIENCE = 0.02
-"""Seconds that a batch waits for more images at most, while another one is being computed anyway."""
+PATIENCE = 0.05
+"""Seconds that a batch waits for more images at most, while others are read or computed anyway."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class _Job:
 class Batching:
     """Read radiographs in several threads and compute them in batches.
 
-    A batch starts when it is full, or when no other batch is being computed: an image that comes alone is not
-    kept waiting, and under load batches are full. `neumo.serve.limits.Admission` bounds how many may wait.
+    A batch starts when it is full, or when nothing else is being read or computed: an image that comes alone
+    is not kept waiting, and under load batches are full. `neumo.serve.limits.Admission` bounds how many wait.
 
     Args:
         examine: as `neumo.classifier.Classifier.examine`.
@@ -79,7 +79,7 @@ class Batching:
         self._told = told
         self._waiting: deque[_Job] = deque()
         self._change = threading.Condition()
-        self._computing = 0
+        self._reading = self._computing = 0
         self._stopped = False
         self.readers = ThreadPoolExecutor(readers, "neumo-read")
         self._workers = [
@@ -95,6 +95,8 @@ class Batching:
         The future raises `NeumoError` where the file cannot be used as a radiograph.
         """
         job = _Job(upload, Future())
+        with self._change:
+            self._reading += 1
         self.readers.submit(self._read, job)
         return job.answer
 
@@ -109,17 +111,18 @@ class Batching:
 
     def _read(self, job: _Job) -> None:
         try:
-            if job.answer.cancelled():
+            if not job.answer.cancelled():
+                job.image = inspect_radiograph(job.upload.file, max_pixels=self._max_pixels)
+                job.upload.drop()
+            else:
                 job.upload.close()
-                return
-            job.image = inspect_radiograph(job.upload.file, max_pixels=self._max_pixels)
-            job.upload.drop()
         except BaseException as error:
             job.upload.close()
             _fail(job, error)
-            return
         with self._change:
-            self._waiting.append(job)
+            self._reading -= 1
+            if job.image is not None:
+                self._waiting.append(job)
             self._change.notify_all()
 
     def _work(self) -> None:
@@ -164,7 +167,7 @@ class Batching:
                     return []
 
     def _worth_starting(self) -> bool:
-        return len(self._waiting) >= self._batch or not self._computing or self._stopped
+        return len(self._waiting) >= self._batch or not (self._reading or self._computing) or self._stopped
 
 
 def _fail(job: _Job, error: BaseException) -> None:
