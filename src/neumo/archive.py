@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -14,16 +15,23 @@ from neumo.files import whole_file
 SUMS = "SHA256SUMS"
 
 
-def write_archive(file: str | Path, members: dict[str, bytes]) -> None:
-    """Write a ZIP archive, whole or not at all, with ``SHA256SUMS`` over its members."""
+Data = bytes | memoryview
+
+
+def write_archive(file: str | Path, members: dict[str, Data]) -> None:
+    """Write a ZIP archive, whole or not at all, with ``SHA256SUMS`` over its members.
+
+    Text is compressed. Weights, which hardly get smaller, are not, so that they are read without delay.
+    """
     sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items())
     with whole_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(SUMS, sums)
         for name, data in members.items():
-            archive.writestr(name, data)
+            text = name.endswith((".json", ".xml"))
+            archive.writestr(name, data, zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED)
 
 
-def read_archive(file: str | Path, expected: str) -> dict[str, bytes]:
+def read_archive(file: str | Path, expected: str) -> dict[str, Data]:
     """Read what `write_archive` wrote.
 
     Args:
@@ -43,11 +51,29 @@ def read_archive(file: str | Path, expected: str) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             lines = archive.read(SUMS).decode().splitlines()
             sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
-            members = {name: archive.read(name) for name in sums}
+            members = {name: _member(archive, data, name) for name in sums}
     # what a ZIP file of something else raises: missing, encrypted, oddly compressed members
-    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        struct.error,
+        EOFError,
+        KeyError,
+        ValueError,
+        RuntimeError,
+    ) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     changed = [name for name, data in members.items() if hashlib.sha256(data).hexdigest() != sums[name]]
     if changed:
         raise NeumoError(f"{file}: got a changed {changed[0]}, {expected} and nobody edited")
     return members
+
+
+def _member(archive: zipfile.ZipFile, data: bytes, name: str) -> Data:
+    """One member; what is not compressed is not copied either."""
+    about = archive.getinfo(name)
+    if about.compress_type != zipfile.ZIP_STORED:
+        return archive.read(name)
+    lengths = struct.unpack_from("<HH", data, about.header_offset + 26)  # of the name and the extra field
+    start = about.header_offset + 30 + sum(lengths)
+    return memoryview(data)[start : start + about.file_size]

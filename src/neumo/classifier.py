@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tempfile
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from neumo.archive import read_archive, write_archive
+from neumo.archive import Data, read_archive, write_archive
 from neumo.errors import NeumoError
 from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
+from neumo.features.compiled import compiled, core
 from neumo.features.engine import Engine
 from neumo.features.reference import Reference, clearly_nearer
 from neumo.features.scaling import Scaling
@@ -52,13 +54,15 @@ class Classifier:
         reference: what the training set looks like; None where nothing is known of it.
         usual: as the attribute.
         origin: as the attribute.
+        kept_as: a name that no other network has, to keep the compiled network on disk under; see `Engine`.
 
     Attributes:
         card: "format", "name", "positive", "negative", "size", "threshold" with the "rule" that chose it,
             "backbone", "scaling", "data" (what it was trained on, how to cite it, whether it was synthetic),
             "training" (protocol, step, seed, counts, settings), "test" (metrics by protocol, mean over
-            seeds), "made_by" (versions) and "notice"; of a run's classifier also "results", "limits" and
-            "command", see `neumo.study.card.told`.
+            seeds), "made_by" (versions) and "notice"; "precision" (see `neumo.features.engine.Engine`) where
+            that is not left to the processor; of a run's classifier also "results", "limits" and "command",
+            see `neumo.study.card.told`.
         usual: the network's last maps on the average normal radiograph, see `neumo.explain.usual`; nothing
             where that is not known. Heat maps show what differs from it.
         origin: what the radiographs that it was made from look like; None where that is not known.
@@ -69,10 +73,11 @@ class Classifier:
         card: dict[str, Any],
         backbone: openvino.Model,
         head: openvino.Model,
-        keras_file: bytes,
+        keras_file: Data,
         reference: Reference | None = None,
         usual: Sequence[np.ndarray] = (),
         origin: Origin | None = None,
+        kept_as: str | None = None,
     ) -> None:
         self.card = card
         self._backbone = backbone
@@ -81,6 +86,7 @@ class Classifier:
         self._reference = reference
         self.usual = tuple(usual)
         self.origin = origin
+        self._kept_as = kept_as
 
     @overload
     def predict(self, radiographs: str | Path) -> Prediction: ...  # type: ignore[overload-overlap]
@@ -213,7 +219,10 @@ class Classifier:
         ``network.keras``, ``reference.npz``, ``usual.npz``, ``origin.npz`` and ``SHA256SUMS`` over them.
         Nothing in it is code.
         """
-        members = {"card.json": json.dumps(self.card, indent=1).encode(), "network.keras": self._keras_file}
+        members: dict[str, Data] = {
+            "card.json": json.dumps(self.card, indent=1).encode(),
+            "network.keras": self._keras_file,
+        }
         for name, graph in (("backbone", self._backbone), ("head", self._head)):
             members[f"{name}.xml"], members[f"{name}.bin"] = _serialised(graph)
         if self._reference is not None:
@@ -228,13 +237,12 @@ class Classifier:
 
     @cached_property
     def _engine(self) -> Engine:
-        return Engine(self._backbone, self.scaling)
+        precision = self.card.get("precision", "auto")
+        return Engine(self._backbone, self.scaling, precision, kept_as=self._kept_as)
 
     @cached_property
     def _compiled_head(self) -> openvino.CompiledModel:
-        import openvino
-
-        return openvino.Core().compile_model(self._head, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return compiled(self._head, {"INFERENCE_PRECISION_HINT": "f32"})
 
     def _judge(self, features: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
@@ -271,7 +279,7 @@ def load(file: str | Path = SHIPPED) -> Classifier:
     expected = "expected a classifier that neumo saved"
     members = read_archive(file, expected)
     try:
-        card = json.loads(members["card.json"])
+        card = json.loads(bytes(members["card.json"]))
         if card["format"] != FORMAT:
             raise NeumoError(
                 f"{file}: got format {card['format']}, expected {FORMAT}: train it again with this neumo"
@@ -279,16 +287,19 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         graphs = [(members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")]
         keras_file = members["network.keras"]
         stored = members.get("reference.npz")
-        reference = None if stored is None else Reference.from_bytes(stored)
+        reference = None if stored is None else Reference.from_bytes(bytes(stored))
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
-        origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
+        origin = Origin.from_bytes(bytes(members["origin.npz"])) if "origin.npz" in members else None
     except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     import openvino
 
-    core = openvino.Core()
-    backbone, head = (core.read_model(xml, weights) for xml, weights in graphs)
-    return Classifier(card, backbone, head, keras_file, reference, usual, origin)
+    backbone, head = (
+        core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
+        for xml, weights in graphs
+    )
+    kept_as = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in graphs[0])).hexdigest()
+    return Classifier(card, backbone, head, keras_file, reference, usual, origin, kept_as)
 
 
 def new_classifier(
@@ -324,7 +335,7 @@ def new_classifier(
     return Classifier(whole_card, graph, convert(head), keras_file, reference)
 
 
-def _arrays(data: bytes) -> tuple[np.ndarray, ...]:
+def _arrays(data: Data) -> tuple[np.ndarray, ...]:
     """What `numpy.savez` was given, in order."""
     with np.load(io.BytesIO(data), allow_pickle=False) as kept:
         return tuple(kept[f"arr_{place}"] for place in range(len(kept)))

@@ -51,7 +51,7 @@ def cache(
         _show(found)
 
 
-_OTHERS = {"inspections": "inspections.*", "maps": "maps/*.f16"}
+_OTHERS = {"inspections": "inspections.*", "maps": "maps/*.f16", "compiled": "compiled/*"}
 """What else is kept, and under which names."""
 
 

@@ -62,6 +62,13 @@ def study(
         typer.Option(help="Pixels in step 2, by the data set's mean and variance (dataset) or imagenet's."),
     ] = "dataset",
     dropout: Annotated[float, typer.Option(help="Rate after each dense layer, from step 4 on.")] = 0.5,
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Of the frozen network: f32, bf16, int8 (faster and less exact), or auto: bf16 where the "
+            "processor has it, else f32."
+        ),
+    ] = "auto",
     sensitivity: Annotated[
         float | None,
         typer.Option(
@@ -110,6 +117,7 @@ def study(
         transforms=Transforms(rotation_range=rotation, width_shift_range=width_shift, zoom_range=zoom),
         normalise=normalise,
         dropout=dropout,
+        precision=precision,
         sensitivity=sensitivity,
         **{name: value for name, value in named.items() if value is not None},
     ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))

@@ -15,11 +15,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
 
 
-def environment() -> dict[str, str]:
-    """Versions, platform, Keras' backend and the precision of features."""
+def environment(precision: str = "auto") -> dict[str, str]:
+    """Versions, platform, Keras' backend and the precision of features that a wish stands for."""
     return {
         **versions(),
         "platform": platform.platform(),
         "keras backend": keras.backend.backend(),
-        "precision": resolve_precision("auto"),
+        "precision": resolve_precision(precision),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neumo.errors import NeumoError
+from neumo.features.engine import PRECISIONS
 from neumo.images.generate import Transforms
 
 VALIDATION = ("before-balancing", "after-balancing")
@@ -32,6 +33,8 @@ class Settings:
         dropout: rate after each dense layer, from step 4 on.
         normalise: what step 2 normalises the pixels with: mean and variance of the training part
             ("dataset", the report's way) or what the backbone was trained with ("imagenet").
+        precision: what features are computed in: "auto", "f32", "bf16" or "int8", see
+            `neumo.features.engine`.
         sensitivity: what the operating point must reach on validation; None for a threshold of 0.5.
 
     Raises:
@@ -50,6 +53,7 @@ class Settings:
     transforms: Transforms = field(default_factory=Transforms)
     dropout: float = 0.5
     normalise: str = "dataset"
+    precision: str = "auto"
     sensitivity: float | None = None
 
     def __post_init__(self) -> None:
@@ -63,6 +67,7 @@ class Settings:
         self._range("dropout", 0 <= self.dropout < 1, "a rate from 0 to below 1")
         self._range("sensitivity", self.sensitivity is None or 0 < self.sensitivity <= 1, "a share up to 1")
         self._range("validation_drawn", self.validation_drawn in VALIDATION, " or ".join(VALIDATION))
+        self._range("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS))
         self._range("normalise", self.normalise in NORMALISE, " or ".join(NORMALISE))
 
     def _range(self, name: str, right: bool, expected: str) -> None:

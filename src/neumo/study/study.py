@@ -126,7 +126,7 @@ class Study:
             runs=[run for run, _ in kept],
             skipped=skipped,
             contact_sheet=_contact_sheet(splits["random", self.settings.seeds[0]], self.settings.copies),
-            environment=environment(),
+            environment=environment(self.settings.precision),
             seconds=_seconds(kept, time.perf_counter() - started),
             command=command or self._call(out),
             published=published.to_dict(),

@@ -21,9 +21,11 @@ from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone
+from neumo.features.engine import resolve_precision
 from neumo.features.extract import extract, fit_scaling
 from neumo.features.matrix import Rows, blocks
 from neumo.features.networks import kept_graph
+from neumo.features.quantise import Calibration, require_nncf
 from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
 from neumo.study.card import of_run
@@ -87,6 +89,9 @@ class Bench:
         self.dataset = dataset
         self.settings = settings
         self.backbone = backbone
+        self.precision = resolve_precision(settings.precision)
+        if self.precision == "int8":
+            require_nncf()
         self._arranged: tuple[pd.DataFrame, tuple[int, str], pd.DataFrame] | None = None
         self._measured: tuple[pd.DataFrame, Scaling] | None = None
         self._computed: tuple[pd.DataFrame, Scaling, np.ndarray] | None = None
@@ -94,7 +99,13 @@ class Bench:
 
     def key(self, plan: Plan) -> str:
         """A digest of all that the figures of a trial depend on."""
-        settings = {**self.settings.to_dict(), "seeds": None, "backbone": None, "weights": None}
+        settings = {
+            **self.settings.to_dict(),
+            "seeds": None,
+            "backbone": None,
+            "weights": None,
+            "precision": self.precision,
+        }
         parts = (
             settings,
             self.backbone.name,
@@ -178,12 +189,17 @@ class Bench:
         reference, origin, validation = self._known(split, trial)
         card = of_run(trial.run, self.dataset, self.backbone, self.settings.to_dict(), validation)
         card["test"] = tested
-        classifier = new_classifier(
-            card, kept_graph(self.backbone), self.backbone.build(), trial.head, reference
-        )
+        if self.settings.precision in ("f32", "int8"):  # bf16 is left to processors that have it
+            card["precision"] = self.precision
+        graph = kept_graph(self.backbone, self._ranges(split, trial) if self.precision == "int8" else None)
+        classifier = new_classifier(card, graph, self.backbone.build(), trial.head, reference)
         classifier.usual = usual_maps(classifier, split)
         classifier.origin = origin
         return classifier
+
+    def _ranges(self, split: pd.DataFrame, trial: Trial) -> Calibration:
+        rows = self._arrange(split, trial.run.seed, trial.run.validation_drawn)
+        return Calibration.of(rows[rows["part"] == "train"], trial.scaling)
 
     def _known(
         self, split: pd.DataFrame, trial: Trial
@@ -227,7 +243,14 @@ class Bench:
     def _features(self, rows: pd.DataFrame, scaling: Scaling) -> np.ndarray:
         last = self._computed
         if last is None or last[0] is not rows or last[1] != scaling:
-            found = extract(rows, self.backbone, scaling, transforms=self.settings.transforms)
+            found = extract(
+                rows,
+                self.backbone,
+                scaling,
+                transforms=self.settings.transforms,
+                precision=self.precision,
+                calibration=rows[rows["part"] == "train"],
+            )
             last = self._computed = (rows, scaling, found)
         return last[2]
 
