@@ -99,7 +99,12 @@ def _head(x: Any) -> Any:
     return layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(layers.Dense(5, activation="relu")(x)))
 
 
+def _crop(x: Any) -> Any:
+    return _layers().Cropping2D(((1, 0), (2, 3)))(x)
+
+
 BLOCKS = [
+    _crop,
     _convolutions,
     _depthwise,
     _normalisations,

@@ -56,7 +56,7 @@ class Calibration:
         """
         require_nncf()
         originals = rows[rows["copy"] == 0] if "copy" in rows else rows
-        chosen = originals.drop_duplicates("sha256").nsmallest(IMAGES, "sha256", keep="first")
+        chosen = originals.drop_duplicates("sha256").sort_values("sha256").head(IMAGES)
         if chosen.empty:
             raise NeumoError("calibration: got no training image, expected at least one")
         return cls(tuple(chosen["path"]), tuple(chosen["sha256"]), scaling)
