@@ -34,13 +34,13 @@ TOGETHER = 8  # files in a request of several
 SCRIPT = Path(__file__).with_suffix(".lua")
 
 
-def engine_speed(classifier: Classifier, pixels: np.ndarray, seconds: float) -> float:
-    """Images per second from pixels in memory to findings, nothing else."""
-    began, done = time.perf_counter(), 0
+def engine_speed(classifier: Classifier, pixels: np.ndarray, seconds: float) -> tuple[float, float]:
+    """Images per second, and processor seconds per image, from pixels in memory to findings, nothing else."""
+    began, used, done = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() < began + seconds:
         classifier.examine(pixels)
         done += len(pixels)
-    return done / (time.perf_counter() - began)
+    return done / (time.perf_counter() - began), (time.process_time() - used) / done
 
 
 def batch_time(classifier: Classifier, pixels: np.ndarray) -> float:
@@ -67,6 +67,11 @@ class Server:
         else:
             sys.exit("the server did not start")
         threading.Thread(target=lambda: list(self.process.stderr or ()), daemon=True).start()
+
+    def processor_time(self) -> float:
+        """Seconds that all of its threads have used (proc(5))."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> float:
         """Resident MiB."""
@@ -113,6 +118,7 @@ class Round:
     several: float
     batch: float  # seconds
     wrk: dict[str, Any]
+    processor: tuple[float, float, float, float]  # seconds per image, in the order of the first four
 
 
 def one_round(
@@ -120,15 +126,23 @@ def one_round(
 ) -> Round:
     """Measure all that is compared."""
     singles, (forms, content) = listed(files, folder / "files.txt"), write_forms(files, folder)
-    began = time.perf_counter()
-    stream = sum(1 for _ in classifier.stream(files * 2)) / (time.perf_counter() - began)
-    engine, batch = engine_speed(classifier, pixels, 3), batch_time(classifier, pixels)
+    batch = batch_time(classifier, pixels)
+    began, used = time.perf_counter(), time.process_time()
+    streamed = sum(1 for _ in classifier.stream(files * 2))
+    stream, stream_used = streamed / (time.perf_counter() - began), (time.process_time() - used) / streamed
+    engine, engine_used = engine_speed(classifier, pixels, 3)
+    start = server.processor_time()
     one = loaded(server, singles, "image/jpeg", clients, 6)
+    between = server.processor_time()
     many = loaded(server, forms, content, clients, 6)
-    engine = (engine + engine_speed(classifier, pixels, 3)) / 2
+    one_used = (between - start) / one["requests"]
+    many_used = (server.processor_time() - between) / (TOGETHER * many["requests"])
+    again, again_used = engine_speed(classifier, pixels, 3)
+    engine, engine_used = (engine + again) / 2, (engine_used + again_used) / 2
     single, several = one["requests"] / one["seconds"], TOGETHER * many["requests"] / many["seconds"]
     one["failed"] += many["failed"]
-    return Round(engine, stream, single, several, batch, one)
+    used_each = (engine_used, stream_used, one_used, many_used)
+    return Round(engine, stream, single, several, batch, one, used_each)
 
 
 def steady_memory(
@@ -180,6 +194,7 @@ def main() -> None:
     def middle(of: Callable[[Round], float]) -> float:
         return float(np.median([of(one) for one in rounds]))
 
+    used = [1000 * middle(lambda one, i=i: one.processor[i]) for i in range(4)]  # type: ignore[misc]
     speed, half = middle(lambda one: one.single), len(memory) // 2
     table = [
         f"| {classifier.card['name']}, {os.cpu_count()} cores, {clients} clients, median of "
@@ -193,6 +208,8 @@ def main() -> None:
         f"| server, {TOGETHER} images per request | {middle(lambda one: one.several):.0f} images/s |",
         f"| of the engine alone / with reading | {middle(lambda one: one.several / one.engine):.0%} / "
         f"{middle(lambda one: one.several / one.stream):.0%} |",
+        f"| processor time per image: engine, with reading, server, server of {TOGETHER} | "
+        f"{', '.join(f'{one:.1f}' for one in used)} ms |",
         f"| one batch of {BATCH}, alone | {1000 * middle(lambda one: one.batch):.0f} ms |",
         f"| latency, one image per request: median | {1000 * middle(lambda one: one.wrk['median']):.0f} ms |",
         f"| 99th percentile | {1000 * middle(lambda one: one.wrk['p99']):.0f} ms, "

@@ -7,6 +7,7 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from neumo.errors import NeumoError
@@ -18,7 +19,7 @@ SUMS = "SHA256SUMS"
 Data = bytes | memoryview
 
 
-def write_archive(file: str | Path, members: dict[str, Data]) -> None:
+def write_archive(file: str | Path, members: Mapping[str, Data]) -> None:
     """Write a ZIP archive, whole or not at all, with ``SHA256SUMS`` over its members.
 
     Text is compressed. Weights, which hardly get smaller, are not, so that they are read without delay.

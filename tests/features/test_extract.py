@@ -132,7 +132,7 @@ def test_the_key_has_all_that_features_depend_on(
     monkeypatch.setattr(module, "versions", lambda: {"openvino": "2030.0"})
     assert newly_computed() == 18
     graph = module.kept_graph(mobilenet)
-    monkeypatch.setattr(module, "kept_graph", lambda _: graph)
+    monkeypatch.setattr(module, "kept_graph", lambda *_: graph)
     monkeypatch.setitem(mobilenet.__dict__, "weights_id", "of another file")
     assert newly_computed() == 18
     monkeypatch.setattr(module, "resolve_precision", lambda _: "bf16")

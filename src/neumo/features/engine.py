@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import openvino
 
 BATCH = 8
-"""Images that are computed together in bf16 and int8, and the most in f32."""
+"""Images that are computed together."""
 
 PRECISIONS = ("auto", "f32", "bf16", "int8")
 
@@ -61,7 +61,7 @@ class Engine:
         kept_as: str | None = None,
     ) -> None:
         self.precision = resolve_precision(precision)
-        self.batch = batch or (BATCH // 2 if self.precision == "f32" else BATCH)
+        self.batch = batch or BATCH
         self._graph, self._scaling, self._kept_as = graph, scaling, kept_as
         self._networks: dict[int, openvino.CompiledModel] = {}
         self._compiling = threading.Lock()
