@@ -1,6 +1,6 @@
 """Mutated JPEG, PNG and DICOM files through the reader and the server: crashes, hangs, growth, status 500.
 
-python benchmarks/fuzz.py MODEL [FOLDER ...] [--files 10000] [--out TABLE]
+python benchmarks/fuzz.py [FOLDER ...] [--model MODEL] [--files 10000] [--out TABLE]
 
 Broken are a synthetic radiograph in every coding that neumo reads, and real files from the folders.
 
@@ -130,8 +130,8 @@ def _memory() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
     parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start", type=int, default=0)

@@ -1,6 +1,6 @@
 """What a server keeps of its engine's speed under load.
 
-python benchmarks/serve_load.py MODEL FOLDER [--clients 16] [--rounds 5] [--steady 60] [--out TABLE]
+python benchmarks/serve_load.py FOLDER [--model MODEL] [--clients 16] [--rounds 5] [--steady 60] [--out TABLE]
 
 Needs wrk (apt-get install wrk), which posts real images over loopback; it shares the processor with the
 server. The engine's own speed is measured in every round, before and after.
@@ -27,6 +27,7 @@ import numpy as np
 
 from neumo.classifier import Classifier, load
 from neumo.features.engine import BATCH
+from neumo.files import SHIPPED
 from neumo.images.read import inspect_radiograph
 
 IMAGES = 256
@@ -166,8 +167,8 @@ def steady_memory(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steady", type=float, default=60, help="seconds of the load that watches memory")

@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
 
 
 def test_no_broken_file_does_harm(saved: Path) -> None:
-    command = [sys.executable, str(SCRIPT), str(saved), "--files", "300", "--seed", "7"]
+    command = [sys.executable, str(SCRIPT), "--model", str(saved), "--files", "300", "--seed", "7"]
     run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
     assert run.returncode == 0, run.stdout
     told = dict(re.findall(r"\| (\w+ \w+) \| ([\d,]+) \|", run.stdout))
