@@ -7,8 +7,8 @@ DATA is a folder of real radiographs; some are enlarged (see `benchmarks.enlarge
 ``Image.open(file).convert("L").resize((224, 224))``: its filter is bicubic, as Pillow's is unless told
 otherwise; bilinear and Lanczos are timed too. The reference that errors are held against is the full picture
 through Pillow's bilinear filter, which averages as it shrinks. Times are of the processor in the one thread,
-the least of five rounds for each file, all ways taking turns file by file. With a classifier, its probabilities on what each way reads are held against those on the
-reference.
+the least of five rounds for each file, all ways taking turns file by file. With a classifier, its
+probabilities on what each way reads are held against those on the reference.
 """
 
 from __future__ import annotations
