@@ -27,7 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.mutations import PATIENT, mutate, seeds
-from neumo.files import SHIPPED  # noqa: E402
+from neumo.files import SHIPPED
 
 HANG = 5.0  # seconds of processor time
 STUCK = 120.0  # seconds of any time
