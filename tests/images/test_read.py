@@ -75,6 +75,16 @@ def test_scaled_decoding_is_close_to_full(
     assert np.abs(own - np.asarray(full).astype(int)).mean() < 0.2
 
 
+def test_scaled_decoding_of_real_detail(tmp_path: Path, dicom_folder: Path) -> None:
+    """Radiographs of a detector's own size, odd numbers of pixels among them."""
+    for i, file in enumerate(sorted(dicom_folder.glob("*.dcm"))):
+        picture = Image.fromarray(read_radiograph(file, size=None))
+        picture = picture.crop((0, 0, picture.width - i, picture.height - 3 * i))
+        picture.save(tmp_path / "a.jpg", quality=90)
+        expected = np.asarray(Image.open(tmp_path / "a.jpg").resize((224, 224), Image.Resampling.BILINEAR))
+        assert np.abs(read_radiograph(tmp_path / "a.jpg") - expected.astype(int)).mean() < 0.7
+
+
 def test_large_png_is_averaged_not_sampled(tmp_path: Path) -> None:
     checks = np.indices((1500, 1500)).sum(axis=0) % 2 * 255
     Image.fromarray(checks.astype(np.uint8)).save(tmp_path / "a.png")

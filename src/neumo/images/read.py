@@ -198,7 +198,8 @@ def _too_large(path: Path, got: str, max_pixels: int) -> UnreadableImageError:
 def _scale(height: int, width: int, size: int | None) -> int:
     """How many times smaller a JPEG is decoded, so that it still has the asked size.
 
-    libjpeg-turbo can also decode to 3/8, 5/8 and so on, but has vector code for 1/2, 1/4 and 1/8 alone.
+    libjpeg-turbo can also decode to 3/8, 5/8 and so on, but has vector code for 1/2 and 1/4 alone; 1/8 needs
+    none.
     """
     if size is None:
         return 1
