@@ -119,12 +119,13 @@ def main() -> None:
     for contestant in choices.only:
         found = _in_own_process(contestant, [sys.executable, choices.python], size)
         title = "neumo" if contestant == "neumo" else f"Keras on {contestant}"
-        if found is None:
-            lines.append(f"| {title} | not installed" + " |" * (len(STEPS) + 2))
-            continue
-        seconds = " | ".join(f"{found[name]['seconds']:.3f}" for name in STEPS)
-        last = found[STEPS[-1]]
-        lines.append(f"| {title} | {seconds} | {last['loss']:.3f} | {last['accuracy']:.3f} |")
+        cells = ["not installed"] + [""] * (len(STEPS) + 1)
+        if found is not None:
+            last = found[STEPS[-1]]
+            cells = [f"{found[name]['seconds']:.3f}" for name in STEPS]
+            cells += [f"{last['loss']:.3f}", f"{last['accuracy']:.3f}"]
+        lines.append(f"| {' | '.join([title, *cells])} |")
+        print(lines[-1], file=sys.stderr)
     table = "\n".join(lines) + "\n"
     print(table)
     if choices.out:
