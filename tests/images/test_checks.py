@@ -14,6 +14,7 @@ from sklearn.datasets import load_sample_images
 
 import neumo
 from neumo.classifier import Classifier
+from neumo.files import SHIPPED
 from neumo.images.checks import MEANING, as_read, as_scored, look
 from neumo.images.read import read_radiograph
 
@@ -160,3 +161,9 @@ def test_blank_is_seen_in_the_pixels() -> None:
     specks[0, :100] = 255
     assert look(specks) == ("blank",)
     assert look(np.arange(224, dtype=np.uint8)[None].repeat(224, axis=0)) == ()
+
+
+def test_pairs_agree_for_the_shipped_classifier(dicom_folder: Path) -> None:
+    found = neumo.load(SHIPPED).predict(sorted(dicom_folder.glob("cr_*.dcm")))
+    for first, second in zip(found[::2], found[1::2], strict=True):
+        assert abs(first.probability - second.probability) < 0.02, first.path

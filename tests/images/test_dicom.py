@@ -10,6 +10,7 @@ import gdcm
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
@@ -375,3 +376,12 @@ def test_holes_in_compressed_pixels(dicom_folder: Path, tmp_path: Path, end: byt
         frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
         dataset.PixelData = encapsulate([frame[: len(frame) * 9 // 10] + end])
         refused(saved(dataset, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (JPEG")
+
+
+def test_deep_values_are_rounded_once(dicom_folder: Path) -> None:
+    """Rounding before the picture is shrunk would move a tenth of the pixels by a grey level."""
+    file = dicom_folder / "cr_pa_1955x1841_jpegls_15bit_monochrome1.dcm"
+    stored = pydicom.dcmread(file).pixel_array.astype(np.float32)
+    shown = 255 * (1 - np.clip((stored - 14999.5) / 29999 + 0.5, 0, 1))
+    expected = Image.fromarray(shown).resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    assert np.abs(read_radiograph(file) - np.asarray(expected)).max() < 0.51

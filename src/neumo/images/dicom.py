@@ -60,8 +60,9 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
         max_pixels: larger pictures are refused before they are decoded.
 
     Returns:
-        Grey pixels, uint8, shape (rows, columns), dense tissue white, padding black, the patient's left on
-        the right; the photometric interpretation of the file; and what is odd about the view, see `odd_view`.
+        Grey pixels, float32 from 0 to 255, shape (rows, columns), dense tissue white, padding black, the
+        patient's left on the right; the photometric interpretation of the file; and what is odd about the
+        view, see `odd_view`.
 
     Raises:
         UnreadableImageError: not DICOM, no or broken pixels, several frames, colour, not a radiograph.
@@ -155,7 +156,7 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
 
 
 def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind: str) -> np.ndarray:
-    """The grey, uint8, that each of the stored values `levels` is shown as."""
+    """The grey, float32 from 0 to 255, that each of the stored values `levels` is shown as."""
     from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
 
     padding = np.zeros(levels.shape, dtype=bool)
@@ -185,7 +186,7 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     shape = dataset.get("PresentationLUTShape")
     inverse = shape == "INVERSE" if shape in ("INVERSE", "IDENTITY") else kind == "MONOCHROME1"
     grey = 1 - grey if inverse else grey
-    return np.rint(255 * np.where(padding, 0, grey)).astype(np.uint8)
+    return (255 * np.where(padding, 0, grey)).astype(np.float32)
 
 
 def _window(dataset: Dataset) -> tuple[float, float] | None:

@@ -23,7 +23,7 @@ from neumo.images.checks import BLANK
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
 
-PIXELS = 2  # raise it when `read_radiograph` or `generate` gives other pixels than before
+PIXELS = 3  # raise it when `read_radiograph` or `generate` gives other pixels than before
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
@@ -115,6 +115,8 @@ def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, insp
         raise UnreadableImageError(path, "a file that cannot be read", EXPECTED, str(error)) from error
     if size is not None and image.size != (size, size):
         image = image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    if image.mode == "F":  # more than 8 bits are rounded once, at the end
+        image = Image.fromarray(np.rint(np.asarray(image)).astype(np.uint8))
     if inspect:
         shares = np.cumsum(image.histogram()) / (image.width * image.height)
         low, high = np.searchsorted(shares, (0.01, 0.99))

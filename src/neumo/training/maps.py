@@ -19,11 +19,11 @@ from neumo.features.scaling import Scaling
 from neumo.files import cache_folder
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
-from neumo.images.read import read_radiograph
+from neumo.images.read import PIXELS, read_radiograph
 from neumo.progress import advance
 from neumo.threads import in_threads
 
-VIEWS = 2  # raise it when `augment` or `read_radiograph` gives other pixels than before
+VIEWS = 2  # raise it when `augment` gives other pixels than before
 
 
 def kept_maps(
@@ -53,8 +53,9 @@ def kept_maps(
     Raises:
         UnreadableImageError: an image cannot be read.
     """
-    told = [stem_id, dataclasses.astuple(scaling), dataclasses.astuple(augmentation), versions(), VIEWS]
-    key = hashlib.sha256(json.dumps([*told, views, table["sha256"].tolist()]).encode()).hexdigest()[:16]
+    changed = [dataclasses.astuple(augmentation), views, PIXELS, VIEWS]
+    told = [stem_id, dataclasses.astuple(scaling), versions(), changed]
+    key = hashlib.sha256(json.dumps([*told, table["sha256"].tolist()]).encode()).hexdigest()[:16]
     file = maps_folder() / f"{key}.f16"
     rows, columns, channels = stem.output_shape[1:]
     shape = (channels, rows, columns)
