@@ -39,6 +39,8 @@ def filled() -> Path:
     (cache_folder() / "inspections.sqlite").write_bytes(bytes(500))
     (cache_folder() / "maps").mkdir()
     (cache_folder() / "maps" / "0123.f16").write_bytes(bytes(700))
+    (cache_folder() / "tuned").mkdir()
+    (cache_folder() / "tuned" / "0123.pt").write_bytes(bytes(90))
     (cache_folder() / "of another program").touch()
     return cache_folder()
 
@@ -60,7 +62,7 @@ def test_programs_get_bytes(filled: Path) -> None:
     found = as_json()
     assert found["folder"] == str(filled)
     assert found["bytes"]["networks"] == 2000
-    assert (found["bytes"]["inspections"], found["bytes"]["maps"]) == (500, 700)
+    assert [found["bytes"][kind] for kind in ("inspections", "maps", "tuned")] == [500, 700, 90]
     assert found["bytes"]["features"] > 3000 * 8192
     assert [(space.get("backbone"), space["entries"]) for space in found["spaces"]] == [
         ("ResNet50", 1500),
@@ -81,7 +83,9 @@ def test_clears_one_backbone(filled: Path) -> None:
         "network.bin",
         "inspections.sqlite",
         "maps",
+        "tuned",
         "0123.f16",
+        "0123.pt",
         "of another program",
     }
     assert [space.get("backbone") for space in as_json()["spaces"]] == ["ResNet50V2", None]
@@ -92,7 +96,7 @@ def test_clears_everything_of_its_own(filled: Path) -> None:
     assert (run.returncode, run.stderr) == (0, "")
     assert "Cleared 3,002 entries" in run.stdout
     assert "No features." in run.stdout
-    assert names(filled) == {"of another program", "maps"}
+    assert names(filled) == {"of another program", "maps", "tuned"}
 
 
 def test_an_empty_cache() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from neumo.images.read import read_radiograph
 from neumo.study import recipe as module
 from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
+from neumo.training.finetune import tuned_folder
 from neumo.training.recipes import RECIPES
 
 PAIR = dataclasses.replace(RECIPES[0], name="pair", members=2, epochs=1, views=1, thawed=0.2, shifts=8)
@@ -112,6 +114,7 @@ def test_what_is_finished_is_not_done_again(
 def test_another_run_of_the_same_seed_gives_the_same_figures(
     phantoms: Path, out: Path, tmp_path: Path
 ) -> None:
+    shutil.rmtree(tuned_folder(), ignore_errors=True)
     again = RecipeRun(phantoms, PAIR, **{**CHOICES, "protocols": ("official",)}).run(tmp_path / "again")  # type: ignore[arg-type]
     (before,) = Results.load(out / "results.json").tested("official")
     for found, told in zip(again.runs[0].history.values(), before.history.values(), strict=True):

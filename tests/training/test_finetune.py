@@ -47,7 +47,7 @@ def maps(table: pd.DataFrame) -> np.ndarray:
 
 def run(folder: Path, recipe: Recipe = RECIPE) -> tuple[dict[str, list[float]], list[np.ndarray]]:
     table, network, head = rows(), base(), build_head(step("normalised"), 8, 0)
-    history = fine_tune(network, head, maps(table), table, recipe, seed=1, kept=folder / "state.pt")
+    history = fine_tune(network, head, maps(table), table, recipe, seed=1, kept=folder, network_id="a")
     return history, [*network.get_weights(), *head.get_weights()]
 
 
@@ -89,8 +89,18 @@ def test_a_state_of_other_settings_or_a_damaged_one_is_not_taken(tmp_path: Path)
     first, _ = run(tmp_path)
     other, _ = run(tmp_path, dataclasses.replace(RECIPE, rate=0.003))
     assert other != first
-    (tmp_path / "state.pt").write_bytes(b"PK\x03\x04 cut off")
+    for state in tmp_path.glob("*.pt"):
+        state.write_bytes(b"PK\x03\x04 cut off")
     assert run(tmp_path)[0] == first
+
+
+def test_a_finished_network_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history, weights = run(tmp_path)
+    monkeypatch.setattr(finetune._Tuning, "_epoch", None)
+    again, read = run(tmp_path, dataclasses.replace(RECIPE, name="other", members=3, shifts=8))
+    assert again == history
+    for one, other in zip(read, weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_statistics_stay_and_the_rest_moves(tmp_path: Path) -> None:

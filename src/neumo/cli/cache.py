@@ -51,7 +51,12 @@ def cache(
         _show(found)
 
 
-_OTHERS = {"inspections": "inspections.*", "maps": "maps/*.f16", "compiled": "compiled/*"}
+_OTHERS = {
+    "inspections": "inspections.*",
+    "maps": "maps/*.f16",
+    "tuned": "tuned/*.pt",
+    "compiled": "compiled/*",
+}
 """What else is kept, and under which names."""
 
 

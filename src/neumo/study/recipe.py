@@ -38,7 +38,7 @@ from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
-from neumo.training.finetune import cut, fine_tune, teach
+from neumo.training.finetune import cut, fine_tune, teach, tuned_folder
 from neumo.training.head import fit_head
 from neumo.training.maps import FreshMaps, kept_maps
 from neumo.training.recipes import Recipe
@@ -132,7 +132,8 @@ class RecipeRun:
 
         ``results.json``, ``predictions.csv`` and ``splits/`` are as `neumo study` writes them, a run being
         named by its recipe; ``classifier.neumo`` is that of the strictest protocol and the first seed;
-        ``trials/`` has what an interrupted run goes on from, down to the epoch.
+        ``trials/`` has what an interrupted run goes on from; networks that are being trained are in the cache
+        folder, after each epoch, where other recipes that need the same ones find them.
 
         Raises:
             NeumoError: bad input, in one line; what was finished is kept.
@@ -182,7 +183,7 @@ class RecipeRun:
             return kept
         folder.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
-        base, head, history = self._network(folder, rows, seed)
+        base, head, history = self._network(rows, seed)
         run = Run(
             protocol=protocol,
             step=self.recipe.name,
@@ -208,27 +209,26 @@ class RecipeRun:
         return Tuned(run, predictions, folder / "classifier.neumo")
 
     def _network(
-        self, folder: Path, rows: pd.DataFrame, seed: int
+        self, rows: pd.DataFrame, seed: int
     ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
         """The trained backbone, the trained output layer, and what each epoch gave, mean over the members."""
         recipe = self.recipe
         bases, heads, histories = [], [], []
         for member in range(recipe.members):
-            kept = folder / f"member-{member}.pt"
-            base, head, history = self._tuned(rows, 1000 * seed + member, kept)
+            base, head, history = self._tuned(rows, 1000 * seed + member)
             bases.append(base)
             heads.append(head)
             histories.append(history)
         if recipe.distilled:
             train = np.flatnonzero(rows["part"] == "train")
             taught = teach(bases, heads, self._maps(bases[0]), train, recipe.thawed)
-            base, head, history = self._tuned(rows, 1000 * seed + 999, folder / "student.pt", taught)
+            base, head, history = self._tuned(rows, 1000 * seed + 999, taught)
             bases, heads, histories = [base], [head], [history]
         history = {name: np.mean([one[name] for one in histories], axis=0).tolist() for name in histories[0]}
         return *_averaged(bases, heads, recipe.shifts), history
 
     def _tuned(
-        self, rows: pd.DataFrame, seed: int, kept: Path, taught: np.ndarray | None = None
+        self, rows: pd.DataFrame, seed: int, taught: np.ndarray | None = None
     ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
         """One network: its output layer on the frozen backbone first, then both."""
         x = extract(rows, self.backbone, self.backbone.scaling)
@@ -239,7 +239,17 @@ class RecipeRun:
         ).model
         base = self.backbone.build()
         maps = self._maps(base)
-        history = fine_tune(base, head, maps, rows, self.recipe, seed=seed, kept=kept, taught=taught)
+        history = fine_tune(
+            base,
+            head,
+            maps,
+            rows,
+            self.recipe,
+            seed=seed,
+            kept=tuned_folder(),
+            network_id=f"{self.backbone.name} {self.backbone.weights_id}",
+            taught=taught,
+        )
         return base, head, history
 
     def _maps(self, base: keras.Model) -> np.ndarray | FreshMaps:
@@ -292,7 +302,8 @@ class RecipeRun:
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
         """A digest of all that a trial's figures depend on."""
         told = rows[["path", "sha256", "label", "cause", "patient", "part"]].astype(str).to_dict("list")
-        changed = {"recipe": self.recipe.identity(), "seeds": None, "weights": self.backbone.weights_id}
+        recipe = {**self.settings["recipe"], "name": None, "meaning": None}
+        changed = {"recipe": recipe, "seeds": None, "weights": self.backbone.weights_id}
         settings = {**self.settings, **changed}
         return hashlib.sha256(json.dumps([settings, protocol, seed, versions(), told]).encode()).hexdigest()
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from neumo.backend import keras
-from neumo.files import whole_file
+from neumo.features.networks import versions
+from neumo.files import cache_folder, whole_file
 from neumo.progress import advance
 from neumo.training.maps import FreshMaps
 from neumo.training.network import forward
@@ -36,13 +37,15 @@ def fine_tune(
     *,
     seed: int,
     kept: Path,
+    network_id: str,
     taught: np.ndarray | None = None,
 ) -> dict[str, list[float]]:
     """Train a backbone's upper layers with its output layer, in place.
 
     In an epoch all images of the rarer class are seen and as many of the other one, drawn anew.
-    After each epoch all that the rest depends on is written to `kept`, from which a run that was killed goes
-    on; equal arguments give equal numbers on one machine with one number of threads.
+    After each epoch all that the rest depends on is written to a file, from which a run that was killed goes
+    on, and which a later call with equal arguments only reads. Equal arguments give equal numbers on one
+    machine with one number of threads, as far as its libraries add in one order.
 
     Args:
         base: scaled grey levels (n, height, width, 3) to features (n, d).
@@ -51,7 +54,8 @@ def fine_tune(
         rows: columns sha256, label and part, "train", "validation" and others, which are not looked at.
         recipe: how.
         seed: of the order, the views and dropout.
-        kept: file of the state after an epoch.
+        kept: folder of the states after an epoch, a file for all that they depend on.
+        network_id: what tells `base` as it comes in, `head` and `maps` from others.
         taught: probability of pneumonia that others give each changed image, (views, rows); it takes the
             place of the training part's labels.
 
@@ -59,7 +63,8 @@ def fine_tune(
         "loss" and "accuracy" on the images as they were changed, "val_loss" and "val_accuracy" of the
         averaged weights on the images as they are; a number per epoch.
     """
-    return _Tuning(base, head, maps, rows, recipe, seed, kept, taught).run()
+    file = kept / f"{_digest(rows, recipe, seed, network_id, taught)}.pt"
+    return _Tuning(base, head, maps, rows, recipe, seed, file, taught).run()
 
 
 class _Tuning:
@@ -71,14 +76,12 @@ class _Tuning:
         rows: pd.DataFrame,
         recipe: Recipe,
         seed: int,
-        kept: Path,
+        file: Path,
         taught: np.ndarray | None,
     ) -> None:
-        self.taught, self.maps, self.recipe, self.seed, self.kept = taught, maps, recipe, seed, kept
+        self.taught, self.maps, self.recipe, self.seed, self.file = taught, maps, recipe, seed, file
         part, self.labels = rows["part"].to_numpy(), rows["label"].to_numpy(np.float32)
         self.train, self.validation = (np.flatnonzero(part == one) for one in ("train", "validation"))
-        told = [recipe.identity(), seed, rows["sha256"].tolist(), part.tolist()]
-        self.key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
         _, upper = cut(base, recipe.thawed)
         for layer in upper.layers:
             layer.trainable = True
@@ -184,28 +187,42 @@ class _Tuning:
         )
 
     def _keep(self) -> None:
-        state = {
-            "key": self.key,
-            "weights": self.weights,
-            "averaged": self.averaged,
-            "adam": self.adam.state_dict(),
-            "history": self.history,
-            "steps": self.steps,
-        }
-        with whole_file(self.kept) as part:
+        state = {"averaged": self.averaged, "history": self.history, "steps": self.steps}
+        if len(self.history["loss"]) < self.recipe.epochs:
+            state |= {"weights": self.weights, "adam": self.adam.state_dict()}
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(self.file) as part:
             torch.save(state, part)
 
     def _resume(self) -> None:
         try:
-            state = torch.load(self.kept, weights_only=True, map_location=self.device)
+            state = torch.load(self.file, weights_only=True, map_location=self.device)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
             return
-        if state["key"] != self.key:
-            return
-        with torch.no_grad():
-            torch._foreach_copy_(self.weights, state["weights"])
         self.averaged, self.history, self.steps = state["averaged"], state["history"], state["steps"]
-        self.adam.load_state_dict(state["adam"])
+        if "adam" in state:
+            with torch.no_grad():
+                torch._foreach_copy_(self.weights, state["weights"])
+            self.adam.load_state_dict(state["adam"])
+
+
+def tuned_folder() -> Path:
+    """Where the networks of recipes are kept."""
+    return cache_folder() / "tuned"
+
+
+def _digest(rows: pd.DataFrame, recipe: Recipe, seed: int, network_id: str, taught: np.ndarray | None) -> str:
+    """Of all that a trained network depends on."""
+    told = [
+        recipe.identity(),
+        seed,
+        network_id,
+        versions(),
+        rows[["sha256", "label", "part"]].values.tolist(),
+    ]
+    found = hashlib.sha256(json.dumps(told).encode())
+    found.update(b"" if taught is None else taught.tobytes())
+    return found.hexdigest()[:32]
 
 
 def teach(

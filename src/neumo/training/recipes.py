@@ -52,9 +52,9 @@ class Recipe:
     shifts: int = 0
 
     def identity(self) -> dict[str, Any]:
-        """All that the trained network depends on, JSON-able."""
-        told = asdict(self)
-        return {key: value for key, value in told.items() if key not in ("name", "meaning")}
+        """All that one trained network depends on, JSON-able; recipes that train the same ones share them."""
+        others = ("name", "meaning", "members", "distilled", "shifts")
+        return {key: value for key, value in asdict(self).items() if key not in others}
 
 
 RECIPES = (
