@@ -97,6 +97,22 @@ def test_a_student_learns_from_its_members_in_their_place(
     assert not [layer for layer in network.layers if layer.name == "ensemble"]
 
 
+def test_networks_of_several_backbones_are_averaged(phantoms: Path, tmp_path: Path) -> None:
+    both = {"backbone": ("MobileNetV2-0.35", "MobileNet-0.25"), "weights": ("phantom", "none")}
+    one_each = dataclasses.replace(PAIR, members=1, shifts=0)
+    results = RecipeRun(phantoms, one_each, protocols=("official",), **both).run(tmp_path / "out")  # type: ignore[arg-type]
+    assert results.backbone["name"] == "MobileNetV2-0.35 + MobileNet-0.25"
+    assert results.backbone["features"] == 1280 + 256
+    classifier = neumo.load(tmp_path / "out" / "classifier.neumo")
+    (ensemble,) = [layer for layer in classifier.keras_model().layers if layer.name == "ensemble"]
+    assert {"member_0", "member_1"} <= {layer.name for layer in ensemble.layers}
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    pixels = np.stack([read_radiograph(path) for path in table["path"]])
+    np.testing.assert_allclose(classifier.probabilities(pixels), table["probability"], atol=1e-4)
+    with pytest.raises(NeumoError, match="got 2 for 1 backbones, expected one for all or one for each"):
+        RecipeRun(phantoms, one_each, backbone="MobileNetV2-0.35", weights=("phantom", "none"))
+
+
 def test_what_is_finished_is_not_done_again(
     phantoms: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,10 +28,16 @@ def train(
         ),
     ] = None,
     backbone: Annotated[
-        str | None,
-        typer.Option(help="Keras network to start from: MobileNetV2-0.35 by default.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            help="Keras network to start from, MobileNetV2-0.35 by default; several are averaged.",
+            show_default=False,
+        ),
     ] = None,
-    weights: Annotated[str, typer.Option(help="imagenet, none or a weights file.")] = "imagenet",
+    weights: Annotated[
+        list[str],
+        typer.Option(help="imagenet, none or a weights file; one for all backbones, or one for each."),
+    ] = ["imagenet"],  # noqa: B006
     names: Annotated[
         str | None,
         typer.Option(help="Only images whose file name this regular expression finds.", show_default=False),

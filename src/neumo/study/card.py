@@ -11,7 +11,6 @@ from neumo.data.split import PROTOCOLS
 from neumo.data.table import Dataset
 from neumo.evaluation.metrics import without_nan
 from neumo.evaluation.operating_point import operating_points
-from neumo.features.backbones import Backbone
 from neumo.report.spread import spread
 from neumo.study.environment import versions
 from neumo.study.results import Results, Run
@@ -37,7 +36,7 @@ SYNTHETIC = ("Its radiographs were drawn by a program and show no patient: it kn
 def of_run(
     run: Run,
     dataset: Dataset,
-    backbone: Backbone,
+    backbone: dict[str, Any],
     settings: dict[str, Any],
     validation: tuple[ArrayLike, ArrayLike],
 ) -> dict[str, Any]:
@@ -46,17 +45,17 @@ def of_run(
     Args:
         run: whose network it is.
         dataset: that it was trained on.
-        backbone: that it started from.
+        backbone: that it started from: "name" and "weights_id".
         settings: every choice of the run, JSON-able.
         validation: labels and predicted probabilities of its validation part, (n,) each.
     """
     return {
-        "name": f"{dataset.name}, {backbone.name}, {run.step}",
+        "name": f"{dataset.name}, {backbone['name']}, {run.step}",
         "positive": dataset.positive_name,
         "negative": dataset.negative_name,
         "threshold": run.threshold,
         "operating_points": operating_points(*validation),
-        "backbone": {"name": backbone.name, "weights_id": backbone.weights_id},
+        "backbone": {name: backbone[name] for name in ("name", "weights_id")},
         "scaling": run.scaling,
         "data": {
             "name": dataset.name,

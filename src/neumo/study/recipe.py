@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from neumo.evaluation.calibration import calibrate
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
-from neumo.features import backbones
+from neumo.features.backbones import Backbone, backbone
 from neumo.features.engine import Engine
 from neumo.features.extract import extract
 from neumo.features.graph import convert
@@ -38,7 +39,8 @@ from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
-from neumo.training.finetune import cut, fine_tune, teach, tuned_folder
+from neumo.training.ensemble import Member, averaged, teach
+from neumo.training.finetune import cut, fine_tune, tuned_folder
 from neumo.training.head import fit_head
 from neumo.training.maps import FreshMaps, kept_maps
 from neumo.training.recipes import Recipe
@@ -73,8 +75,9 @@ class RecipeRun:
     Args:
         data: a folder or file for `neumo.read`, or a `Dataset`.
         recipe: name of a recipe, or one of your own.
-        backbone: which network, see `neumo.features.backbones`.
-        weights: what it starts from, see there.
+        backbone: which network, see `neumo.features.backbones`; with several, a recipe trains each, and
+            averages them or, distilled, teaches the first.
+        weights: what it starts from, see there; one for all backbones, or one for each.
         seeds: of the split, the order of the images and their changes.
         protocols: which ones; all that the data set allows if not given.
         test_fraction: share of the images in the test part, where neumo draws it.
@@ -95,8 +98,8 @@ class RecipeRun:
         data: str | Path | Dataset,
         recipe: str | Recipe = "fine-tuned",
         *,
-        backbone: str = SMALL,
-        weights: str = "imagenet",
+        backbone: str | Sequence[str] = SMALL,
+        weights: str | Sequence[str] = "imagenet",
         seeds: tuple[int, ...] = (0,),
         protocols: tuple[str, ...] | None = None,
         test_fraction: float = 0.2,
@@ -104,13 +107,13 @@ class RecipeRun:
         sensitivity: float | None = None,
     ) -> None:
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
-        self.backbone = backbones.backbone(backbone, weights)
+        self.backbones = _look_up(backbone, weights)
         self.dataset = data if isinstance(data, Dataset) else read(data)
         self.seeds = seeds
         self.settings: dict[str, Any] = {
             "recipe": dataclasses.asdict(self.recipe),
-            "backbone": backbone,
-            "weights": weights,
+            "backbone": _joined(one.name for one in self.backbones),
+            "weights": _joined(one.weights for one in self.backbones),
             "seeds": seeds,
             "test_fraction": test_fraction,
             "validation_fraction": validation_fraction,
@@ -149,13 +152,7 @@ class RecipeRun:
             notice=notice(self.dataset.synthetic),
             dataset=describe(self.dataset),
             audit=found,
-            backbone={
-                "name": self.backbone.name,
-                "weights": self.backbone.weights,
-                "weights_id": self.backbone.weights_id,
-                "features": self.backbone.features,
-                "parameters": self.backbone.parameters,
-            },
+            backbone=self._backbone,
             settings=self.settings,
             runs=[trial.run for trial in trials.values()],
             skipped=self.skipped,
@@ -190,7 +187,7 @@ class RecipeRun:
             seed=seed,
             validation_drawn="before-balancing",
             counts=counts(rows.assign(copy=0)),
-            scaling=dataclasses.asdict(self.backbone.scaling),
+            scaling=dataclasses.asdict(self.backbones[0].scaling),
             history=history,
             best_epoch=self.recipe.epochs,
             validation={name: history[f"val_{name}"][-1] for name in ("loss", "accuracy")},
@@ -208,37 +205,47 @@ class RecipeRun:
             part.write_text(json.dumps({"key": key, "run": dataclasses.asdict(run)}))
         return Tuned(run, predictions, folder / "classifier.neumo")
 
+    @property
+    def _backbone(self) -> dict[str, Any]:
+        """What is told of the backbones."""
+        return {
+            "name": _joined(one.name for one in self.backbones),
+            "weights": _joined(one.weights for one in self.backbones),
+            "weights_id": _joined(one.weights_id for one in self.backbones),
+            "features": sum(one.features for one in self.backbones),
+            "parameters": sum(one.parameters for one in self.backbones),
+        }
+
     def _network(
         self, rows: pd.DataFrame, seed: int
     ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
         """The trained backbone, the trained output layer, and what each epoch gave, mean over the members."""
         recipe = self.recipe
-        bases, heads, histories = [], [], []
-        for member in range(recipe.members):
-            base, head, history = self._tuned(rows, 1000 * seed + member)
-            bases.append(base)
-            heads.append(head)
-            histories.append(history)
+        trained = [
+            self._tuned(backbone, rows, 1000 * seed + member)
+            for backbone in self.backbones
+            for member in range(recipe.members)
+        ]
         if recipe.distilled:
             train = np.flatnonzero(rows["part"] == "train")
-            taught = teach(bases, heads, self._maps(bases[0]), train, recipe.thawed)
-            base, head, history = self._tuned(rows, 1000 * seed + 999, taught)
-            bases, heads, histories = [base], [head], [history]
+            taught = teach([member for member, _ in trained], train, recipe.thawed)
+            trained = [self._tuned(self.backbones[0], rows, 1000 * seed + 999, taught)]
+        histories = [history for _, history in trained]
         history = {name: np.mean([one[name] for one in histories], axis=0).tolist() for name in histories[0]}
-        return *_averaged(bases, heads, recipe.shifts), history
+        return *averaged([member for member, _ in trained], recipe.shifts), history
 
     def _tuned(
-        self, rows: pd.DataFrame, seed: int, taught: np.ndarray | None = None
-    ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
+        self, backbone: Backbone, rows: pd.DataFrame, seed: int, taught: np.ndarray | None = None
+    ) -> tuple[Member, dict[str, list[float]]]:
         """One network: its output layer on the frozen backbone first, then both."""
-        x = extract(rows, self.backbone, self.backbone.scaling)
+        x = extract(rows, backbone, backbone.scaling)
         y, part = rows["label"].to_numpy(), rows["part"].to_numpy()
         train, validation = part == "train", part == "validation"
         head = fit_head(
             step("normalised"), x[train], y[train], x[validation], y[validation], seed=seed, epochs=5
         ).model
-        base = self.backbone.build()
-        maps = self._maps(base)
+        base = backbone.build()
+        maps = self._maps(backbone, base)
         history = fine_tune(
             base,
             head,
@@ -247,33 +254,26 @@ class RecipeRun:
             self.recipe,
             seed=seed,
             kept=tuned_folder(),
-            network_id=f"{self.backbone.name} {self.backbone.weights_id}",
+            network_id=f"{backbone.name} {backbone.weights_id}",
             taught=taught,
         )
-        return base, head, history
+        return Member(base, head, backbone.scaling, maps), history
 
-    def _maps(self, base: keras.Model) -> np.ndarray | FreshMaps:
+    def _maps(self, backbone: Backbone, base: keras.Model) -> np.ndarray | FreshMaps:
         """Of all images of the data set, for all protocols and seeds; nothing is fitted to them."""
+        table, by, views = self.dataset.table, self.recipe.augmentation, self.recipe.views
         lower, _ = cut(base, self.recipe.thawed)
         if len(lower.layers) == 1:
-            by = self.recipe.augmentation
-            return FreshMaps(self.dataset.table, self.backbone.scaling, by, self.recipe.views)
-        identity = f"{self.backbone.name} {self.backbone.weights_id} up to {lower.layers[-1].name}"
-        return kept_maps(
-            self.dataset.table,
-            lower,
-            identity,
-            self.backbone.scaling,
-            self.recipe.augmentation,
-            self.recipe.views,
-        )
+            return FreshMaps(table, backbone.scaling, by, views)
+        identity = f"{backbone.name} {backbone.weights_id} up to {lower.layers[-1].name}"
+        return kept_maps(table, lower, identity, backbone.scaling, by, views)
 
     def _tested(
         self, run: Run, rows: pd.DataFrame, base: keras.Model, head: keras.Model
     ) -> tuple[Classifier, pd.DataFrame]:
         """Calibrate on validation, choose the operating point there, and look at the test part once."""
         graph = convert(base)
-        engine = Engine(graph, self.backbone.scaling)
+        engine = Engine(graph, self.backbones[0].scaling)
         of = {part: _features(engine, rows[rows["part"] == part]) for part in ("train", "validation", "test")}
         labels = {part: rows.loc[rows["part"] == part, "label"].to_numpy() for part in of}
         temperature, shift = calibrate(labels["validation"], _logits(head, of["validation"]))
@@ -289,7 +289,11 @@ class RecipeRun:
         predictions["probability"] = probability["test"]
         judge(run, predictions)
         card = of_run(
-            run, self.dataset, self.backbone, self.settings, (labels["validation"], probability["validation"])
+            run,
+            self.dataset,
+            self._backbone,
+            self.settings,
+            (labels["validation"], probability["validation"]),
         )
         card |= {"temperature": temperature, "test": {}}
         reference = Reference.fit(of["train"], of["validation"])
@@ -303,9 +307,26 @@ class RecipeRun:
         """A digest of all that a trial's figures depend on."""
         told = rows[["path", "sha256", "label", "cause", "patient", "part"]].astype(str).to_dict("list")
         recipe = {**self.settings["recipe"], "name": None, "meaning": None}
-        changed = {"recipe": recipe, "seeds": None, "weights": self.backbone.weights_id}
+        changed = {"recipe": recipe, "seeds": None, "weights": self._backbone["weights_id"]}
         settings = {**self.settings, **changed}
         return hashlib.sha256(json.dumps([settings, protocol, seed, versions(), told]).encode()).hexdigest()
+
+
+def _look_up(names: str | Sequence[str], weights: str | Sequence[str]) -> list[Backbone]:
+    names = [names] if isinstance(names, str) else list(names)
+    weights = [weights] if isinstance(weights, str) else list(weights)
+    if len(weights) not in (1, len(names)):
+        raise NeumoError(
+            f"weights: got {len(weights)} for {len(names)} backbones, expected one for all or one for each"
+        )
+    return [
+        backbone(name, one) for name, one in zip(names, weights * (len(names) // len(weights)), strict=True)
+    ]
+
+
+def _joined(told: Iterable[str]) -> str:
+    """What several backbones have, said once where it is the same for all."""
+    return " + ".join(dict.fromkeys(told))
 
 
 def _kept(folder: Path, key: str) -> Tuned | None:
@@ -318,31 +339,6 @@ def _kept(folder: Path, key: str) -> Tuned | None:
         return Tuned(Run(**found["run"]), predictions, folder / "classifier.neumo")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _averaged(
-    bases: list[keras.Model], heads: list[keras.Model], shifts: int
-) -> tuple[keras.Model, keras.Model]:
-    """One network of all members, on the image as it is and moved: features side by side, mean of logits."""
-    if len(bases) == 1 and not shifts:
-        return bases[0], heads[0]
-    pixels = keras.Input(bases[0].input_shape[1:])
-    named = [keras.Model(base.input, base.output, name=f"member_{i}") for i, base in enumerate(bases)]
-    moved = [pixels, *(_moved(pixels, shift) for shift in (-shifts, shifts) if shift)]
-    joined = keras.layers.Concatenate(name="members")([one(image) for image in moved for one in named])
-    kernels, biases = zip(*(head.layers[-1].get_weights() for head in heads), strict=True)
-    output = keras.layers.Dense(1, activation="sigmoid", name="probability")
-    head = keras.Sequential([keras.Input((joined.shape[-1],), name="features"), output], name="head")
-    kernel = np.concatenate(kernels * len(moved)) / (len(heads) * len(moved))
-    output.set_weights([kernel, np.mean(biases, axis=0)])
-    return keras.Model(pixels, joined, name="ensemble"), head
-
-
-def _moved(pixels: Any, shift: int) -> Any:
-    """Pixels moved to the right, or left where `shift` is negative; mid grey comes in from the side."""
-    before, after = max(shift, 0), max(-shift, 0)
-    padded = keras.layers.ZeroPadding2D(((0, 0), (before, after)))(pixels)
-    return keras.layers.Cropping2D(((0, 0), (after, before)))(padded)
 
 
 def _features(engine: Engine, rows: pd.DataFrame) -> np.ndarray:

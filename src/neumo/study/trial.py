@@ -187,7 +187,8 @@ class Bench:
             tested: for the card, protocol -> metric -> value on the test part.
         """
         reference, origin, validation = self._known(split, trial)
-        card = of_run(trial.run, self.dataset, self.backbone, self.settings.to_dict(), validation)
+        started = {"name": self.backbone.name, "weights_id": self.backbone.weights_id}
+        card = of_run(trial.run, self.dataset, started, self.settings.to_dict(), validation)
         card["test"] = tested
         if self.settings.precision in ("f32", "int8"):  # bf16 is left to processors that have it
             card["precision"] = self.precision

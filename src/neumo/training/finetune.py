@@ -225,42 +225,6 @@ def _digest(rows: pd.DataFrame, recipe: Recipe, seed: int, network_id: str, taug
     return found.hexdigest()[:32]
 
 
-def teach(
-    bases: list[keras.Model],
-    heads: list[keras.Model],
-    maps: np.ndarray | FreshMaps,
-    rows: np.ndarray,
-    thawed: float,
-) -> np.ndarray:
-    """What networks say together of each changed image: the mean of their logits as a probability.
-
-    Args:
-        bases: fine-tuned by `fine_tune`, as are `heads`.
-        heads: in the same order.
-        maps: as there.
-        rows: which radiographs, by number.
-        thawed: as in the recipe.
-
-    Returns:
-        Float32 (views, len(rows) or more), NaN for rows that were not asked for.
-    """
-    uppers = [forward(cut(base, thawed)[1]) for base in bases]
-    outputs = [[variable.value for variable in head.layers[-1].weights] for head in heads]
-    said = np.full((len(maps), rows.max() + 1), np.nan, np.float32)
-    with torch.inference_mode(), advance("Asking the members", len(maps) * len(rows)) as bar:
-        for view in range(len(maps)):
-            for start in range(0, len(rows), 64):
-                row = rows[start : start + 64]
-                x = torch.from_numpy(np.asarray(maps[view, row], np.float32)).to(outputs[0][0].device)
-                x = x.contiguous(memory_format=torch.channels_last)
-                logits = [
-                    upper(x) @ kernel + bias for upper, (kernel, bias) in zip(uppers, outputs, strict=True)
-                ]
-                said[view, row] = torch.stack(logits).mean(0).sigmoid()[:, 0].cpu().numpy()
-                bar.step(len(row))
-    return said
-
-
 def rate(done: float) -> float:
     """Learning rate, as a share of the highest, when this share of the steps is done."""
     return done / WARM if done < WARM else (1 + math.cos(math.pi * (done - WARM) / (1 - WARM))) / 2
