@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import neumo
+from neumo.data.hard_validation import resemblance
 from neumo.data.split import load_split
 from neumo.errors import NeumoError
 from neumo.images.read import read_radiograph
@@ -111,6 +112,29 @@ def test_networks_of_several_backbones_are_averaged(phantoms: Path, tmp_path: Pa
     np.testing.assert_allclose(classifier.probabilities(pixels), table["probability"], atol=1e-4)
     with pytest.raises(NeumoError, match="got 2 for 1 backbones, expected one for all or one for each"):
         RecipeRun(phantoms, one_each, backbone="MobileNetV2-0.35", weights=("phantom", "none"))
+
+
+def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: Path, tmp_path: Path) -> None:
+    quick = dataclasses.replace(PAIR, members=1, shifts=0)
+    run = RecipeRun(phantoms, quick, **CHOICES, validation="hard")  # type: ignore[arg-type]
+    results = run.run(tmp_path / "out")
+    table = neumo.read(phantoms).table
+    usual, hard = (
+        {p: load_split(folder / f"splits/{p}-seed0.csv", table)["part"] for p in ("official", "patient")}
+        for folder in (out, tmp_path / "out")
+    )
+    assert (usual["patient"] == hard["patient"]).all()
+    assert ((usual["official"] == "test") == (hard["official"] == "test")).all()
+    score = resemblance(table[(hard["official"] != "test")])
+    held_out = (hard["official"][hard["official"] != "test"] == "validation").to_numpy()
+    normal = (table["label"][hard["official"] != "test"] == 0).to_numpy()
+    assert score[normal & held_out].mean() > score[normal & ~held_out].mean()
+    assert {one.protocol: "hard validation" in (one.threshold or {})["rule"] for one in results.runs} == {
+        "official": True,
+        "patient": False,
+    }
+    with pytest.raises(NeumoError, match="validation: got 'harder', expected usual or hard"):
+        RecipeRun(phantoms, quick, **CHOICES, validation="harder")  # type: ignore[arg-type]
 
 
 def test_what_is_finished_is_not_done_again(

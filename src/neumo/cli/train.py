@@ -42,6 +42,13 @@ def train(
         str | None,
         typer.Option(help="Only images whose file name this regular expression finds.", show_default=False),
     ] = None,
+    validation: Annotated[
+        str,
+        typer.Option(
+            help="Where the data bring their own test set: usual, at random, or hard, of the normal images "
+            "that look most like pneumonia by how they were stretched."
+        ),
+    ] = "usual",
     sensitivity: Annotated[
         float | None,
         typer.Option(
@@ -83,6 +90,7 @@ def train(
         weights=weights,
         seeds=tuple(seed),
         protocols=None if protocol is None else tuple(protocol),
+        validation=validation,
         sensitivity=sensitivity,
     ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))
     if as_json:

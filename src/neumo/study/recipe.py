@@ -17,6 +17,7 @@ from neumo.backend import keras
 from neumo.classifier import Classifier, load, new_classifier, notice
 from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
+from neumo.data.hard_validation import with_hard_validation
 from neumo.data.sources import read
 from neumo.data.split import PROTOCOLS, every_split, save_split
 from neumo.data.table import Dataset
@@ -50,6 +51,9 @@ from neumo.training.steps import step
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
 
+VALIDATION = ("usual", "hard")
+"""How the validation part of the official protocol may be drawn."""
+
 STRICTEST = ("official", "patient", "random")
 """The protocol whose classifier is kept: the first that was run."""
 
@@ -82,6 +86,8 @@ class RecipeRun:
         protocols: which ones; all that the data set allows if not given.
         test_fraction: share of the images in the test part, where neumo draws it.
         validation_fraction: share of the rest in the validation part.
+        validation: how that is drawn for the protocol whose test part is drawn otherwise than training,
+            "official": "usual", at random as for the others, or "hard", see `neumo.data.hard_validation`.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
 
@@ -104,8 +110,11 @@ class RecipeRun:
         protocols: tuple[str, ...] | None = None,
         test_fraction: float = 0.2,
         validation_fraction: float = 0.2,
+        validation: str = "usual",
         sensitivity: float | None = None,
     ) -> None:
+        if validation not in VALIDATION:
+            raise NeumoError(f"validation: got {validation!r}, expected {' or '.join(VALIDATION)}")
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
         self.backbones = _look_up(backbone, weights)
         self.dataset = data if isinstance(data, Dataset) else read(data)
@@ -117,13 +126,13 @@ class RecipeRun:
             "seeds": seeds,
             "test_fraction": test_fraction,
             "validation_fraction": validation_fraction,
+            "validation": validation,
             "sensitivity": sensitivity,
             "validation_drawn": "before-balancing",
         }
         shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
-        self._splits, self.skipped = every_split(
-            self.dataset.table, seeds, **shares, groups=near_identical_groups(self.dataset.table)
-        )
+        self._groups = near_identical_groups(self.dataset.table)
+        self._splits, self.skipped = every_split(self.dataset.table, seeds, **shares, groups=self._groups)
         for name in protocols or ():
             if name not in PROTOCOLS or name in self.skipped:
                 why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(PROTOCOLS)}")
@@ -171,7 +180,7 @@ class RecipeRun:
         return results
 
     def _trial(self, out: Path, protocol: str, seed: int) -> Tuned:
-        rows = self._splits[protocol, seed]
+        rows = self._divided(protocol, seed)
         save_split(rows, out / "splits" / f"{protocol}-seed{seed}.csv")
         folder = out / "trials" / f"{protocol}-{self.recipe.name}-seed{seed}"
         key = self._key(rows, protocol, seed)
@@ -204,6 +213,16 @@ class RecipeRun:
         with whole_file(folder / "trial.json") as part:
             part.write_text(json.dumps({"key": key, "run": dataclasses.asdict(run)}))
         return Tuned(run, predictions, folder / "classifier.neumo")
+
+    def _divided(self, protocol: str, seed: int) -> pd.DataFrame:
+        """The table with its column "part"."""
+        rows, fraction = self._splits[protocol, seed], self.settings["validation_fraction"]
+        if self._hard(protocol):
+            return with_hard_validation(rows, fraction, seed, groups=self._groups)
+        return rows
+
+    def _hard(self, protocol: str) -> bool:
+        return protocol == "official" and bool(self.settings["validation"] == "hard")
 
     @property
     def _backbone(self) -> dict[str, Any]:
@@ -283,7 +302,8 @@ class RecipeRun:
         point = choose_threshold(
             labels["validation"], probability["validation"], self.settings["sensitivity"], balanced=True
         )
-        run.threshold = dataclasses.asdict(point)
+        rule = point.rule.replace("validation", "hard validation") if self._hard(run.protocol) else point.rule
+        run.threshold = dataclasses.asdict(dataclasses.replace(point, rule=rule))
         test = rows[rows["part"] == "test"]
         predictions = test[["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
         predictions["probability"] = probability["test"]
