@@ -18,8 +18,8 @@ class Augmentation:
 
     Everything here could happen to a frontal chest radiograph of the same child: position and distance,
     collimation, exposure, film and detector, letters and markers. Mirroring could not: the heart lies on the
-    left, and situs inversus is rare (1 in 10,000) and a finding of its own. Exposure changes most, as that was
-    best on hard validation parts of CoronaHack (docs/recipes.md); much stretch and blur were not.
+    left, and situs inversus is rare (1 in 10,000) and a finding of its own. Exposure changes most, as that
+    was best on hard validation parts of CoronaHack (docs/recipes.md); much stretch and blur were not.
 
     Attributes:
         rotation: degrees, to either side.
