@@ -124,7 +124,7 @@ def test_the_threshold_moves_rates_and_decisions(browser: Browser, address: str,
     assert page.locator("tbody tr.positive").count() == 0
     assert page.inner_text("#specificity") == "80.0%"
     page.click("#reset")
-    assert page.inner_text("#threshold-value") == "0.500"
+    assert page.inner_text("#threshold-value") == "50.0%"
 
 
 def test_the_table_sorts_and_downloads(browser: Browser, address: str, files: list[Path]) -> None:
@@ -154,6 +154,20 @@ def test_spanish_on_a_phone(browser: Browser, address: str, files: list[Path]) -
     assert "not a medical device" in page.inner_text("#notice")
 
 
+def test_a_phone_shows_remarks_and_all_of_the_card(browser: Browser, address: str, files: list[Path]) -> None:
+    page = opened(browser, address, locale="es-ES", viewport={"width": 390, "height": 844})
+    drop(page, files[:2])
+    bad = page.locator("tbody tr").filter(has_text="notes.png").locator("td").nth(3)
+    assert bad.is_visible()
+    assert bad.inner_text() == "no se pudo leer: no es una imagen de un formato conocido"
+    page.click("#about summary")
+    page.evaluate("""document.querySelector("#card article").innerHTML =
+        '<table><tr><th></th><td>1</td><td>2</td><td>0.755<small>0.7 to 0.8</small></td></tr></table>'""")
+    assert page.locator("#card td").nth(2).is_visible()
+    assert page.inner_text("#card td small") == "0.7 to 0.8"
+    assert page.evaluate("getComputedStyle(document.querySelector('#card small')).display") == "block"
+
+
 def test_every_word_is_in_every_language(browser: Browser, address: str) -> None:
     page = opened(browser, address)
     missing = page.evaluate("""async () => {
@@ -178,7 +192,7 @@ def test_by_keyboard_alone(browser: Browser, address: str, files: list[Path]) ->
     assert {"files", "threshold", "reset", "download", "probability", "language"} <= set(reached)
     page.focus("#threshold")
     page.keyboard.press("End")
-    assert page.inner_text("#threshold-value") == "1.000"
+    assert page.inner_text("#threshold-value") == "100.0%"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -12,7 +12,8 @@ const state = { card: null, points: null, threshold: null, positive: "pneumonia"
 // words
 
 const percent = (value) => new Intl.NumberFormat(document.documentElement.lang, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(value);
-const number = (value) => new Intl.NumberFormat(document.documentElement.lang, { minimumFractionDigits: 3, maximumFractionDigits: 3 }).format(value);
+// a probability, never rounded to certainty
+const chance = (value) => (value > 0.9995 ? `>\u00a0${percent(0.999)}` : value < 0.0005 ? `<\u00a0${percent(0.001)}` : percent(value));
 const named = (name) => state.words.names[name] ?? name;
 const decision = (answer) => (answer.probability >= state.threshold ? state.positive : state.card?.negative ?? "normal");
 
@@ -39,7 +40,7 @@ const tell = (text) => ($("#status").textContent = text);
 
 function tellPoint() {
   if (state.threshold === null) return;
-  $("#threshold-value").textContent = number(state.threshold);
+  $("#threshold-value").textContent = percent(state.threshold);
   const { points, words } = state;
   const known = points?.threshold.length;
   let near = 0;
@@ -50,7 +51,18 @@ function tellPoint() {
     $(`#${rate}`).textContent = known ? percent(value) : "-";
     $(`#${rate}-text`).textContent = known ? words[`${rate}Text`](share) : words.unknown;
   }
-  $("#threshold").setAttribute("aria-valuetext", `${number(state.threshold)}; ${words.sensitivity} ${$("#sensitivity").textContent}; ${words.specificity} ${$("#specificity").textContent}`);
+  tellTested();
+  $("#threshold").setAttribute("aria-valuetext", `${percent(state.threshold)}; ${words.sensitivity} ${$("#sensitivity").textContent}; ${words.specificity} ${$("#specificity").textContent}`);
+}
+
+// Of the strictest test that the card has: the figures above are of the images by which the point was chosen.
+function tellTested() {
+  const { card, words } = state;
+  const protocol = ["official", "patient", "random"].find((name) => card?.results?.[name]);
+  const [sensitivity, specificity] = ["sensitivity", "specificity"].map((rate) => card?.results?.[protocol]?.metrics?.[rate]?.mean);
+  const known = sensitivity != null && specificity != null;
+  $("#tested").hidden = !known;
+  if (known) $("#tested").textContent = words.tested({ protocol: words.protocols[protocol], sensitivity: percent(sensitivity), specificity: percent(specificity) });
 }
 
 function move(threshold) {
@@ -63,7 +75,7 @@ function move(threshold) {
 // one radiograph
 
 function remarks(one) {
-  if (one.error) return `${state.words.unread}: ${one.error}`;
+  if (one.error) return `${state.words.unread}: ${state.words.faults.find(([kind]) => kind.test(one.error))?.[1] ?? one.error}`;
   return one.answer.warnings.map((name) => state.words.warnings[name] ?? one.meaning[name] ?? name).join("; ");
 }
 
@@ -84,7 +96,7 @@ function add(name, file) {
 function draw(one) {
   const { card, row, answer, error } = one;
   if (!answer && !error) return;
-  const cells = answer ? [one.name, percent(answer.probability), named(decision(answer)), remarks(one)] : [one.name, "", "", remarks(one)];
+  const cells = answer ? [one.name, chance(answer.probability), named(decision(answer)), remarks(one)] : [one.name, "", "", remarks(one)];
   cells.forEach((text, i) => (row.cells[i].textContent = text));
   card.hidden = false;
   $("h3", card).textContent = one.name;
@@ -93,10 +105,13 @@ function draw(one) {
   for (const text of answer ? answer.warnings.map((name) => state.words.warnings[name] ?? one.meaning[name] ?? name) : [remarks(one)]) {
     list.append(Object.assign(document.createElement("li"), { textContent: text }));
   }
+  $(".doubt", card).textContent = state.words.doubt;
+  $(".doubt", card).hidden = !answer?.warnings.length;
+  [...$(".ticks", card).children].forEach((tick, i) => (tick.textContent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" }).format(i / 2)));
   for (const part of card.querySelectorAll(".figure, .bar, .ticks, .decision, .size")) part.hidden = !answer;
   if (!answer) return;
   const positive = answer.probability >= state.threshold;
-  const said = { percent: percent(answer.probability), threshold: percent(state.threshold), decision: named(decision(answer)), positive: named(state.positive), side: positive ? state.words.above : state.words.below };
+  const said = { percent: chance(answer.probability), threshold: percent(state.threshold), decision: named(decision(answer)), positive: named(state.positive), side: positive ? state.words.above : state.words.below };
   card.classList.toggle("positive", positive);
   row.classList.toggle("positive", positive);
   $(".decision", card).textContent = state.words.called(said);
