@@ -84,6 +84,14 @@ def test_the_most_probable_come_first_in_their_class(page: str) -> None:
     assert "<i>nothing</i>" in text
 
 
+def test_no_probability_is_rounded_to_certainty(tmp_path: Path) -> None:
+    rows = [Row.of(_explained("one.png", 0.99996)), Row.of(_explained("two.png", 0.0001))]
+    write_page(Classifier(CARD, None, None, b""), rows, [], tmp_path / "page.html")
+    text = _Found((tmp_path / "page.html").read_text(encoding="utf-8")).text
+    assert "> 0.999 pneumonia" in text
+    assert "< 0.001 normal" in text
+
+
 def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
     links = [value for _, name, value in _Found(page).attributes if name in ("src", "href", "action", "data")]
     assert all(value.startswith(("data:", "#")) for value in links)

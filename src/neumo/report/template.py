@@ -28,7 +28,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    filters = (three, signed, p_value, whole, or_none, per_hundred, took, file_name)
+    filters = (three, chance, signed, p_value, whole, or_none, per_hundred, took, file_name)
     environment.filters |= {one.__name__: one for one in filters}
     return environment
 
@@ -36,6 +36,11 @@ def _environment() -> jinja2.Environment:
 def three(value: float | None) -> str:
     """A number with three decimals, a dash where there is none."""
     return "–" if value is None or math.isnan(value) else f"{value:.3f}".replace("-", "−")
+
+
+def chance(value: float) -> str:
+    """A probability with three decimals, never rounded to certainty."""
+    return "< 0.001" if value < 0.0005 else "> 0.999" if value > 0.9995 else three(value)
 
 
 def signed(value: float | None) -> str:
