@@ -66,7 +66,7 @@ def training(results: Results, step: str) -> Drawing:
     """The training curves of one step."""
     figure = canvas(2.1)
     _curves(figure.subplots(1, 2), results, step)
-    legend(figure, *_curves_legend())
+    legend(figure, *_curves_legend(reported=published.STEPS[step] is not None))
     runs = results.ladder(step)
     ends = ", ".join(f"{run.validation['accuracy']:.3f}" for run in runs)
     alt = (
@@ -83,7 +83,7 @@ def all_training(results: Results, steps: list[str]) -> Drawing:
     for column, step in enumerate(steps):
         _curves(axes[:, column], results, step)
         axes[0, column].set_title(f"{column + 1} {step}\nloss")
-    legend(figure, *_curves_legend())
+    legend(figure, *_curves_legend(reported=True))
     return Drawing("training-curves", figure, "Loss and accuracy over the epochs, one column for each step.")
 
 
@@ -122,12 +122,12 @@ def _curves(axes: Iterable[Axes], results: Results, step: str) -> None:
         ax.set_xlabel("epoch")
 
 
-def _curves_legend() -> list[Line2D]:
+def _curves_legend(*, reported: bool) -> list[Line2D]:
     return [
         Line2D([], [], color=MUTED, label="training"),
         Line2D([], [], color=BLUE, label="validation"),
         Line2D([], [], color=BLUE, marker="o", linestyle="", markersize=4, label="kept"),
-        Line2D([], [], label="report", **REPORT),
+        *([Line2D([], [], label="report", **REPORT)] if reported else []),
     ]
 
 
