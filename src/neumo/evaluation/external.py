@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,12 @@ from neumo.errors import NeumoError
 from neumo.evaluation.metrics import Evaluation, by_cause, evaluate
 from neumo.evaluation.origin import ANSWERS, PIXELS
 from neumo.evaluation.shift import Shift, shift
-from neumo.progress import track
+from neumo.predictions import predicted
+from neumo.progress import advance, track
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
+    from neumo.predictions import Journal
 
 MISTAKES = 12
 """Most wrong images that are named."""
@@ -113,8 +117,11 @@ class External:
         if not self.knows_its_origin:
             said.append("Whether it has seen these radiographs in training, this classifier does not tell.")
         if self.dataset.synthetic != self.card["data"]["synthetic"]:
-            which = "source" if self.dataset.synthetic else "classifier"
-            said.append(f"The {which} is of SYNTHETIC radiographs, the other of the two is not.")
+            said.append(
+                "These radiographs are SYNTHETIC, those that the classifier was made from are real."
+                if self.dataset.synthetic
+                else "The classifier was made from SYNTHETIC radiographs and knows nothing of real ones."
+            )
         return said
 
     @property
@@ -157,13 +164,21 @@ class External:
         }
 
 
-def evaluate_source(classifier: Classifier, dataset: Dataset, *, skip_unreadable: bool = False) -> External:
+def evaluate_source(
+    classifier: Classifier,
+    dataset: Dataset,
+    *,
+    skip_unreadable: bool = False,
+    journal: Callable[[list[str]], Journal] | None = None,
+) -> External:
     """Evaluate a saved classifier on a labelled source, as it is: nothing is fitted again.
 
     Args:
         classifier: its own operating point and calibration are used.
         dataset: as `neumo.read` gives it.
         skip_unreadable: leave out images that cannot be decoded; by default the first ends it.
+        journal: opens where the answers for these paths are written down, each as soon as it is there; those
+            that are there already are not computed again.
 
     Raises:
         NeumoError: an image cannot be decoded, or a class is missing among the rest.
@@ -182,7 +197,7 @@ def evaluate_source(classifier: Classifier, dataset: Dataset, *, skip_unreadable
     table, seen = (one[~bad].reset_index(drop=True) for one in (dataset.table, seen))
     if table["label"].nunique() < 2:
         raise NeumoError(f"{dataset.root}: got readable images of one class only, expected both classes")
-    predictions = _predictions(classifier, table)
+    predictions = _predictions(classifier, table, journal)
     predictions["seen"] = _seen(classifier, table, seen)
     judged = _judged(predictions, classifier.threshold)
     new = predictions[predictions["seen"] == ""]
@@ -205,12 +220,23 @@ def evaluate_source(classifier: Classifier, dataset: Dataset, *, skip_unreadable
     )
 
 
-def _predictions(classifier: Classifier, table: pd.DataFrame) -> pd.DataFrame:
-    answers = list(track(classifier.stream(table["path"]), "Predicting", len(table)))
+def _predictions(
+    classifier: Classifier, table: pd.DataFrame, journal: Callable[[list[str]], Journal] | None
+) -> pd.DataFrame:
+    paths = table["path"].tolist()
+    if journal is None:
+        rows = [predicted(one) for one in track(classifier.stream(paths), "Predicting", len(paths))]
+    else:
+        with closing(journal(paths)) as kept, advance("Predicting", len(paths)) as bar:
+            bar.step(kept.done)
+            for one in classifier.stream(paths[kept.done :]):
+                kept.add(predicted(one))
+                bar.step()
+            rows = list(kept.rows())
     return table[["path", "sha256", "label", "cause", "patient"]].assign(
-        probability=[one.probability for one in answers],
-        distance=[one.distance for one in answers],
-        warnings=["|".join(one.warnings) for one in answers],
+        probability=[row["probability"] for row in rows],
+        distance=[row["distance"] for row in rows],
+        warnings=["|".join(row["warnings"]) for row in rows],
     )
 
 

@@ -44,7 +44,7 @@ def draw_external(found: External) -> dict[str, Drawing]:
         drawings.append(distances(distance, found.shift.unfamiliar["share"]))
         if any(one.there is not None for one in found.shift.properties):
             drawings.append(gaps(found.shift.properties))
-        return finished(drawings, synthetic=found.synthetic)
+        return finished(drawings, synthetic=found.dataset.synthetic)
 
 
 def distances(distance: Moved, share: float) -> Drawing:

@@ -51,7 +51,7 @@ def write_external(
         properties=PROPERTIES,
         meaning=MEANING,
         mistakes=[{**one, "image": thumbnail(one["path"])} for one in found.mistakes],
-        synthetic=found.synthetic,
+        synthetic=found.dataset.synthetic,
         version=neumo.__version__,
         command=command,
     )
