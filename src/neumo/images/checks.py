@@ -10,7 +10,7 @@ BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: n
 
 MEANING = {
     "unfamiliar": "does not look like a frontal chest radiograph as in the training data",
-    "inverted": "looks like a negative (bone black); scored after turning it around",
+    "inverted": "looks like a negative (bone black); scored after inverting its greys",
     "upside-down": "looks upside down; scored after turning it around",
     "blank": "has nothing to see: all of it is one grey",
     "colour": "is in colour, as no radiograph is",
