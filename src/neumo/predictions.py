@@ -41,6 +41,16 @@ def unreadable(path: str, error: NeumoError, notice: str) -> Row:
     return {**dict.fromkeys(COLUMNS), "path": path, "warnings": (), "error": why, "notice": notice}
 
 
+def journal(out: Path, classifier: Path, paths: list[str]) -> Journal:
+    """The journal of a file of predictions by a saved classifier; where one goes on, this is said."""
+    with classifier.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    found = Journal(out, digest, paths)
+    if found.done:
+        print(f"neumo: {found.path}: goes on after {found.done:,} of {len(paths):,}", file=sys.stderr)
+    return found
+
+
 class Journal:
     """The rows of one run, each written down as soon as it is there.
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,14 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import neumo
-from neumo.classifier import Classifier
+from neumo.classifier import Classifier, Prediction
 from neumo.data.sources import read
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.external import External, evaluate_source
 from neumo.evaluation.metrics import evaluate
 from neumo.images.read import read_radiograph
+from neumo.predictions import journal
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +136,29 @@ def test_unreadable_images_end_it_or_are_left_out_and_told(classifier: Classifie
     found = evaluate_source(classifier, read(some), skip_unreadable=True)
     assert list(found.unreadable) == [str(bad)]
     assert len(found.predictions) == 12
+
+
+def test_a_stopped_evaluation_goes_on(
+    classifier: Classifier, some: Path, trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep = partial(journal, some.parent / "kept.csv", trained[1])
+    whole = evaluate_source(classifier, read(some))
+    stream, asked = Classifier.stream, []
+
+    def cut_off(self: Classifier, paths: list[str]) -> Iterator[Prediction]:
+        asked.append(len(paths))
+        for i, one in enumerate(stream(self, paths)):
+            if i == 5:
+                raise KeyboardInterrupt
+            yield one
+
+    monkeypatch.setattr(Classifier, "stream", cut_off)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            evaluate_source(classifier, read(some), journal=keep)
+    found = evaluate_source(classifier, read(some), journal=keep)
+    assert asked == [12, 7, 2]
+    pd.testing.assert_frame_equal(found.predictions, whole.predictions, atol=1e-5)
 
 
 def test_one_class_only_is_refused(classifier: Classifier, dataset: Dataset) -> None:

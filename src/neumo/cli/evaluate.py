@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -57,6 +58,7 @@ def evaluate(
     from neumo.data.sources import read
     from neumo.evaluation.external import evaluate_source
     from neumo.files import claim
+    from neumo.predictions import journal
 
     model = load(classifier)
     dataset = read(
@@ -67,9 +69,10 @@ def evaluate(
         positive=positive,
         skip_missing=skip_missing or None,
     )
+    kept = None
     if out is not None:
-        claim(out, "evaluate")
-    found = evaluate_source(model, dataset, skip_unreadable=skip_unreadable)
+        kept = partial(journal, claim(out, "evaluate") / "predictions.csv", classifier)
+    found = evaluate_source(model, dataset, skip_unreadable=skip_unreadable, journal=kept)
     for path, why in found.unreadable.items():
         print(f"neumo: {path}: {why}; left out", file=sys.stderr)
     page = None
@@ -77,6 +80,7 @@ def evaluate(
         from neumo.report.external_page import write_external
 
         page = write_external(found, out, command=shlex.join(["neumo", *sys.argv[1:]]))
+        (out / "predictions.csv.journal").unlink(missing_ok=True)
     if as_json:
         print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
     else:

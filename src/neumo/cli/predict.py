@@ -14,7 +14,7 @@ from neumo.cli.options import PathColumn
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
-    from neumo.predictions import Journal, Tally
+    from neumo.predictions import Tally
 
 SHOWN = 50
 """Rows of the table on a terminal."""
@@ -51,7 +51,7 @@ def predict(
     from neumo.classifier import load
     from neumo.data.image_files import find_radiographs
     from neumo.errors import NeumoError
-    from neumo.predictions import Tally
+    from neumo.predictions import Tally, journal
 
     if out is not None and as_json:
         raise NeumoError("--json: got --out as well, expected one; FILE.jsonl is written as JSON lines")
@@ -61,12 +61,12 @@ def predict(
     files = [path for given in radiographs for path in find_radiographs(given, path_column)]
     tally = Tally()
     if out is not None:
-        journal = _journal(out, classifier, files)
+        kept = journal(out, classifier, files)
         try:
-            _run(model, files, journal.done, journal.add)
-            journal.finish(tally.add)
+            _run(model, files, kept.done, kept.add)
+            kept.finish(tally.add)
         finally:
-            journal.close()
+            kept.close()
         print(f"{out}: {_summary(tally)}\n{model.card['notice']}")
     else:
         _print(model, files, tally, as_json)
@@ -74,19 +74,6 @@ def predict(
         print(f"neumo: {line}", file=sys.stderr)
     if tally.errors:
         raise typer.Exit(1 if tally.readable else 2)
-
-
-def _journal(out: Path, classifier: Path, files: list[str]) -> Journal:
-    import hashlib
-
-    from neumo.predictions import Journal
-
-    with classifier.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    journal = Journal(out, digest, files)
-    if journal.done:
-        print(f"neumo: {journal.path}: goes on after {journal.done:,} of {len(files):,}", file=sys.stderr)
-    return journal
 
 
 def _run(model: Classifier, files: list[str], done: int, add: Callable[[dict[str, Any]], None]) -> None:
