@@ -43,6 +43,7 @@ def test_what_differs_only_in_a_small_direction_is_far(features: np.ndarray) -> 
     few = features[: 4 * PER_COMPONENT]
     reference = Reference.fit(few, features[200:300])
     assert len(reference.directions) == 4
+    assert reference.doubt == np.inf
     odd = features[300:400] + 25 * np.linalg.svd(features - features.mean(axis=0))[2][-1].astype(np.float32)
     assert (reference.distance(odd) > 1).all()
 

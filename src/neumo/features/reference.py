@@ -28,6 +28,9 @@ SHARE = 0.003
 DOUBT = 0.03
 """Of the training source's radiographs lie beyond `Reference.doubt`."""
 
+TURNING = 200
+"""Training images without which no picture is turned: with 70, a radiograph was taken for a negative."""
+
 NEARER, FAR = 0.95, 1.2
 """A picture is meant to be turned where it then lies at less than this share of its distance and nearer than
 this. Negatives of radiographs never came below 1.05 and 0.87, those of other pictures never below 1.25."""
@@ -90,7 +93,8 @@ class Reference:
         own, other = bare.distance(features), bare.distance(held_out)
         every = np.concatenate([own * (np.median(other) / np.median(own)), other])
         limit = max(np.quantile(every, 1 - SHARE), np.quantile(other, 0.99))
-        return replace(bare, limit=float(limit), doubt=float(np.quantile(every, 1 - DOUBT) / limit))
+        doubt = float(np.quantile(every, 1 - DOUBT) / limit) if n >= TURNING else np.inf
+        return replace(bare, limit=float(limit), doubt=doubt)
 
     def distance(self, features: np.ndarray | Rows) -> np.ndarray:
         """Distance to the training set, float64 (n,), of features (n, d); beyond 1 is unfamiliar."""
