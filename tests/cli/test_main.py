@@ -44,6 +44,23 @@ def test_every_verb_explains_itself(verb: str) -> None:
     assert f"neumo {verb}" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("learn", "No such command 'learn'; neumo --help says what is expected"),
+        ("predict", "Missing argument 'radiographs'; neumo predict --help says what is expected"),
+        ("study --nothing", "No such option: --nothing"),
+        ("train x --seed one", "Invalid value for '--seed': "),
+        ("card .", ".: got a folder, expected a classifier that neumo saved"),
+    ],
+)
+def test_a_wrong_command_is_told_in_one_line(arguments: str, told: str) -> None:
+    done = run(*arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"neumo: {told}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_path_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("phantom", str(tmp_path / "file" / "folder"), "--patients", "8", "--size", "64")

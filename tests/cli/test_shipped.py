@@ -23,7 +23,7 @@ def test_it_is_small_and_says_what_it_is() -> None:
     assert all(len(found["seeds"]) >= 3 for found in card["results"].values())
     assert "neumo train" in card["command"]
     assert card["limits"]
-    assert "/work" not in json.dumps(card)
+    assert '"/' not in json.dumps(card)  # no path of the machine it was trained on
 
 
 def test_a_radiograph_alone_is_predicted(tmp_path: Path) -> None:
@@ -46,8 +46,24 @@ def test_a_classifier_that_is_given_is_taken(verb: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(renamed, "w") as archive:
         archive.writestr("card.json", "{}")
     assert _with_classifier([verb, str(renamed), "x.png"]) == [verb, str(renamed), "x.png"]
-    assert _with_classifier([verb, "x.png"]) == [verb, str(SHIPPED), "x.png"]
+    assert _with_classifier([verb, "--json", "mine.neumo", "x"]) == [verb, "--json", "mine.neumo", "x"]
+    assert _with_classifier([verb, "--out", "a", "mine.neumo"]) == [verb, "--out", "a", "mine.neumo"]
+    assert _with_classifier([verb]) == [verb, str(SHIPPED)]
+    assert _with_classifier([verb, "--out", "mine.neumo"])[1] == str(SHIPPED)
+    assert _with_classifier([verb, "--out=mine.neumo"])[1] == str(SHIPPED)
     assert _with_classifier([verb, "--help"]) == [verb, "--help"]
+
+
+@pytest.mark.parametrize("verb", ["predict", "explain", "evaluate"])
+def test_a_radiograph_first_is_no_classifier(verb: str) -> None:
+    assert _with_classifier([verb, "x.png"]) == [verb, str(SHIPPED), "x.png"]
+    assert _with_classifier([verb, "--", "-x.png"]) == [verb, str(SHIPPED), "--", "-x.png"]
+    assert _with_classifier([verb, "-"]) == [verb, str(SHIPPED), "-"]
+
+
+@pytest.mark.parametrize("verb", ["serve", "card", "export"])
+def test_what_else_is_given_is_meant_as_a_classifier(verb: str) -> None:
+    assert _with_classifier([verb, "folder"]) == [verb, "folder"]
 
 
 def test_other_verbs_are_left_alone() -> None:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from zipfile import is_zipfile
 
 import typer
+from typer.exceptions import TyperException
 
 from neumo import __version__
 from neumo.cli.audit import audit
@@ -35,6 +36,7 @@ app = typer.Typer(
     name="neumo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -119,17 +121,47 @@ def _with_classifier(arguments: list[str]) -> list[str]:
     """Let verbs that take a classifier first take the one that neumo brings where none is given."""
     if not arguments or arguments[0] not in TAKES_CLASSIFIER or {"-h", "--help"} & set(arguments):
         return arguments
-    given = next((argument for argument in arguments[1:] if not argument.startswith("-")), "")
-    if given.endswith(".neumo") or is_zipfile(given):
+    given = _first_operand(arguments)
+    alone = arguments[0] in TAKES_NOTHING_ELSE
+    if given and (alone or given.endswith(".neumo") or is_zipfile(given)):
         return arguments
     return [arguments[0], str(SHIPPED), *arguments[1:]]
 
 
+def _first_operand(arguments: list[str]) -> str:
+    """The first argument of a verb that is neither an option nor the value of one; "" where there is none."""
+    command = typer.main.get_command(app).commands[arguments[0]]  # type: ignore[attr-defined]
+    options = [one for one in command.params if one.param_type_name == "option"]
+    takes_value = {name for one in options if not one.is_flag for name in one.opts}
+    rest = iter(arguments[1:])
+    for argument in rest:
+        if argument == "--":
+            return next(rest, "")
+        if argument == "-" or not argument.startswith("-"):
+            return argument
+        if argument in takes_value:
+            next(rest, None)
+    return ""
+
+
 TAKES_CLASSIFIER = ("card", "evaluate", "explain", "export", "predict", "serve")
+TAKES_NOTHING_ELSE = ("card", "export", "serve")
 
 
 def main() -> None:
     """Run the command line."""
     for chatty in ("PIL", "pydicom"):  # what they warn of on standard error, neumo says in its one line
         warnings.filterwarnings("ignore", module=chatty)
-    app(_with_classifier(_one_option_each(sys.argv[1:])))
+    arguments = _with_classifier(_one_option_each(sys.argv[1:]))
+    if not arguments:
+        app()
+    try:
+        sys.exit(app(arguments, standalone_mode=False))
+    except TyperException as error:
+        asked = " ".join(["neumo", *(argument for argument in arguments[:1] if argument in _verbs())])
+        why = getattr(error, "format_message", error.__str__)()
+        _end(f"{why.rstrip('.')}; {asked} --help says what is expected", 2)
+
+
+def _verbs() -> set[str]:
+    return {command.callback.__name__ for command in app.registered_commands if command.callback}

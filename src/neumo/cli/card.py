@@ -8,16 +8,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from neumo.cli.options import AsJson
+from neumo.cli.options import AsJson, ClassifierFile
 
 
 def card(
-    classifier: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL", help="A classifier (NAME.neumo); without one, that which neumo brings."
-        ),
-    ],
+    classifier: ClassifierFile,
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(help="Write it there instead, as FILE.md or FILE.html.", show_default=False),

@@ -13,6 +13,7 @@ import typer
 
 from neumo.cli.options import (
     AsJson,
+    ClassifierFile,
     LabelColumn,
     PathColumn,
     PatientColumn,
@@ -27,12 +28,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    classifier: Annotated[
-        Path,
-        typer.Argument(
-            metavar="MODEL", help="A classifier (NAME.neumo); without one, that which neumo brings."
-        ),
-    ],
+    classifier: ClassifierFile,
     data: Annotated[
         Path,
         typer.Argument(metavar="DATA", help="The CoronaHack folder, class folders, a CSV or Parquet file."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from neumo.cli.options import PathColumn
+from neumo.cli.options import ClassifierFile, PathColumn
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
 
 def explain(
-    classifier: Annotated[
-        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
-    ],
+    classifier: ClassifierFile,
     radiographs: Annotated[
-        list[Path], typer.Argument(help="Image files, folders of them, or a CSV or Parquet file with paths.")
+        list[Path],
+        typer.Argument(
+            readable=False, help="Image files, folders of them, or a CSV or Parquet file with paths."
+        ),
     ],
     out: Annotated[
         Optional[Path],  # noqa: UP045

@@ -9,13 +9,11 @@ from typing import Annotated, Optional
 
 import typer
 
-from neumo.cli.options import AsJson, PathColumn
+from neumo.cli.options import AsJson, ClassifierFile, PathColumn
 
 
 def export(
-    classifier: Annotated[
-        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
-    ],
+    classifier: ClassifierFile,
     out: Annotated[Path, typer.Option(help="The file to write: NAME.onnx, or NAME.xml for OpenVINO.")],
     format: Annotated[
         Optional[str],  # noqa: UP045

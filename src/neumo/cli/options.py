@@ -7,11 +7,16 @@ from typing import Annotated, Optional
 
 import typer
 
+from neumo.files import SHIPPED
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 ClassifierFile = Annotated[
     Path,
     typer.Argument(
-        metavar="[MODEL]", help="A classifier that neumo saved, NAME.neumo; if not given, the one it brings."
+        metavar="MODEL",
+        default_factory=lambda: SHIPPED,
+        show_default=False,
+        help="A classifier that neumo saved, NAME.neumo; if not given, the one that it brings.",
     ),
 ]
 PathColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of paths.")]  # noqa: UP045

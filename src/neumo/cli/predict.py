@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from neumo.cli.options import PathColumn
+from neumo.cli.options import ClassifierFile, PathColumn
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
@@ -21,14 +21,13 @@ SHOWN = 50
 
 
 def predict(
-    classifier: Annotated[
-        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
-    ],
+    classifier: ClassifierFile,
     radiographs: Annotated[
         list[Path],
         typer.Argument(
+            readable=False,
             help="Image files, folders of them, patterns, CSV or Parquet files with paths, or - for paths on "
-            "standard input, one per line."
+            "standard input, one per line.",
         ),
     ],
     out: Annotated[

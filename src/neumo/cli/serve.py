@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
+from neumo.cli.options import ClassifierFile
 from neumo.errors import NeumoError
 
 
 def serve(
-    classifier: Annotated[
-        Path, typer.Argument(help="A classifier (NAME.neumo); without one, that which neumo brings.")
-    ],
+    classifier: ClassifierFile,
     host: Annotated[
         str, typer.Option(help="Address to listen at. Any but this machine's own asks for a token.")
     ] = "127.0.0.1",
