@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 
 from neumo.backend import keras
 from neumo.errors import NeumoError
-from neumo.evaluation.metrics import by_cause, evaluate, measure
+from neumo.evaluation.metrics import METRICS, by_cause, evaluate, measure
 
 Predictions = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -59,6 +59,10 @@ def test_every_metric_is_scikit_learns(threshold: float, decimals: int) -> None:
     for name, value in _sklearn(y, p, threshold).items():
         assert found[name].value == pytest.approx(value, abs=1e-12), name
     assert set(found) == set(_sklearn(y, p, threshold))
+
+
+def test_every_metric_has_a_name_for_people() -> None:
+    assert set(METRICS) == set(evaluate([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.3], replicates=10).metrics)
 
 
 def test_loss_of_a_certain_wrong_prediction_is_keras() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neumo.evaluation.metrics import METRICS
 from neumo.report.compare_page import write_comparison
 from neumo.report.draw_compare import draw_comparison, run_looks
-from neumo.report.drawing import METRICS
 from neumo.report.template import signed, three
 from neumo.study.comparison import Comparison, compare
 from neumo.study.results import Results

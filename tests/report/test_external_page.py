@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from neumo.evaluation.external import External
+from neumo.evaluation.metrics import METRICS
 from neumo.evaluation.shift import PROPERTIES
 from neumo.report.draw_external import draw_external
-from neumo.report.drawing import METRICS, Drawing
+from neumo.report.drawing import Drawing
 from neumo.report.external_page import write_external
 from tests.report.test_page import Page
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neumo.report.drawing import METRICS, Drawing
+from neumo.evaluation.metrics import METRICS
+from neumo.report.drawing import Drawing
 from neumo.report.page import repeated_losses, write_page
 from neumo.report.template import per_hundred, took
 from neumo.study import published

@@ -15,13 +15,8 @@ if TYPE_CHECKING:
 
     from neumo.study.comparison import Comparison, PairTest
 
-SHOWN = {
-    "accuracy": "accuracy",
-    "auc": "AUC",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-}
-"""Metrics of the table for people, with their headings; --json and the page have all."""
+SHOWN = ("accuracy", "auc", "sensitivity", "specificity")
+"""Metrics of the table for people; --json and the page have all."""
 
 
 def compare(
@@ -78,11 +73,13 @@ def _metrics(found: Comparison) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from neumo.evaluation.metrics import METRICS
+
     table = Table(title="Test part of each protocol, mean ± sd over the seeds", title_justify="left")
     table.add_column("protocol")
     table.add_column("run", overflow="fold")
-    for heading in SHOWN.values():
-        table.add_column(heading, justify="right", no_wrap=True)
+    for name in SHOWN:
+        table.add_column(METRICS[name], justify="right", no_wrap=True)
     for protocol in found.protocols:
         for run in found.runs:
             if runs := run.tested(protocol):
@@ -110,7 +107,7 @@ def _pairs(found: Comparison) -> Table:
     table = Table(title="Paired tests on shared images", title_justify="left")
     table.add_column("protocol", no_wrap=True)
     table.add_column("second\n- first", overflow="fold")
-    for heading in ("accuracy", "McNemar\np", "AUC", "DeLong\np"):
+    for heading in ("Accuracy", "McNemar\np", "AUC", "DeLong\np"):
         table.add_column(heading, justify="right", no_wrap=True)
     for pair in found.pairs:
         shared = " ".join(dict.fromkeys(f"{one.images:,}" for one in pair.seeds))

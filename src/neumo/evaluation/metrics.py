@@ -13,6 +13,19 @@ from numpy.typing import ArrayLike, NDArray
 from neumo.errors import NeumoError
 from neumo.evaluation.intervals import LEVEL, Statistics, Weights, bootstrap
 
+METRICS = {
+    "accuracy": "Accuracy",
+    "auc": "AUC",
+    "average_precision": "Average precision",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "balanced_accuracy": "Balanced accuracy",
+    "loss": "Loss",
+    "brier": "Brier score",
+    "ece": "Calibration error (ECE)",
+}
+"""Every metric by name, with what people get to read; all tables and pages show them in this order."""
+
 LOWER_IS_BETTER = ("loss", "brier", "ece")
 """Metrics of which less is better; of all others, more."""
 

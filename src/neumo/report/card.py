@@ -8,18 +8,9 @@ from typing import Any
 
 from markupsafe import escape
 
+from neumo.evaluation.metrics import METRICS
+
 PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "official": "Official test set"}
-METRICS = {
-    "accuracy": "Accuracy",
-    "auc": "AUC",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "balanced_accuracy": "Balanced accuracy",
-    "average_precision": "Average precision",
-    "loss": "Loss (cross-entropy)",
-    "brier": "Brier score",
-    "ece": "Calibration error (ECE)",
-}
 
 Block = tuple[str, Any]
 """("text", str), ("code", str), ("list", [str, ...]) or ("table", [row, ...]), a row being [str, ...]."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import neumo
 from neumo.data.split import PROTOCOLS
+from neumo.evaluation.metrics import METRICS
 from neumo.files import whole_file
 from neumo.report.draw_compare import draw_comparison
-from neumo.report.drawing import LOOKS, METRICS, Drawing
+from neumo.report.drawing import LOOKS, Drawing
 from neumo.report.template import render
 from neumo.study.comparison import Comparison
 

@@ -10,13 +10,13 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from neumo.evaluation.metrics import METRICS
 from neumo.report import draw_result
 from neumo.report.drawing import (
     BLUE,
     GREEN,
     INK,
     LOOKS,
-    METRICS,
     MUTED,
     ORANGE,
     PAPER,

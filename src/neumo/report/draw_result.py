@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
-from neumo.evaluation.metrics import LOWER_IS_BETTER
+from neumo.evaluation.metrics import LOWER_IS_BETTER, METRICS
 from neumo.report.drawing import (
     INK,
-    METRICS,
     MUTED,
     PAPER,
     Drawing,

@@ -24,6 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
+from neumo.evaluation.metrics import METRICS
 from neumo.files import whole_file
 from neumo.study.results import Results
 
@@ -119,20 +120,6 @@ class Side:
 def protocol_sides(results: Results) -> list[Side]:
     """The protocols that a study was tested on."""
     return [Side(name, look, runs) for name, look in LOOKS.items() if (runs := results.tested(name))]
-
-
-METRICS = {
-    "accuracy": "Accuracy",
-    "auc": "AUC",
-    "average_precision": "Average precision",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "balanced_accuracy": "Balanced accuracy",
-    "loss": "Loss",
-    "brier": "Brier score",
-    "ece": "Calibration error",
-}
-"""Every metric by name, with its title."""
 
 
 @dataclass(frozen=True)

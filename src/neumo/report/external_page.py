@@ -7,11 +7,12 @@ from pathlib import Path
 
 import neumo
 from neumo.evaluation.external import External
+from neumo.evaluation.metrics import METRICS
 from neumo.evaluation.shift import PROPERTIES
 from neumo.files import whole_file
 from neumo.images.checks import MEANING
 from neumo.report.draw_external import draw_external
-from neumo.report.drawing import LOOKS, METRICS, Drawing
+from neumo.report.drawing import LOOKS, Drawing
 from neumo.report.template import render
 from neumo.report.thumbnails import thumbnail
 
