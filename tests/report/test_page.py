@@ -36,7 +36,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, {name: value or "" for name, value in attrs}))
         if tag in ("section", "header"):
-            self.section = dict(attrs)["id"] or ""
+            self.section = dict(attrs).get("id") or self.section
         if tag not in VOID:
             self.open.append(tag)
 

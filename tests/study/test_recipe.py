@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
 from neumo.training.finetune import tuned_folder
 from neumo.training.recipes import RECIPES
+from tests.report.test_page import Page
 
 PAIR = dataclasses.replace(RECIPES[0], name="pair", members=2, epochs=1, views=1, thawed=0.2, shifts=8)
 CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "protocols": ("official", "patient")}
@@ -48,6 +51,24 @@ def test_the_saved_classifier_gives_the_predictions(out: Path) -> None:
     grey = np.repeat(pixels[:4, ..., None], 3, -1).astype(np.float32)
     keras = classifier.keras_model().predict(grey, verbose=0)[:, 0]
     np.testing.assert_allclose(keras, table["probability"][:4], atol=1e-3)
+
+
+def test_it_leaves_a_page_that_can_be_drawn_again(out: Path) -> None:
+    page = Page(out / "report.html")
+    for tag, attributes in page.elements:
+        assert tag not in ("script", "iframe", "object", "embed", "base")
+        assert attributes.get("src", "data:").startswith("data:")
+    assert len(page.all("h1")) == 1
+    assert "SYNTHETIC DATA." in page.said()
+    assert page.said().index("A research tool, not a medical device.") < page.said().index("A trained")
+    for run in Results.load(out / "results.json").runs:
+        assert run.test is not None
+        assert f"{run.test['metrics']['auc']['value']:.3f}" in page.said("summary")
+    assert len(page.all("svg")) == 3 + 5 + 2
+    before = (out / "report.html").read_bytes()
+    (out / "report.html").unlink()
+    subprocess.run([sys.executable, "-m", "neumo", "report", str(out)], check=True)
+    assert (out / "report.html").read_bytes() == before
 
 
 def test_calibration_and_operating_point_come_from_validation(phantoms: Path, out: Path) -> None:

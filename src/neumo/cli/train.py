@@ -97,4 +97,5 @@ def train(
         print(json.dumps(results.to_dict(), indent=1))
         return
     show_recipe(results)
-    print(f"\nClassifier: {(out / 'classifier.neumo').resolve()}")
+    print(f"\nReport page: {(out / 'report.html').resolve()}")
+    print(f"Classifier: {(out / 'classifier.neumo').resolve()}")

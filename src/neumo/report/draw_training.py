@@ -87,6 +87,26 @@ def all_training(results: Results, steps: list[str]) -> Drawing:
     return Drawing("training-curves", figure, "Loss and accuracy over the epochs, one column for each step.")
 
 
+def tuning(results: Results) -> Drawing:
+    """The training curves of every trial of a recipe."""
+    figure = canvas(2.1)
+    for ax, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for key, colour in ((what, MUTED), (f"val_{what}", BLUE)):
+            curves = [run.history[key] for run in results.runs]
+            epochs = range(1, min(map(len, curves)) + 1)
+            for curve in curves:
+                ax.plot(range(1, len(curve) + 1), curve, color=colour, alpha=0.35, linewidth=0.8)
+            ax.plot(epochs, np.mean([curve[: len(epochs)] for curve in curves], axis=0), color=colour)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.set_title(what)
+        ax.set_xlabel("epoch")
+    legend(figure, *_curves_legend(reported=False)[:2])
+    ends = ", ".join(f"{run.protocol} {run.validation['accuracy']:.3f}" for run in results.runs)
+    alt = f"Loss and accuracy by epoch, in training and validation. Validation accuracy at the end: {ends}."
+    return Drawing("tuning", figure, alt)
+
+
 def training_name(step: str) -> str:
     """Name of the figure with the training curves of one step."""
     return f"training-{list(published.STEPS).index(step) + 1}-{step.replace(' ', '-')}"

@@ -33,6 +33,7 @@ from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.files import claim, whole_file
 from neumo.images.read import read_radiograph
+from neumo.report.recipe_page import write_recipe
 from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
 from neumo.study.judge import judge
@@ -142,10 +143,11 @@ class RecipeRun:
     def run(self, out: str | Path = "neumo-run", *, command: str | None = None) -> Results:
         """Train and test what is not there yet, and write everything to `out`.
 
-        ``results.json``, ``predictions.csv`` and ``splits/`` are as `neumo study` writes them, a run being
-        named by its recipe; ``classifier.neumo`` is that of the strictest protocol and the first seed;
-        ``trials/`` has what an interrupted run goes on from; networks that are being trained are in the cache
-        folder, after each epoch, where other recipes that need the same ones find them.
+        ``report.html`` is the page to look at. ``results.json``, ``predictions.csv`` and ``splits/`` are as
+        `neumo study` writes them, a run being named by its recipe; ``classifier.neumo`` is that of the
+        strictest protocol and the first seed; ``trials/`` has what an interrupted run goes on from. Networks
+        that are being trained are in the cache folder, after each epoch, where other recipes that need the
+        same ones find them.
 
         Raises:
             NeumoError: bad input, in one line; what was finished is kept.
@@ -177,6 +179,7 @@ class RecipeRun:
         classifier = load(trials[strictest, self.seeds[0]].file)
         classifier.card |= told(results)
         classifier.save(out / "classifier.neumo")
+        write_recipe(results, classifier.card, out)
         return results
 
     def _trial(self, out: Path, protocol: str, seed: int) -> Tuned:
