@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import hashlib
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,6 +78,9 @@ BACKBONES = {
     "Xception": ("xception", 2048, 20_861_480),
 }
 
+FAMILIAR = ("ResNet50", "DenseNet121", "EfficientNetB0", PHANTOM)
+"""Those that are told to who names none."""
+
 
 def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbone:
     """Look a backbone up; nothing is built or downloaded yet.
@@ -98,7 +102,10 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
     names = {known.lower(): known for known in BACKBONES}
     if name.lower() not in names:
         close = [names[found] for found in difflib.get_close_matches(name.lower(), names, 5)]
-        expected = " or ".join(close) or "one of " + ", ".join(BACKBONES)
+        expected = " or ".join(close) or (
+            f"{', '.join(FAMILIAR)} or another of {len(BACKBONES)}; "
+            'python -c "from neumo.features.backbones import BACKBONES; print(*BACKBONES)" shows all'
+        )
         raise NeumoError(f"backbone: got {name!r}, expected {expected}")
     if weights == "phantom" and name.lower() != PHANTOM.lower():
         raise NeumoError(
@@ -207,7 +214,9 @@ class Backbone:
 
     def _load(self, network: keras.Model) -> None:
         try:
-            network.load_weights(str(self._file))
+            with warnings.catch_warnings():  # a hundred lines on a wrong file
+                warnings.simplefilter("error", UserWarning)
+                network.load_weights(str(self._file))
         except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError ... on a wrong file
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise NeumoError(
