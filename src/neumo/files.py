@@ -33,6 +33,10 @@ def whole_file(path: str | Path) -> Iterator[Path]:
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(path)
+    except OSError as error:
+        if error.filename in (str(part), part):  # a name that nobody knows
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -90,21 +90,24 @@ def study(
     official protocol. What is done is kept: the same command goes on where it was stopped.
     """
     from neumo.data.sources import read
+    from neumo.features.backbones import backbone as look_up
     from neumo.images.generate import Transforms
-    from neumo.study.study import Study
+
+    if backbone is not None:
+        look_up(backbone, "none")  # a wrong name is told before the data are read
+    dataset = data and read(
+        data,
+        path_column=path_column,
+        label_column=label_column,
+        patient_column=patient_column,
+        positive=positive,
+        skip_missing=skip_missing or None,
+    )
+    from neumo.study.study import Study  # takes seconds
 
     named: dict[str, Any] = {"backbone": backbone, "weights": weights}
     results = Study(
-        None
-        if data is None
-        else read(
-            data,
-            path_column=path_column,
-            label_column=label_column,
-            patient_column=patient_column,
-            positive=positive,
-            skip_missing=skip_missing or None,
-        ),
+        dataset,
         given_split=split,
         skip_unreadable=skip_unreadable,
         seeds=tuple(seed),

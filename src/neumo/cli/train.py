@@ -72,9 +72,12 @@ def train(
     A research tool, not a medical device.
     """
     from neumo.data.sources import read
-    from neumo.study.recipe import SMALL, RecipeRun
-    from neumo.study.tables import show_recipe
+    from neumo.features.backbones import backbone as look_up
+    from neumo.training.recipes import recipe as recipe_named
 
+    chosen = recipe_named(recipe)
+    for name in backbone or ():
+        look_up(name, "none")  # a wrong name is told before the data are read
     dataset = read(
         data,
         path_column=path_column,
@@ -83,9 +86,12 @@ def train(
         positive=positive,
         skip_missing=skip_missing or None,
     )
+    from neumo.study.recipe import SMALL, RecipeRun  # takes seconds
+    from neumo.study.tables import show_recipe
+
     results = RecipeRun(
         dataset if names is None else dataset.named(names),
-        recipe,
+        chosen,
         backbone=backbone or SMALL,
         weights=weights,
         seeds=tuple(seed),
