@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from neumo.images.read import read_radiograph
     from neumo.phantom.dataset import make_phantoms
     from neumo.study.comparison import compare
+    from neumo.study.recipe import RecipeRun
     from neumo.study.results import Results
     from neumo.study.study import Study
     from neumo.study.train import train
@@ -39,6 +40,7 @@ __all__ = [
     "Evaluation",
     "NeumoError",
     "Prediction",
+    "RecipeRun",
     "Results",
     "Study",
     "UnreadableImageError",
@@ -68,6 +70,7 @@ _HOME = {
     "neumo.images.read": ("read_radiograph",),
     "neumo.phantom.dataset": ("make_phantoms",),
     "neumo.study.comparison": ("compare",),
+    "neumo.study.recipe": ("RecipeRun",),
     "neumo.study.results": ("Results",),
     "neumo.study.study": ("Study",),
     "neumo.study.train": ("train",),

@@ -60,7 +60,8 @@ def _show(found: Comparison) -> None:
     console.print(_metrics(found))
     console.print(_pairs(found))
     console.print(
-        "Second minus first, mean over the shared seeds, with 95 % intervals; tests: one p per seed.",
+        "Second minus first, mean over the seeds that both have, which may be fewer than above, with 95 % "
+        "intervals; tests: one p per seed.",
         style="dim",
     )
     for first, second in found.unpaired:
@@ -91,7 +92,9 @@ def _metrics(found: Comparison) -> Table:
                     cells.append(
                         f"{one.mean:.3f}{sd}\n{one.low:.3f}–{one.high:.3f}" if one is not None else "-"
                     )
-                table.add_row(protocol, escape(run.name), *cells)
+                which = "seed" + "s" * (len(runs) > 1)
+                seeds = f"{which} {', '.join(str(one.seed) for one in runs)}"
+                table.add_row(protocol, f"{escape(run.name)}\n{seeds}", *cells)
         table.add_section()
     return table
 
@@ -113,7 +116,9 @@ def _pairs(found: Comparison) -> Table:
         shared = " ".join(dict.fromkeys(f"{one.images:,}" for one in pair.seeds))
         left_out = sum(one.left_out for one in pair.seeds)
         table.add_row(
-            f"{pair.protocol}\n{shared} images" + (f"\n{left_out:,} not shared" if left_out else ""),
+            f"{pair.protocol}\n{shared} images"
+            + (f"\n{left_out:,} not shared" if left_out else "")
+            + f"\nseed{'s' * (len(pair.seeds) > 1)} {', '.join(str(one.seed) for one in pair.seeds)}",
             escape(f"{pair.second}\n- {pair.first}"),
             told(pair, "accuracy"),
             "\n".join(f"{one.mcnemar.p:.3f}" for one in pair.seeds),
