@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import sys
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,6 +161,14 @@ def test_names_in_any_case() -> None:
 def test_an_unknown_name(name: str, close: str) -> None:
     with pytest.raises(NeumoError, match=f"backbone: got '{name}', expected .*{close}"):
         backbone(name)
+
+
+def test_a_name_like_no_other_names_a_few_and_how_to_see_all() -> None:
+    with pytest.raises(NeumoError, match=r"expected ResNet50, .* or another of 48; python -c") as told:
+        backbone("foo")
+    code = str(told.value).split('"')[1]
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == list(BACKBONES)
 
 
 def test_no_such_weights_file(tmp_path: Path) -> None:
