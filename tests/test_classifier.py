@@ -101,6 +101,13 @@ def test_predicts_as_its_parts_do_in_keras(
         assert prediction.notice in repr(prediction)
 
 
+def test_is_shown_in_one_short_line(saved: Path) -> None:
+    found = load(saved)
+    assert repr(found) == "<Classifier 'test': pneumonia from 0.5 on, else normal (SYNTHETIC data)>"
+    assert neumo.load().card["name"] in repr(neumo.load())
+    assert "SYNTHETIC" not in repr(neumo.load())
+
+
 def test_a_classifier_of_real_radiographs_is_not_called_synthetic(
     base: keras.Model, head: keras.Model
 ) -> None:

@@ -88,6 +88,13 @@ class Classifier:
         self.origin = origin
         self._kept_as = kept_as
 
+    def __repr__(self) -> str:
+        card = self.card
+        return (
+            f"<Classifier {card['name']!r}: {card['positive']} from {self.threshold:.4g} on, "
+            f"else {card['negative']}{' (SYNTHETIC data)' if card['data']['synthetic'] else ''}>"
+        )
+
     @overload
     def predict(self, radiographs: str | Path) -> Prediction: ...  # type: ignore[overload-overlap]
     @overload

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -31,3 +32,13 @@ def test_images_are_chosen_by_name(tmp_path: Path) -> None:
         dataset.named("^x")
     with pytest.raises(NeumoError, match="expected a regular expression"):
         dataset.named("(")
+
+
+def test_is_shown_in_one_short_line(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        draw(tmp_path / "set" / "sick" / f"{name}.png")
+    draw(tmp_path / "set" / "normal" / "IM-1.png")
+    dataset = read(tmp_path / "set", positive=["sick"])
+    assert repr(dataset) == "<Dataset 'set': 3 images: 1 normal, 2 sick>"
+    known = replace(dataset, table=dataset.table.assign(patient=["a", "b", "b"]), synthetic=True)
+    assert repr(known) == "<Dataset 'set': 3 images of 2 patients: 1 normal, 2 sick (SYNTHETIC)>"

@@ -61,6 +61,14 @@ class Dataset:
     negative_name: str = "normal"
     faults: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        by_label = counts(self.table["label"]).items()
+        classes = ", ".join(f"{n:,} {self.label_name(label)}" for label, n in by_label)
+        patients = self.table["patient"].nunique()
+        whose = f" of {patients:,} patient{'s' * (patients != 1)}" if patients else ""
+        drawn = " (SYNTHETIC)" if self.synthetic else ""
+        return f"<Dataset {self.name!r}: {len(self.table):,} images{whose}: {classes}{drawn}>"
+
     def label_name(self, label: int) -> str:
         """The name of a label: `negative_name`, `positive_name` or ``"unlabelled"``."""
         return {NORMAL: self.negative_name, PNEUMONIA: self.positive_name}.get(int(label), "unlabelled")
