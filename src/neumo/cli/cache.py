@@ -71,15 +71,23 @@ def _show(found: dict[str, Any]) -> None:
         console.print(f"Cleared {found['cleared']:,} entries.")
     totals: dict[tuple[str, ...], list[int]] = {}
     for space in found["spaces"]:
-        key = [space.get(part, "") for part in ("backbone", "weights", "precision")]
-        total = totals.setdefault((key[0] or "(pixel statistics)", key[1][:12], key[2]), [0, 0])
+        key = [space.get(part, "-") for part in ("backbone", "weights", "precision")]
+        total = totals.setdefault((key[0], key[1][:12], key[2]), [0, 0])
         total[0] += space["entries"]
         total[1] += space["bytes"]
-    table = Table("backbone", "weights", "precision")
+    table = Table("backbone", "weights", "precision", title="Features", title_justify="left")
     table.add_column("entries", justify="right")
     table.add_column("MB", justify="right")
     for names, (entries, size) in totals.items():
-        table.add_row(*names, f"{entries:,}", f"{size / 1e6:.1f}")
+        table.add_row(*names, f"{entries:,}", _megabytes(size))
     console.print(table if totals else "No features.")
-    on_disk = ", ".join(f"{name} {size / 1e6:.1f} MB" for name, size in found["bytes"].items())
+    if any(names[0] == "-" for names in totals):
+        console.print("Without a backbone: mean and variance of each image's pixels.")
+    on_disk = ", ".join(f"{name} {_megabytes(size)} MB" for name, size in found["bytes"].items())
     console.print(f"On disk: {on_disk}")
+    if totals:
+        console.print("Features take more room there than in the table: their keys and index count, too.")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f}" if size >= 1e5 or not size else "<0.1"
