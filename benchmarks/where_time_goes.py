@@ -1,6 +1,6 @@
 """Where the time of predicting a radiograph goes, as a table and a picture.
 
-    python -m benchmarks.profile DATA [--out FILE.svg]
+    python -m benchmarks.where_time_goes DATA [--out FILE.svg]
 
 DATA is a folder of real radiographs; some are enlarged to 1,500 x 1,100 (see `benchmarks.enlarge`) and saved
 as JPEG at quality 90. Everything is computed by one core. "decoding" is libjpeg-turbo reading the file to an
