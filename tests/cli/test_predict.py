@@ -118,6 +118,7 @@ def test_one_bad_file_does_not_stop_the_rest(
         f"neumo: {tmp_path / 'gone.dcm'}",
     ]
     assert "2 could not be read" in done.stdout
+    assert "(pneumonia from 0.5 on)" in done.stdout
     assert NOTICE in done.stdout
     if suffix == "jsonl":
         frame = pd.read_json(out, lines=True)
@@ -135,6 +136,13 @@ def test_one_bad_file_does_not_stop_the_rest(
     assert list(readable["probability"]) == pytest.approx([one.probability for one in expected], abs=1e-6)
     assert frame["probability"].isna().sum() == 2
     assert not list(tmp_path.glob("*.journal"))
+
+
+def test_errors_come_after_the_table_in_one_file(model: Path, files: list[Path], tmp_path: Path) -> None:
+    given = map(str, (model, tmp_path / "gone.png", files[0]))
+    command = [sys.executable, "-m", "neumo", "predict", *given]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    assert done.stdout.splitlines()[-1].startswith(f"neumo: {tmp_path / 'gone.png'}: got")
 
 
 def test_no_file_can_be_read(model: Path, tmp_path: Path) -> None:

@@ -66,9 +66,10 @@ def predict(
             kept.finish(tally.add)
         finally:
             kept.close()
-        print(f"{out}: {_summary(tally)}\n{model.card['notice']}")
+        print(f"{out}: {_summary(tally, model)}\n{model.card['notice']}")
     else:
         _print(model, files, tally, as_json)
+    sys.stdout.flush()  # where both go into one file, the table comes first
     for line in tally.errors:
         print(f"neumo: {line}", file=sys.stderr)
     if tally.errors:
@@ -120,7 +121,7 @@ def _print(model: Classifier, files: list[str], tally: Tally, as_json: bool) -> 
         _show(waiting, first=terminal or tally.readable == len(waiting))
     if terminal and tally.readable > SHOWN:
         print(f"... and {tally.readable - SHOWN:,} more: --out FILE.csv writes all, --json prints all")
-    print(_summary(tally))
+    print(_summary(tally, model))
     _explain_warnings(tally)
     print(model.card["notice"])
 
@@ -143,13 +144,14 @@ def _show(rows: list[dict[str, Any]], first: bool) -> None:
     Console(width=None if sys.stdout.isatty() else 100_000).print(table)
 
 
-def _summary(tally: Tally) -> str:
+def _summary(tally: Tally, model: Classifier) -> str:
     """What a run came to, in one line."""
     decisions = ", ".join(f"{n:,} {name}" for name, n in sorted(tally.decisions.items(), reverse=True))
     failed = f"; {len(tally.errors):,} could not be read" if tally.errors else ""
     warned = "".join(f"; {n:,} {name}" for name, n in sorted(tally.warnings.items()))
     many = f"{tally.readable:,} radiograph{'s' * (tally.readable != 1)}"
-    return f"{many}{': ' * bool(decisions)}{decisions}{warned}{failed}"
+    point = f" ({model.card['positive']} from {model.threshold:.3g} on)" * bool(decisions)
+    return f"{many}{': ' * bool(decisions)}{decisions}{point}{warned}{failed}"
 
 
 def _explain_warnings(tally: Tally) -> None:
