@@ -79,6 +79,14 @@ def test_tells_everything(card: dict[str, Any], show: Any) -> None:
     assert "Official test set" in said
 
 
+@pytest.mark.parametrize("rule", ["0.5, the default", "the best on the validation part"])
+def test_the_operating_point_is_told_as_it_was_chosen(card: dict[str, Any], rule: str) -> None:
+    card["threshold"]["rule"] = rule
+    said = re.sub(r"\\(.)", r"\1", card_markdown(card))
+    assert f"on (rule: {rule}). No test part had a say in it." in said
+    assert "chosen on the validation part" not in said
+
+
 def test_notice_is_on_top(card: dict[str, Any]) -> None:
     assert card_markdown(card).splitlines()[2].startswith("> **A research tool, not a medical device")
     assert Balanced(card_html(card)).text.split()[:3] == ["A", "research", "tool,"]

@@ -119,13 +119,18 @@ def _by_cause(results: dict[str, Any], card: dict[str, Any]) -> Iterator[Block]:
         found = [one.get("by_cause", {}).get(cause) for one in results.values()]
         rows.append([cause or _classes(card)[0], *map(_share, found)])
     yield "table", rows
-    yield "text", "Sensitivity by cause of pneumonia, with 95 % intervals (Wilson)."
+    yield "text", f"Sensitivity by cause of pneumonia, with 95 % intervals (Wilson).{_means_said(results)}"
 
 
 def _share(one: dict[str, float] | None) -> str:
     if one is None:
         return "–"
     return f"{one['sensitivity']:.3f} ({one['low']:.3f} to {one['high']:.3f}; of {_count(one['n'])})"
+
+
+def _means_said(results: dict[str, Any]) -> str:
+    several = any(len(found.get("seeds", ())) > 1 for found in results.values())
+    return " Numbers of radiographs are means over the seeds." * several
 
 
 def _count(value: float) -> str:
@@ -151,7 +156,7 @@ def _calibration(results: dict[str, Any], card: dict[str, Any]) -> Iterator[Bloc
     yield (
         "text",
         f"The share that has {_classes(card)[0]}, of the test radiographs given a probability in each range. "
-        "The calibration error above is the mean distance of the two.",
+        f"The calibration error above is the mean distance of the two.{_means_said(results)}",
     )
 
 
@@ -161,7 +166,7 @@ def _operating_point(card: dict[str, Any]) -> Iterator[Block]:
         yield (
             "text",
             f"Called {positive} from a probability of {point['threshold']:.4g} on (rule: "
-            f"{point.get('rule', 'not told')}), chosen on the validation part, never on a test part.",
+            f"{point.get('rule', 'not told')}). No test part had a say in it.",
         )
     if "sensitivity" in point:
         yield (
