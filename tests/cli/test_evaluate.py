@@ -55,7 +55,8 @@ def test_card_in_every_form(trained: tuple[Path, Path], tmp_path: Path) -> None:
     assert printed.startswith("# ")
     assert "not a medical device" in printed
     assert f"{card['test']['official']['auc']:.3f}" in printed
-    neumo("card", classifier, "--out", tmp_path / "card.md")
+    told = neumo("card", classifier, "--out", tmp_path / "card.md").stdout
+    assert told == f"Card: {tmp_path / 'card.md'}\n"
     assert (tmp_path / "card.md").read_text() == printed
     neumo("card", classifier, "--out", tmp_path / "card.html")
     page = (tmp_path / "card.html").read_text()

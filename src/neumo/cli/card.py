@@ -39,3 +39,5 @@ def card(
         text = render("card.html", card=found, article=card_html(found)) if page else card_markdown(found)
         with whole_file(out) as part:
             part.write_text(text, encoding="utf-8")
+        if not as_json:
+            print(f"Card: {out.resolve()}")
