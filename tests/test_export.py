@@ -94,8 +94,8 @@ def test_a_graph_that_says_something_else_is_refused(
 @pytest.mark.parametrize(
     ("name", "format", "what"),
     [
-        ("model.pb", "onnx", r"got the suffix '.pb', expected .onnx for onnx"),
-        ("model.onnx", "openvino", r"got the suffix '.onnx', expected .xml for openvino"),
+        ("model.pb", "onnx", r"got the suffix '.pb' for onnx, expected .onnx for onnx or .xml"),
+        ("model.onnx", "openvino", r"got the suffix '.onnx' for openvino, expected .onnx"),
         ("model.onnx", "keras", "format: got 'keras', expected onnx or openvino"),
     ],
 )

@@ -63,7 +63,10 @@ def read_archive(file: str | Path, expected: str) -> dict[str, Data]:
         ValueError,
         RuntimeError,
     ) as error:
-        raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
+        got = str(error).lower() or "a damaged file"
+        if isinstance(error, zipfile.BadZipFile):
+            got = "a truncated or damaged file" if data.startswith(b"PK") else "another kind of file"
+        raise NeumoError(f"{file}: got {got}, {expected}") from error
     changed = [name for name, data in members.items() if hashlib.sha256(data).hexdigest() != sums[name]]
     if changed:
         raise NeumoError(f"{file}: got a changed {changed[0]}, {expected} and nobody edited")

@@ -68,7 +68,8 @@ def export(
     if format not in FORMATS:
         raise NeumoError(f"format: got {format!r}, expected {' or '.join(FORMATS)}")
     if file.suffix != FORMATS[format]:
-        raise NeumoError(f"{file}: got the suffix {file.suffix!r}, expected {FORMATS[format]} for {format}")
+        expected = " or ".join(f"{suffix} for {name}" for name, suffix in FORMATS.items())
+        raise NeumoError(f"{file}: got the suffix {file.suffix!r} for {format}, expected {expected}")
     graph = whole_graph(classifier)
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".part-{file.name}")

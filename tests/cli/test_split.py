@@ -207,8 +207,8 @@ def test_what_a_data_set_does_not_allow_is_told(
         target.parent.mkdir(parents=True, exist_ok=True)
         file.rename(target)
     for protocol, line in [
-        ("official", "official protocol: got a data set without, expected a test set of the data set's own"),
-        ("patient", "patient protocol: got a data set without, expected images whose patient is known"),
+        ("official", "official protocol: expected a test set of the data set's own"),
+        ("patient", "patient protocol: expected images whose patient is known"),
     ]:
         arguments = (tmp_path / "plain", "--out", tmp_path / "out", "--protocol", protocol)
         assert line in told(*arguments, capsys=capsys)

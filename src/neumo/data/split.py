@@ -168,7 +168,7 @@ def split(
         raise NeumoError(f"seed: got {seed}, expected a whole number from 0 to {2**32 - 1}")
     _check_classes(table)
     if missing := chosen.lacks(table):
-        raise NeumoError(f"{protocol} protocol: got a data set without, expected {missing}")
+        raise NeumoError(f"{protocol} protocol: expected {missing}, got a data set without")
 
     group_ids = together(table, groups)
     order = np.lexsort([table[column].to_numpy(object).astype(str) for column in ("path", "sha256")])

@@ -136,7 +136,9 @@ class Results:
         """
         try:
             found = json.loads(Path(file).read_text(encoding="utf-8"))
-            if found.get("version") != VERSION:
+            if "version" not in found:
+                raise NeumoError(f"{file}: got other results, expected those of neumo study or neumo train")
+            if found["version"] != VERSION:
                 raise NeumoError(f"{file}: got version {found.get('version')} of results, expected {VERSION}")
             return cls(**{**found, "runs": [Run(**run) for run in found["runs"]]})
         except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:

@@ -32,8 +32,8 @@ def _show(results: Results, *parts: Table | str) -> None:
         console.print("SYNTHETIC radiographs: drawn, not taken. These figures say nothing about patients.")
     for part in parts:
         console.print(part)
-    for protocol, why in results.skipped.items():
-        console.print(f"{protocol} protocol left out: {escape(why)}")
+    for why in results.skipped.values():
+        console.print(f"Left out: {escape(why)}")
     console.print("A research tool, not a medical device.")
 
 
