@@ -13,6 +13,14 @@ def notice(synthetic: bool) -> str:
     return f"{NOTICE} {SYNTHETIC}" if synthetic else NOTICE
 
 
+def chance(probability: float, decimals: int = 3) -> str:
+    """A probability in words and figures, never rounded to certainty."""
+    least = 10.0**-decimals
+    if least / 2 < probability < 1 - least / 2:
+        return f"{probability:.{decimals}f}"
+    return f"< {least:.{decimals}f}" if probability < 0.5 else f"> {1 - least:.{decimals}f}"
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a classifier finds in the pixels of one image.

@@ -49,6 +49,7 @@ def explain(
     from neumo.data.image_files import find_radiographs
     from neumo.explain.many import explain as explained
     from neumo.explain.page import Row, write_page
+    from neumo.findings import chance
     from neumo.progress import track
 
     files = [path for given in radiographs for path in find_radiographs(given, path_column)]
@@ -67,7 +68,7 @@ def explain(
     if rows and out.suffix != ".png":
         write_page(model, rows, bad, out)
     if rows and not as_json:
-        first = f"{rows[0].decision}, probability of {model.card['positive']} {rows[0].probability:.3f}"
+        first = f"{rows[0].decision}, probability of {model.card['positive']} {chance(rows[0].probability)}"
         print(f"{out}: {f'{len(rows)} radiographs, the most probable first' if rows[1:] else first}")
         print(model.card["notice"])
     for message in bad:

@@ -133,6 +133,8 @@ def _show(rows: list[dict[str, Any]], first: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from neumo.findings import chance
+
     table = Table(box=box.SIMPLE_HEAD, show_header=first, show_edge=False)
     table.add_column("probability", justify="right", min_width=11)
     table.add_column("decision", min_width=max(len("decision"), *(len(row["decision"]) for row in rows)))
@@ -140,7 +142,7 @@ def _show(rows: list[dict[str, Any]], first: bool) -> None:
     table.add_column("warnings")
     for row in rows:
         warnings = ", ".join(row["warnings"])
-        table.add_row(f"{row['probability']:.4f}", escape(row["decision"]), escape(row["path"]), warnings)
+        table.add_row(chance(row["probability"], 4), escape(row["decision"]), escape(row["path"]), warnings)
     Console(width=None if sys.stdout.isatty() else 100_000).print(table)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from neumo.explain.cam import enlarge
+from neumo.findings import chance
 from neumo.images.checks import MEANING
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def side_by_side(
     small, large = _font(text), _font(round(1.5 * text))
     scale = 5 * text
     total = 2 * width + 4 * gap + scale
-    decision = f"{prediction.decision}: probability of {positive} {prediction.probability:.3f}"
+    decision = f"{prediction.decision}: probability of {positive} {chance(prediction.probability)}"
     above = [
         *((line, large, INK) for line in _wrapped(decision, large, total - 2 * gap)),
         *((line, small, QUIET) for line in _wrapped(_told(prediction), small, total - 2 * gap)),

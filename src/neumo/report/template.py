@@ -8,6 +8,8 @@ from typing import Any
 
 import jinja2
 
+from neumo.findings import chance
+
 
 def render(template: str, **values: Any) -> str:
     """A page that loads nothing else, from a template of this package; values are escaped.
@@ -36,11 +38,6 @@ def _environment() -> jinja2.Environment:
 def three(value: float | None) -> str:
     """A number with three decimals, a dash where there is none."""
     return "–" if value is None or math.isnan(value) else f"{value:.3f}".replace("-", "−")
-
-
-def chance(value: float) -> str:
-    """A probability with three decimals, never rounded to certainty."""
-    return "< 0.001" if value < 0.0005 else "> 0.999" if value > 0.9995 else three(value)
 
 
 def signed(value: float | None) -> str:

@@ -1,0 +1,25 @@
+"""What is said of one radiograph."""
+
+from __future__ import annotations
+
+import pytest
+
+from neumo.findings import chance
+
+
+@pytest.mark.parametrize(
+    ("probability", "decimals", "shown"),
+    [
+        (0.97949, 3, "0.979"),
+        (0.9996, 3, "> 0.999"),
+        (1.0, 3, "> 0.999"),
+        (0.0001, 3, "< 0.001"),
+        (0.0, 4, "< 0.0001"),
+        (0.9996, 4, "0.9996"),
+        (0.99996, 4, "> 0.9999"),
+        (0.9995, 3, "> 0.999"),
+        (0.99949, 3, "0.999"),
+    ],
+)
+def test_a_probability_is_never_rounded_to_certainty(probability: float, decimals: int, shown: str) -> None:
+    assert chance(probability, decimals) == shown
