@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import neumo
-from neumo.cli import _one_option_each
+from neumo.cli import _one_option_each, app
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,6 +42,21 @@ def test_every_verb_explains_itself(verb: str) -> None:
     done = run(verb, "--help")
     assert done.returncode == 0
     assert f"neumo {verb}" in done.stdout
+
+
+def test_no_flag_has_a_negative_form() -> None:
+    import typer
+
+    for verb in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]
+        assert [name for one in verb.params for name in one.secondary_opts] == []
+
+
+def test_help_of_train_tells_every_recipe() -> None:
+    from neumo.training.recipes import RECIPES
+
+    printed = run("train", "--help").stdout
+    for one in RECIPES:
+        assert f" {one.name}: " in printed
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from neumo.cli.options import (
     PatientColumn,
     Positive,
     SkipMissing,
+    SkipUnreadable,
 )
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def evaluate(
         Optional[Path],  # noqa: UP045
         typer.Option(help="Write a page, results.json and predictions.csv there.", show_default=False),
     ] = None,
-    skip_unreadable: Annotated[bool, typer.Option(help="Leave out images that cannot be decoded.")] = False,
+    skip_unreadable: SkipUnreadable = False,
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     patient_column: PatientColumn = None,

@@ -26,6 +26,9 @@ Positive = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(help="Name of a positive class; all others are negative. Repeatable."),
 ]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be decoded.")
+]
 SkipMissing = Annotated[
     bool, typer.Option("--skip-missing", help="Of a table: leave out rows whose image is missing.")
 ]

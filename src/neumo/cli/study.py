@@ -10,7 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+from neumo.cli.options import (
+    AsJson,
+    LabelColumn,
+    PathColumn,
+    PatientColumn,
+    Positive,
+    SkipMissing,
+    SkipUnreadable,
+)
 
 Data = Annotated[
     Path | None,
@@ -76,7 +84,7 @@ def study(
             show_default=False,
         ),
     ] = None,
-    skip_unreadable: Annotated[bool, typer.Option(help="Leave out images that cannot be decoded.")] = False,
+    skip_unreadable: SkipUnreadable = False,
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     patient_column: PatientColumn = None,

@@ -17,7 +17,7 @@ def train(
     data: Annotated[
         Path, typer.Argument(help="The CoronaHack folder, class folders, a CSV or Parquet file.")
     ],
-    recipe: Annotated[str, typer.Option(help="How to train: see below.")] = "fine-tuned",
+    recipe: Annotated[str, typer.Option(help="How to train: one of those above.")] = "fine-tuned",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("neumo-run"),
     seed: Annotated[list[int], typer.Option(help="One run per seed: --seed 0 1 2.")] = [0],  # noqa: B006
     protocol: Annotated[
@@ -66,10 +66,23 @@ def train(
 ) -> None:
     """Train a network by a recipe, test it on every protocol and leave a classifier.
 
-    Recipes: "fine-tuned" trains the upper layers of an ImageNet network on changed images; "ensemble"
-    averages three such networks. The frozen networks of the published study are `neumo study`. What is done
-    is kept, epoch by epoch: the same command goes on where it was stopped. Compare runs with `neumo compare`.
-    A research tool, not a medical device.
+    Recipes:
+
+    - fine-tuned: the upper layers of an ImageNet network, on changed images
+
+    - whole: all of its layers, on images changed anew each epoch
+
+    - scratch: all layers of a network that knows nothing yet (--weights none), for long
+
+    - shifted: fine-tuned; also judges the image moved to either side
+
+    - ensemble: three fine-tuned networks, averaged
+
+    - distilled: one network that learns what three fine-tuned ones say
+
+    The frozen networks of the published study are `neumo study`. What is done is kept, epoch by epoch: the
+    same command goes on where it was stopped. Compare runs with `neumo compare`. A research tool, not a
+    medical device.
     """
     from neumo.data.sources import read
     from neumo.features.backbones import backbone as look_up
