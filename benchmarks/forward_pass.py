@@ -224,7 +224,7 @@ class Contestant:
             if self._line() == "ready":
                 return
             self.process.wait()
-            self.reason = said.read_text().strip().splitlines()[-1]
+            self.reason = self.reason or said.read_text().strip().splitlines()[-1]
 
     def _line(self) -> str:
         assert self.process.stdout is not None
