@@ -66,6 +66,13 @@ def test_another_mix_of_the_classes_is_no_shift(own: tuple[pd.DataFrame, np.ndar
     assert found.prevalence["here"] == pytest.approx(y.mean())
 
 
+@pytest.mark.parametrize("n", [29, 30])
+def test_that_nothing_is_found_in_a_few_images_says_little(origin: Origin, n: int) -> None:
+    verdict = shift(*drawn(n, 0.75, seed=2), origin, 0.75).verdict
+    assert "no property" in verdict
+    assert ("29 images are too few to tell" in verdict) == (n == 29)
+
+
 def test_false_alarms_are_rare(origin: Origin) -> None:
     alarms = sum(bool(shift(*drawn(300, 0.5, seed), origin, 0.75).differing) for seed in range(25))
     assert alarms <= 2

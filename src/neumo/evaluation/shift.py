@@ -29,6 +29,9 @@ EXPECTED = 0.01
 SURE = 0.01
 """A difference is told as one where its p value, times the number of properties, is below this."""
 
+FEW = 30
+"""With fewer images, that no difference is found says little."""
+
 Floats = NDArray[np.float64]
 Side = Literal["left", "right"]
 
@@ -88,7 +91,8 @@ class Shift:
         if all(one.there is None for one in self.properties):
             return f"{said}. What its own look like, this classifier does not tell."
         if not (found := self.differing):
-            return f"{said}. In no property do they differ from its own by more than chance."
+            few = f", but {self.images:,} images are too few to tell" * (self.images < FEW)
+            return f"{said}. In no property do they differ from its own by more than chance{few}."
         most = ", ".join(f"{one.name} (gap {one.gap:.2f})" for one in found[:3])
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         return f"{said}. They differ from its own most in {most}{more}."
