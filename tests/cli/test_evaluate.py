@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from neumo.data.sources import read
 from tests.cli.test_compare import neumo
 
 
@@ -21,6 +23,22 @@ def test_prints_figures_and_leaves_a_page(trained: tuple[Path, Path], tmp_path: 
     assert "<html" in (tmp_path / "out" / "evaluation.html").read_text()
     predictions = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert len(predictions) == found["data"]["images"]
+
+
+def test_fits_eighty_columns_and_explains_its_words(
+    trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    data, classifier = trained
+    lines = neumo("evaluate", classifier, data).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert all(row[0] for row in rows), "a row goes on in a second line"
+    assert {"Calibration error (ECE)", "black", "border"} <= {row[0] for row in rows}
+    said = " ".join(lines)
+    assert f", evaluated on {read(data).name} (SYNTHETIC)" in said
+    for meaning in ("share of black pixels", "mean grey level of the outermost", "gap: largest distance"):
+        assert meaning in said
 
 
 def test_json_of_a_table_with_columns_of_its_own(trained: tuple[Path, Path], tmp_path: Path) -> None:

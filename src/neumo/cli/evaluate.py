@@ -7,7 +7,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -25,7 +25,7 @@ from neumo.cli.options import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from neumo.evaluation.external import External
+    from neumo.evaluation.external import External, Judged
 
 
 def evaluate(
@@ -89,13 +89,23 @@ def _show(found: External, page: Path | None) -> None:
     from rich.markup import escape
 
     console = Console(highlight=False)
-    title = f"{found.card['name']} on {found.dataset.name}"
+    title = f"{found.card['name']}, evaluated on {found.dataset.name}"
     console.print(f"[bold]{escape(title)}[/bold]" + " (SYNTHETIC)" * found.synthetic)
     for one in found.caution:
         console.print(escape(one), style="yellow")
     console.print(_metrics(found))
+    if found.card.get("test"):
+        console.print("The same of its own test parts, from its card:")
+        console.print(_own(found.card["test"]))
+    console.print("Share found, by cause:")
+    console.print(_by_cause(found))
+    which = "not made from" if found.unseen else "all images"
+    point = f"{found.card['positive']} from {found.card['threshold']['threshold']:.3g} on"
+    console.print(f"Decisions, {which}; {escape(point)}:")
     console.print(_confusion(found))
+    console.print("How far from the classifier's own, median (5 to 95 %):")
     console.print(_properties(found))
+    console.print(_legend(), style="dim")
     there = found.shift.prevalence["there"]
     own = "" if there is None else f", {there:.1%} in training"
     console.print(
@@ -110,36 +120,57 @@ def _show(found: External, page: Path | None) -> None:
         print(f"\nPage: {page.resolve()}")
 
 
+def _judged(found: External) -> dict[str, Judged]:
+    """All images, and those that the classifier was not made from where these are told apart."""
+    return {"all images": found.all} | ({"not made from": found.unseen} if found.unseen else {})
+
+
 def _metrics(found: External) -> Table:
-    """Every metric and the share found by cause: all images, those not seen in training, the card's own."""
+    from rich.table import Table
+
+    from neumo.evaluation.metrics import METRICS
+
+    evaluations = {name: one.evaluation for name, one in _judged(found).items()}
+    table = Table("metric", *(f"{name} ({one.n:,})" for name, one in evaluations.items()))
+    for name, title in METRICS.items():
+        cells = [one.metrics[name] for one in evaluations.values()]
+        table.add_row(title, *(f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})" for one in cells))
+    return table
+
+
+def _own(test: dict[str, dict[str, float]]) -> Table:
+    from rich.table import Table
+
+    from neumo.evaluation.metrics import METRICS
+
+    table = Table("metric")
+    for protocol in test:
+        table.add_column(protocol, justify="right")
+    for name, title in METRICS.items():
+        table.add_row(title, *(f"{means[name]:.3f}" if name in means else "" for means in test.values()))
+    return table
+
+
+def _by_cause(found: External) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    judged = {"all images": found.all} | ({"not made from": found.unseen} if found.unseen else {})
-    own = found.card.get("test", {})
-    table = Table("metric", *(f"{name} ({one.evaluation.n:,})" for name, one in judged.items()))
-    for name in own:
-        table.add_column(f"its own,\n{name}", justify="right")
-    for name in found.all.evaluation.metrics:
-        cells = [one.evaluation.metrics[name] for one in judged.values()]
-        table.add_row(
-            name.replace("_", " "),
-            *(f"{one.value:.3f} ({one.low:.3f} to {one.high:.3f})" for one in cells),
-            *(f"{means[name]:.3f}" if name in means else "" for means in own.values()),
-        )
-    table.add_section()
+    judged = _judged(found)
+    table = Table("cause")
+    for name in judged:
+        table.add_column(name)
+        table.add_column("of", justify="right")
     for cause in found.all.by_cause:
-        shares: list[dict[str, Any] | None] = [one.by_cause.get(cause) for one in judged.values()]
-        table.add_row(
-            f"found: {escape(cause)}",
-            *(
-                f"{one['sensitivity']:.3f} ({one['low']:.3f} to {one['high']:.3f}) of {one['n']:,}"
-                if one
-                else ""
-                for one in shares
-            ),
-        )
+        cells = []
+        for one in judged.values():
+            found_there = one.by_cause.get(cause)
+            cells += ["", "0"] if found_there is None else [_share(found_there), f"{found_there['n']:,}"]
+        table.add_row(escape(cause), *cells)
     return table
+
+
+def _share(one: dict[str, float]) -> str:
+    return f"{one['sensitivity']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
 
 
 def _confusion(found: External) -> Table:
@@ -147,11 +178,11 @@ def _confusion(found: External) -> Table:
     from rich.table import Table
 
     negative, positive = escape(found.card["negative"]), escape(found.card["positive"])
-    which = found.unseen or found.all
-    note = "not made from" if found.unseen else "all images"
-    title = f"Decisions, {note}; {positive} from {which.evaluation.threshold:.4g} on"
-    table = Table("truth", f"called {negative}", f"called {positive}", title=title, title_justify="left")
-    for name, row in zip((negative, positive), which.evaluation.confusion, strict=True):
+    table = Table("truth")
+    for name in (negative, positive):
+        table.add_column(f"called {name}", justify="right")
+    confusion = (found.unseen or found.all).evaluation.confusion
+    for name, row in zip((negative, positive), confusion, strict=True):
         table.add_row(name, *(f"{n:,}" for n in row))
     return table
 
@@ -159,13 +190,27 @@ def _confusion(found: External) -> Table:
 def _properties(found: External) -> Table:
     from rich.table import Table
 
-    table = Table(title="How far from the classifier's own", title_justify="left")
-    for heading in ("property", "here: median (5 to 95 %)", "its own", "gap", "differs"):
-        table.add_column(heading, justify="left" if heading == "property" else "right")
+    table = Table("property")
+    for heading in ("here", "its own", "gap", "differs"):
+        table.add_column(heading, justify="right")
     for one in found.shift.properties:
         here, there = (
-            "" if q is None else f"{q[50]:.3g} ({q[5]:.3g} to {q[95]:.3g})" for q in (one.here, one.there)
+            "" if q is None else f"{_short(q[50])} ({_short(q[5])}–{_short(q[95])})"
+            for q in (one.here, one.there)
         )
         gap, differs = ("", "") if one.there is None else (f"{one.gap:.2f}", "yes" if one.differs else "no")
         table.add_row(one.name, here, there, gap, differs)
     return table
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+
+
+def _legend() -> str:
+    """What a name in the table of properties does not say by itself."""
+    from neumo.evaluation.shift import PROPERTIES
+
+    clear = ("probability", "width", "height")
+    told = "; ".join(f"{name}: {meaning}" for name, meaning in PROPERTIES.items() if name not in clear)
+    return f"{told}; gap: largest distance of the two cumulative distributions, from 0, alike, to 1."
