@@ -293,7 +293,7 @@ def test_threads_may_share_a_classifier(familiar: Classifier, radiographs: list[
 
 def _rewritten(saved: Path, file: Path, name: str, change: Callable[[bytes], bytes]) -> Path:
     """The same classifier with another member, and sums that vouch for it."""
-    members = read_archive(saved, "expected a classifier")
+    members, _ = read_archive(saved, "expected a classifier")
     write_archive(file, {**members, name: change(bytes(members.get(name, b"")))})
     return file
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from neumo.errors import NeumoError
 from neumo.files import whole_file
+from neumo.threads import in_threads
 
 SUMS = "SHA256SUMS"
 
@@ -24,7 +25,7 @@ def write_archive(file: str | Path, members: Mapping[str, Data]) -> None:
 
     Text is compressed. Weights, which hardly get smaller, are not, so that they are read without delay.
     """
-    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in members.items())
+    sums = "".join(f"{_digest(data)}  {name}\n" for name, data in members.items())
     with whole_file(file) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(SUMS, sums)
         for name, data in members.items():
@@ -32,12 +33,15 @@ def write_archive(file: str | Path, members: Mapping[str, Data]) -> None:
             archive.writestr(name, data, zipfile.ZIP_DEFLATED if text else zipfile.ZIP_STORED)
 
 
-def read_archive(file: str | Path, expected: str) -> dict[str, Data]:
+def read_archive(file: str | Path, expected: str) -> tuple[dict[str, Data], dict[str, str]]:
     """Read what `write_archive` wrote.
 
     Args:
         file: the archive.
         expected: how the error goes on where it is not one, for example "expected a classifier".
+
+    Returns:
+        What it holds and its SHA-256, hexadecimal, by name.
 
     Raises:
         NeumoError: no such file, no such archive, or one that was changed or cut off.
@@ -67,10 +71,14 @@ def read_archive(file: str | Path, expected: str) -> dict[str, Data]:
         if isinstance(error, zipfile.BadZipFile):
             got = "a truncated or damaged file" if data.startswith(b"PK") else "another kind of file"
         raise NeumoError(f"{file}: got {got}, {expected}") from error
-    changed = [name for name, data in members.items() if hashlib.sha256(data).hexdigest() != sums[name]]
-    if changed:
-        raise NeumoError(f"{file}: got a changed {changed[0]}, {expected} and nobody edited")
-    return members
+    for name, digest in zip(members, in_threads(_digest, members.values()), strict=True):
+        if digest != sums[name]:
+            raise NeumoError(f"{file}: got a changed {name}, {expected} and nobody edited")
+    return members, sums
+
+
+def _digest(data: Data) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _member(archive: zipfile.ZipFile, data: bytes, name: str) -> Data:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -47,7 +46,8 @@ class Classifier:
 
     Args:
         card: what the file's ``card.json`` says; see `Classifier.card`.
-        backbone: OpenVINO graph from scaled grey levels, float32 (n, 3, 224, 224), to features, (n, d).
+        backbone: OpenVINO graph from scaled grey levels, float32 (n, 3, 224, 224), to features, (n, d); or
+            what gives it, asked when it is needed.
         head: OpenVINO graph from features to probabilities, (n, 1); always computed in float32, as the
             operating point was chosen on its answers in float32.
         keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3).
@@ -71,7 +71,7 @@ class Classifier:
     def __init__(
         self,
         card: dict[str, Any],
-        backbone: openvino.Model,
+        backbone: openvino.Model | Callable[[], openvino.Model],
         head: openvino.Model,
         keras_file: Data,
         reference: Reference | None = None,
@@ -80,7 +80,7 @@ class Classifier:
         kept_as: str | None = None,
     ) -> None:
         self.card = card
-        self._backbone = backbone
+        self._given_backbone = backbone
         self._head = head
         self._keras_file = keras_file
         self._reference = reference
@@ -243,13 +243,18 @@ class Classifier:
         write_archive(file, members)
 
     @cached_property
+    def _backbone(self) -> openvino.Model:
+        given = self._given_backbone
+        return given() if callable(given) else given
+
+    @cached_property
     def _engine(self) -> Engine:
         precision = self.card.get("precision", "auto")
-        return Engine(self._backbone, self.scaling, precision, kept_as=self._kept_as)
+        return Engine(lambda: self._backbone, self.scaling, precision, kept_as=self._kept_as)
 
     @cached_property
     def _compiled_head(self) -> openvino.CompiledModel:
-        return compiled(self._head, {"INFERENCE_PRECISION_HINT": "f32"})
+        return compiled(lambda: self._head, {"INFERENCE_PRECISION_HINT": "f32"})
 
     def _judge(self, features: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
@@ -284,7 +289,7 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         NeumoError: it is not a classifier, is of another format, or was changed or cut off.
     """
     expected = "expected a classifier that neumo saved"
-    members = read_archive(file, expected)
+    members, digests = read_archive(file, expected)
     try:
         card = json.loads(bytes(members["card.json"]))
         if card["format"] != FORMAT:
@@ -299,14 +304,9 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         origin = Origin.from_bytes(bytes(members["origin.npz"])) if "origin.npz" in members else None
     except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
-    import openvino
-
-    backbone, head = (
-        core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
-        for xml, weights in graphs
-    )
-    kept_as = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in graphs[0])).hexdigest()
-    return Classifier(card, backbone, head, keras_file, reference, usual, origin, kept_as)
+    kept_as = digests["backbone.xml"] + digests["backbone.bin"]
+    backbone, head = (partial(_graph, *parts) for parts in graphs)
+    return Classifier(card, backbone, head(), keras_file, reference, usual, origin, kept_as)
 
 
 def new_classifier(
@@ -340,6 +340,12 @@ def new_classifier(
     told = notice(card["data"]["synthetic"])
     whole_card = {**card, "format": FORMAT, "size": SIZE, "notice": told}
     return Classifier(whole_card, graph, convert(head), keras_file, reference)
+
+
+def _graph(xml: Data, weights: Data) -> openvino.Model:
+    import openvino
+
+    return core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
 
 
 def _arrays(data: Data) -> tuple[np.ndarray, ...]:

@@ -23,7 +23,7 @@ def network(factor: float) -> Any:
 
 
 def answer(factor: float, kept_as: str | None) -> float:
-    return float(compiled(network(factor), PROPERTIES, kept_as)([np.ones((1, 300), np.float32)])[0][0, 0])
+    return float(compiled(lambda: network(factor), PROPERTIES, kept_as)([np.ones((1, 300), np.float32)])[0][0, 0])
 
 
 def files() -> list[Path]:
@@ -42,7 +42,7 @@ def test_other_properties_or_versions_are_another_one(monkeypatch: pytest.Monkey
     import openvino
 
     answer(1, "a")
-    compiled(network(1), {**PROPERTIES, "INFERENCE_PRECISION_HINT": "f32"}, "a")
+    compiled(lambda: network(1), {**PROPERTIES, "INFERENCE_PRECISION_HINT": "f32"}, "a")
     assert len(files()) == 2
     monkeypatch.setattr(openvino, "__version__", "another")
     assert answer(2, "a") == 600

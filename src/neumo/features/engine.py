@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,7 +35,7 @@ class Engine:
 
     Args:
         graph: float32 (n, 3, height, width) to (n, d), as `neumo.features.graph.convert` makes it; for int8
-            as `neumo.features.quantise.quantise` does.
+            as `neumo.features.quantise.quantise` does. Or what gives it, asked only where nothing is kept.
         scaling: how grey levels become its input.
         precision: "f32"; "bf16"; "int8"; or "auto", bf16 where the processor computes in it.
         batch: images that are computed together; if not given, as many as are fast: larger batches leave the
@@ -53,7 +53,7 @@ class Engine:
 
     def __init__(
         self,
-        graph: openvino.Model,
+        graph: openvino.Model | Callable[[], openvino.Model],
         scaling: Scaling = RAW,
         precision: str = "auto",
         *,
@@ -62,7 +62,8 @@ class Engine:
     ) -> None:
         self.precision = resolve_precision(precision)
         self.batch = batch or BATCH
-        self._graph, self._scaling, self._kept_as = graph, scaling, kept_as
+        self._graph = graph if callable(graph) else lambda: graph
+        self._scaling, self._kept_as = scaling, kept_as
         self._networks: dict[int, openvino.CompiledModel] = {}
         self._compiling = threading.Lock()
 
@@ -124,8 +125,9 @@ class Engine:
                 if self.precision != "int8":
                     properties["INFERENCE_PRECISION_HINT"] = self.precision
                 name = self._kept_as and json.dumps([self._kept_as, self._scaling.channels.tolist(), batch])
-                graph = with_grey_input(self._graph, self._scaling, batch)
-                self._networks[batch] = compiled(graph, properties, name)
+                self._networks[batch] = compiled(
+                    lambda: with_grey_input(self._graph(), self._scaling, batch), properties, name
+                )
             return self._networks[batch]
 
 
