@@ -35,7 +35,7 @@ def test_fits_eighty_columns_and_explains_its_words(
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
     assert all(row[0] for row in rows), "a row goes on in a second line"
     assert {"Calibration error (ECE)", "black", "border"} <= {row[0] for row in rows}
-    said = " ".join(lines)
+    said = " ".join(" ".join(lines).split())
     assert f", evaluated on {read(data).name} (SYNTHETIC)" in said
     for meaning in ("share of black pixels", "mean grey level of the outermost", "gap: largest distance"):
         assert meaning in said
