@@ -46,13 +46,25 @@ def test_people_get_a_table(folder: Path) -> None:
         "set (class-folders)",
         "healthy",
         "sick",
-        "33.33%",
+        "33.33% of the images, 1 to 2.00",
+        "Positive class, whose probability is given: sick",
         "broken [1].png: got",
         "Fit for training without the undecodable images (--skip-unreadable).",
         "not a medical device",
     ):
         assert shown in run.stdout
     assert run.stderr == ""
+
+
+def test_says_nothing_twice(folder: Path) -> None:
+    (folder / "sick" / "broken [1].png").unlink()
+    run = neumo(folder)
+    assert "cause" not in run.stdout
+    assert "Balance: healthy is 50.00% of the images\n" in run.stdout
+    (folder / "sick" / "b.png").rename(folder / "sick" / "person1_bacteria_1.png")
+    assert "cause" in (out := neumo(folder).stdout)
+    assert "bacteria" in out
+    assert "1 with 1 image; unknown for 1 image " in out
 
 
 def test_names_of_classes_are_shown_as_they_are(folder: Path) -> None:

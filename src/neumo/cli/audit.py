@@ -54,6 +54,8 @@ def _show(found: Audit) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from neumo.data.table import PNEUMONIA
+
     console = Console(highlight=False, soft_wrap=True)
     title = escape(f"{found.name} ({found.layout})")
     console.print(
@@ -61,9 +63,13 @@ def _show(found: Audit) -> None:
     )
     console.print(escape(found.root), style="dim")
     console.print(_composition(found))
+    if positive := next((c["name"] for c in found.classes if c["label"] == PNEUMONIA), None):
+        console.print(f"Positive class, whose probability is given: {escape(positive)}")
     if found.imbalance:
         minority, share, ratio = (found.imbalance[key] for key in ("minority", "share", "ratio"))
-        console.print(f"Imbalance: {escape(minority)} is {share:.2%} of the images, 1 to {ratio:.2f}")
+        even = f"{ratio:.2f}" == "1.00"
+        told = f"{escape(minority)} is {share:.2%} of the images" + f", 1 to {ratio:.2f}" * (not even)
+        console.print(f"{'Balance' if even else 'Imbalance'}: {told}")
     console.print(_checks(found))
     for title, lines in _details(found).items():
         if lines:
@@ -88,7 +94,9 @@ def _composition(found: Audit) -> Table:
     parts = [
         part for part in ("train", "test", None) if any(c["official"] == part for c in found.composition)
     ]
-    table = Table("class", "cause")
+    causes = {(c["class"], c["cause"]): _told_cause(c) for c in found.composition}
+    told = any(causes.values())
+    table = Table("class", *(["cause"] if told else []))
     for part in parts:
         table.add_column(
             f"official {part}" if part else ("in neither" if len(parts) > 1 else "images"), justify="right"
@@ -100,12 +108,17 @@ def _composition(found: Audit) -> Table:
         per_part = [sum(c["images"] for c in group if c["official"] == part) for part in parts]
         return [f"{n:,}" for n in (*per_part, *([sum(per_part)] if len(parts) > 1 else []))]
 
-    for name, cause in dict.fromkeys((c["class"], c["cause"]) for c in found.composition):
+    for name, cause in causes:
         group = [c for c in found.composition if (c["class"], c["cause"]) == (name, cause)]
-        table.add_row(escape(name), escape(cause), *row(group))
+        table.add_row(escape(name), *([escape(causes[name, cause])] if told else []), *row(group))
     table.add_section()
-    table.add_row("all", "", *row(found.composition))
+    table.add_row("all", *([""] if told else []), *row(found.composition))
     return table
+
+
+def _told_cause(group: dict[str, Any]) -> str:
+    """The cause of a class, "" where it only repeats what the class is called."""
+    return "" if group["cause"] == group["class"].lower() else group["cause"]
 
 
 def _checks(found: Audit) -> Table:
@@ -141,12 +154,16 @@ def _checks(found: Audit) -> Table:
         "size in pixels": ", ".join(sizes) or "none",
         "byte-identical": across(found.identical),
         "near-identical": across(found.near_identical),
-        "patients": f"{patients['count']:,} with {patients['known']:,} images"
-        + f"; unknown for {patients['unknown']:,} images" * bool(patients["unknown"]),
+        "patients": f"{patients['count']:,} with {_images(patients['known'])}"
+        + f"; unknown for {_images(patients['unknown'])}" * bool(patients["unknown"]),
         **({"patients in both official parts": f"{patients['across_official']:,}"} if divided else {}),
     }.items():
         table.add_row(check, escape(result))
     return table
+
+
+def _images(n: int) -> str:
+    return f"{n:,} image{'s' * (n != 1)}"
 
 
 def _details(found: Audit) -> dict[str, list[str]]:
