@@ -122,8 +122,9 @@ def split(
     console = Console()
     console.print(table)
     console.print(escape(meaning))
+    who = "1 patient of the test part has" if both == 1 else f"{both:,} patients of the test part have"
     console.print(
-        f"{both:,} patients of the test part have other images in training."
+        f"{who} other images in training."
         if both
         else "No known patient of the test part has an image in training."
     )
