@@ -74,6 +74,8 @@ def train(
 
     - scratch: all layers of a network that knows nothing yet (--weights none), for long
 
+    - exposed: fine-tuned on images whose exposure is changed more, their stretch less
+
     - shifted: fine-tuned; also judges the image moved to either side
 
     - ensemble: three fine-tuned networks, averaged

@@ -73,6 +73,11 @@ RECIPES = (
         epochs=60,
         rate=2e-3,
     ),
+    Recipe(
+        "exposed",
+        "As fine-tuned, on images whose exposure is changed more, their stretch less, and never blurred.",
+        augmentation=Augmentation(stretch=0.12, blur=0.0, gamma=0.6, contrast=0.4, brightness=30.0),
+    ),
     Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", shifts=8),
     Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),
     Recipe(
