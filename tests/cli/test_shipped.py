@@ -47,10 +47,11 @@ def test_a_classifier_that_is_given_is_taken(verb: str, tmp_path: Path) -> None:
         archive.writestr("card.json", "{}")
     assert _with_classifier([verb, str(renamed), "x.png"]) == [verb, str(renamed), "x.png"]
     assert _with_classifier([verb, "--json", "mine.neumo", "x"]) == [verb, "--json", "mine.neumo", "x"]
-    assert _with_classifier([verb, "--out", "a", "mine.neumo"]) == [verb, "--out", "a", "mine.neumo"]
+    option = "--host" if verb == "serve" else "--out"
+    assert _with_classifier([verb, option, "a", "mine.neumo"]) == [verb, option, "a", "mine.neumo"]
     assert _with_classifier([verb]) == [verb, str(SHIPPED)]
-    assert _with_classifier([verb, "--out", "mine.neumo"])[1] == str(SHIPPED)
-    assert _with_classifier([verb, "--out=mine.neumo"])[1] == str(SHIPPED)
+    assert _with_classifier([verb, option, "mine.neumo"])[1] == str(SHIPPED)
+    assert _with_classifier([verb, f"{option}=mine.neumo"])[1] == str(SHIPPED)
     assert _with_classifier([verb, "--help"]) == [verb, "--help"]
 
 
