@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from neumo import __version__
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.files import named, whole_file
+from neumo.progress import advance
 
 if TYPE_CHECKING:
-    from neumo.classifier import Prediction
+    from neumo.classifier import Classifier, Prediction
 
 Row = dict[str, Any]
 """What is known of one file, by column."""
@@ -49,6 +50,39 @@ def journal(out: Path, classifier: Path, paths: list[str]) -> Journal:
     if found.done:
         print(f"neumo: {found.path}: goes on after {found.done:,} of {len(paths):,}", file=sys.stderr)
     return found
+
+
+def predict_each(
+    classifier: Classifier,
+    paths: list[str],
+    add: Callable[[Row], object],
+    *,
+    done: int = 0,
+    stop: bool = False,
+) -> None:
+    """Predict radiographs under a progress bar, handing each row on as soon as it is there, in order.
+
+    Args:
+        classifier: what predicts.
+        paths: all of them.
+        add: takes a row.
+        done: how many of the first ones have a row already.
+        stop: end at the first file that cannot be read; else it gets a row that says why.
+
+    Raises:
+        NeumoError: a file cannot be read, with `stop`.
+    """
+    with advance("Predicting", total=len(paths)) as bar:
+        rest = iter(paths[done:])
+        bar.step(done)
+
+        def failed(error: NeumoError) -> None:
+            add(unreadable(next(rest), error, classifier.card["notice"]))
+            bar.step()
+
+        for prediction in classifier.stream(paths[done:], unreadable=None if stop else failed):
+            add({**predicted(prediction), "path": next(rest)})
+            bar.step()
 
 
 class Journal:

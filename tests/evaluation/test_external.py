@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -145,9 +146,9 @@ def test_a_stopped_evaluation_goes_on(
     whole = evaluate_source(classifier, read(some))
     stream, asked = Classifier.stream, []
 
-    def cut_off(self: Classifier, paths: list[str]) -> Iterator[Prediction]:
+    def cut_off(self: Classifier, paths: list[str], **how: Any) -> Iterator[Prediction]:
         asked.append(len(paths))
-        for i, one in enumerate(stream(self, paths)):
+        for i, one in enumerate(stream(self, paths, **how)):
             if i == 5:
                 raise KeyboardInterrupt
             yield one

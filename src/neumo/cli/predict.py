@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -50,7 +49,7 @@ def predict(
     from neumo.classifier import load
     from neumo.data.image_files import find_radiographs
     from neumo.errors import NeumoError
-    from neumo.predictions import Tally, journal
+    from neumo.predictions import Tally, journal, predict_each
 
     if out is not None and as_json:
         raise NeumoError("--json: got --out as well, expected one; FILE.jsonl is written as JSON lines")
@@ -62,7 +61,7 @@ def predict(
     if out is not None:
         kept = journal(out, classifier, files)
         try:
-            _run(model, files, kept.done, kept.add)
+            predict_each(model, files, kept.add, done=kept.done)
             kept.finish(tally.add)
         finally:
             kept.close()
@@ -76,27 +75,10 @@ def predict(
         raise typer.Exit(1 if tally.readable else 2)
 
 
-def _run(model: Classifier, files: list[str], done: int, add: Callable[[dict[str, Any]], None]) -> None:
-    """Hand the rows of ``files[done:]`` to `add`, in order, under a progress bar."""
-    from neumo.errors import NeumoError
-    from neumo.predictions import predicted, unreadable
-    from neumo.progress import advance
-
-    with advance("Predicting", total=len(files)) as bar:
-        rest = iter(files[done:])
-        bar.step(done)
-
-        def failed(error: NeumoError) -> None:
-            add(unreadable(next(rest), error, model.card["notice"]))
-            bar.step()
-
-        for prediction in model.stream(files[done:], unreadable=failed):
-            add({**predicted(prediction), "path": next(rest)})
-            bar.step()
-
-
 def _print(model: Classifier, files: list[str], tally: Tally, as_json: bool) -> None:
     """All rows on standard output: as JSON lines, or as a table, of which a terminal shows the first rows."""
+    from neumo.predictions import predict_each
+
     terminal = sys.stdout.isatty()
     waiting: list[dict[str, Any]] = []
 
@@ -111,7 +93,7 @@ def _print(model: Classifier, files: list[str], tally: Tally, as_json: bool) -> 
                 waiting.clear()
 
     try:
-        _run(model, files, 0, add)
+        predict_each(model, files, add)
     except KeyboardInterrupt:
         print("neumo: stopped; with --out FILE the same command would go on from there", file=sys.stderr)
         raise typer.Exit(130) from None

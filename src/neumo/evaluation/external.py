@@ -16,8 +16,7 @@ from neumo.errors import NeumoError
 from neumo.evaluation.metrics import Evaluation, by_cause, evaluate
 from neumo.evaluation.origin import ANSWERS, PIXELS
 from neumo.evaluation.shift import Shift, shift
-from neumo.predictions import predicted
-from neumo.progress import advance, track
+from neumo.predictions import Row, predict_each
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
@@ -224,15 +223,13 @@ def _predictions(
     classifier: Classifier, table: pd.DataFrame, journal: Callable[[list[str]], Journal] | None
 ) -> pd.DataFrame:
     paths = table["path"].tolist()
+    rows: list[Row] = []
     if journal is None:
-        rows = [predicted(one) for one in track(classifier.stream(paths), "Predicting", len(paths))]
+        predict_each(classifier, paths, rows.append, stop=True)
     else:
-        with closing(journal(paths)) as kept, advance("Predicting", len(paths)) as bar:
-            bar.step(kept.done)
-            for one in classifier.stream(paths[kept.done :]):
-                kept.add(predicted(one))
-                bar.step()
-            rows = list(kept.rows())
+        with closing(journal(paths)) as kept:
+            predict_each(classifier, paths, kept.add, done=kept.done, stop=True)
+            rows += kept.rows()
     return table[["path", "sha256", "label", "cause", "patient"]].assign(
         probability=[row["probability"] for row in rows],
         distance=[row["distance"] for row in rows],
