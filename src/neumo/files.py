@@ -28,26 +28,25 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
     try:
-        with named(path):
+        with named(path, part):
             yield part
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(path)
-    except OSError as error:
-        if error.filename in (str(part), part):  # a name that nobody knows
-            error.filename = str(path)
-        raise
     finally:
         part.unlink(missing_ok=True)
 
 
 @contextmanager
-def named(path: str | Path) -> Iterator[None]:
-    """Name the file that is written in errors of the system that name none, as that of a full disk."""
+def named(path: str | Path, part: Path | None = None) -> Iterator[None]:
+    """Name the file that is written in errors of the system that name none, as that of a full disk.
+
+    Or that name `part`, its temporary path, which nobody knows.
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or error.filename in (part, str(part)):
             error.filename = str(path)
         raise
 
