@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 from zipfile import is_zipfile
 
 import typer
@@ -130,8 +130,7 @@ def _with_classifier(arguments: list[str]) -> list[str]:
 
 def _first_operand(arguments: list[str]) -> str:
     """The first argument of a verb that is neither an option nor the value of one; "" where there is none."""
-    command = typer.main.get_command(app).commands[arguments[0]]  # type: ignore[attr-defined]
-    options = [one for one in command.params if one.param_type_name == "option"]
+    options = [one for one in _command().commands[arguments[0]].params if one.param_type_name == "option"]
     takes_value = {name for one in options if not one.is_flag for name in one.opts}
     rest = iter(arguments[1:])
     for argument in rest:
@@ -144,6 +143,12 @@ def _first_operand(arguments: list[str]) -> str:
     return ""
 
 
+@functools.cache
+def _command() -> Any:
+    """The command line as it is parsed; `commands` has its verbs by name."""
+    return typer.main.get_command(app)
+
+
 TAKES_CLASSIFIER = ("card", "evaluate", "explain", "export", "predict", "serve")
 TAKES_NOTHING_ELSE = ("card", "export", "serve")
 
@@ -154,14 +159,11 @@ def main() -> None:
         warnings.filterwarnings("ignore", module=chatty)
     arguments = _with_classifier(_one_option_each(sys.argv[1:]))
     if not arguments:
-        app()
+        _command()()  # shows the help
     try:
-        sys.exit(app(arguments, standalone_mode=False))
+        sys.exit(_command()(arguments, standalone_mode=False))
     except TyperException as error:
-        asked = " ".join(["neumo", *(argument for argument in arguments[:1] if argument in _verbs())])
+        verbs = [argument for argument in arguments[:1] if argument in _command().commands]
+        asked = " ".join(["neumo", *verbs])
         why = getattr(error, "format_message", error.__str__)()
         _end(f"{why.rstrip('.')}; {asked} --help says what is expected", 2)
-
-
-def _verbs() -> set[str]:
-    return {command.callback.__name__ for command in app.registered_commands if command.callback}
