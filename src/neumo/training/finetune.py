@@ -19,10 +19,13 @@ from torch.nn import functional
 from neumo.backend import keras
 from neumo.features.networks import versions
 from neumo.files import cache_folder, whole_file
+from neumo.images.read import PIXELS
 from neumo.progress import advance
-from neumo.training.maps import FreshMaps
+from neumo.training.maps import VIEWS, FreshMaps
 from neumo.training.network import forward
 from neumo.training.recipes import Recipe
+
+TUNING = 1  # raise it when `fine_tune` trains otherwise than before
 
 WARM = 0.1
 """Share of the steps in which the learning rate rises."""
@@ -217,7 +220,7 @@ def _digest(rows: pd.DataFrame, recipe: Recipe, seed: int, network_id: str, taug
         recipe.identity(),
         seed,
         network_id,
-        versions(),
+        [versions(), TUNING, PIXELS, VIEWS],
         rows[["sha256", "label", "part"]].values.tolist(),
     ]
     found = hashlib.sha256(json.dumps(told).encode())
