@@ -71,7 +71,7 @@ class Engine:
         """What the network makes, float32 (n, d), of grey levels, uint8 (n, height, width)."""
         batches = (pixels[start : start + self.batch] for start in range(0, len(pixels), self.batch))
         return np.concatenate(
-            list(self.map(batches)) or [np.empty((0, *self._network(1).output(0).shape[1:]))]
+            list(self.map(batches)) or [np.empty((0, *self._network(1).output(0).shape[1:]), np.float32)]
         )
 
     def map(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
