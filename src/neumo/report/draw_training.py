@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -91,16 +91,7 @@ def tuning(results: Results) -> Drawing:
     """The training curves of every trial of a recipe."""
     figure = canvas(2.1)
     for ax, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for key, colour in ((what, MUTED), (f"val_{what}", BLUE)):
-            curves = [run.history[key] for run in results.runs]
-            epochs = range(1, min(map(len, curves)) + 1)
-            for curve in curves:
-                ax.plot(range(1, len(curve) + 1), curve, color=colour, alpha=0.35, linewidth=0.8)
-            ax.plot(epochs, np.mean([curve[: len(epochs)] for curve in curves], axis=0), color=colour)
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.yaxis.set_major_locator(MaxNLocator(4))
-        ax.set_title(what)
-        ax.set_xlabel("epoch")
+        _histories(ax, results.runs, what)
     legend(figure, *_curves_legend(reported=False)[:2])
     ends = ", ".join(f"{run.protocol} {run.validation['accuracy']:.3f}" for run in results.runs)
     alt = f"Loss and accuracy by epoch, in training and validation. Validation accuracy at the end: {ends}."
@@ -117,12 +108,7 @@ def _curves(axes: Iterable[Axes], results: Results, step: str) -> None:
     runs = results.ladder(step)
     every = [run for name in published.STEPS for run in results.ladder(name)]
     for ax, what in zip(axes, ("loss", "accuracy"), strict=True):
-        for key, colour in ((what, MUTED), (f"val_{what}", BLUE)):
-            curves = [run.history[key] for run in runs]
-            for curve in curves:
-                ax.plot(range(1, len(curve) + 1), curve, color=colour, alpha=0.35, linewidth=0.8)
-            shared = min(map(len, curves))  # a mean that jumps where a seed stops early would mislead
-            ax.plot(range(1, shared + 1), np.mean([curve[:shared] for curve in curves], axis=0), color=colour)
+        _histories(ax, runs, what)
         for run in runs:
             kept = run.history[f"val_{what}"][run.best_epoch - 1]
             ax.plot(run.best_epoch, kept, "o", color=BLUE, markersize=4, markeredgecolor=PAPER)
@@ -136,10 +122,20 @@ def _curves(axes: Iterable[Axes], results: Results, step: str) -> None:
         low, high = min(low, *reports), max(high, *reports)
         ax.set_ylim(max(0.0, low - 0.05 * (high - low)), high + 0.05 * (high - low))
         ax.set_xlim(0.5, max(len(run.history["loss"]) for run in every) + 0.5)
-        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        ax.yaxis.set_major_locator(MaxNLocator(4))
-        ax.set_title(what)
-        ax.set_xlabel("epoch")
+
+
+def _histories(ax: Axes, runs: Sequence[Run], what: str) -> None:
+    """Loss or accuracy by epoch: a thin line for each run, a thick one for their mean."""
+    for key, colour in ((what, MUTED), (f"val_{what}", BLUE)):
+        curves = [run.history[key] for run in runs]
+        for curve in curves:
+            ax.plot(range(1, len(curve) + 1), curve, color=colour, alpha=0.35, linewidth=0.8)
+        shared = min(map(len, curves))  # a mean that jumps where a seed stops early would mislead
+        ax.plot(range(1, shared + 1), np.mean([curve[:shared] for curve in curves], axis=0), color=colour)
+    ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    ax.yaxis.set_major_locator(MaxNLocator(4))
+    ax.set_title(what)
+    ax.set_xlabel("epoch")
 
 
 def _curves_legend(*, reported: bool) -> list[Line2D]:

@@ -1,4 +1,4 @@
-"""All figures of a study."""
+"""All figures of a study or a recipe."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def draw(results: Results) -> dict[str, Drawing]:
         if steps:
             drawings += [draw_training.ladder(results, steps), draw_training.all_training(results, steps)]
             drawings += [draw_training.training(results, step) for step in steps]
+        if "recipe" in results.settings:
+            drawings.append(draw_training.tuning(results))
         if draw_training.drawn_both_ways(results):
             drawings.append(draw_training.validation_drawing(results))
         if tested:

@@ -6,13 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
 from neumo.files import whole_file
-from neumo.report import draw_data, draw_result, draw_training
 from neumo.report.card import card_html
-from neumo.report.drawing import LOOKS, STYLE, Drawing, protocol_sides
-from neumo.report.figures import finished
+from neumo.report.drawing import LOOKS
+from neumo.report.figures import draw, save_figures
 from neumo.report.spread import spread
 from neumo.report.template import render
 from neumo.study.results import Results
@@ -33,9 +30,8 @@ def write_recipe(results: Results, card: dict[str, Any], folder: str | Path) -> 
         OSError: the folder cannot be written.
     """
     folder = Path(folder)
-    figures = draw_recipe(results)
-    for drawing in figures.values():
-        drawing.save(folder / "figures")
+    figures = draw(results)
+    save_figures(results, folder / "figures", figures)
     page = render(
         "recipe.html",
         results=results,
@@ -49,14 +45,3 @@ def write_recipe(results: Results, card: dict[str, Any], folder: str | Path) -> 
     with whole_file(folder / "report.html") as part:
         part.write_text(page, encoding="utf-8")
     return folder / "report.html"
-
-
-def draw_recipe(results: Results) -> dict[str, Drawing]:
-    """Every figure of the page, by name."""
-    tested = protocol_sides(results)
-    with matplotlib.rc_context(STYLE):
-        drawings = [draw_data.composition(results), draw_data.counts(results)]
-        drawings += [draw_training.tuning(results)]
-        drawings += [make(tested) for make in draw_result.OF_ALL]
-        drawings += [draw_result.confusion(side) for side in tested]
-        return finished(drawings, synthetic=results.dataset["synthetic"])
