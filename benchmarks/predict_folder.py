@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.enlarge import enlarge, small_files
+from benchmarks.untrained import untrained
 from neumo.images.many import inspect_many
 from neumo.images.read import Inspection
 from neumo.progress import track
@@ -41,27 +42,6 @@ def make_folder(data: Path, folder: Path, n: int) -> list[Path]:
     for i in range(DIFFERENT, n):
         (folder / f"{i:05}.jpg").write_bytes((folder / f"{i % DIFFERENT:05}.jpg").read_bytes())
     return sorted(folder.iterdir())
-
-
-def make_classifier(backbone_name: str, file: Path) -> None:
-    """A classifier with random filters and an untrained head."""
-    from neumo.backend import keras
-    from neumo.classifier import new_classifier
-    from neumo.features.backbones import backbone
-    from neumo.features.networks import kept_graph
-
-    chosen = backbone(backbone_name, "none")
-    card = {
-        "name": "untrained",
-        "positive": "pneumonia",
-        "negative": "normal",
-        "scaling": {"mean": 120.0, "std": 60.0},
-        "threshold": {"threshold": 0.5, "rule": "none"},
-        "data": {"name": "none", "synthetic": True},
-        "backbone": {"name": backbone_name},
-    }
-    head = keras.Sequential([keras.Input((chosen.features,)), keras.layers.Dense(1, "sigmoid")])
-    new_classifier(card, kept_graph(chosen), chosen.build(), head).save(file)
 
 
 def time_command(classifier: Path, place: Path, out: Path) -> float:
@@ -108,7 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         classifier, folder = Path(scratch, "classifier.neumo"), Path(scratch, "folder")
         files = make_folder(choices.data, folder, choices.images)
-        make_classifier(choices.backbone, classifier)
+        untrained(choices.backbone).save(classifier)
         time_command(classifier, files[0], Path(scratch, "one.csv"))  # what is compiled once is kept on disk
         start, whole, reading, forward = (
             min(seconds)

@@ -1,6 +1,6 @@
 """How long neumo takes to start, beside a plain Keras script that predicts the same image.
 
-    python benchmarks/start_up.py [--backbone ResNet50] [--python OTHER/bin/python] [--out FILE]
+    python -m benchmarks.start_up [--backbone ResNet50] [--python OTHER/bin/python] [--out FILE]
 
 Every figure is the wall-clock time of a fresh process, the median and the smallest of `--times`. Files are in
 the operating system's cache, as they are after the first time; "first" has an empty cache folder of neumo's,
@@ -35,24 +35,10 @@ def make(backbone_name: str, folder: Path) -> tuple[Path, Path, Path]:
     import numpy as np
     from PIL import Image
 
-    from neumo.classifier import new_classifier
-    from neumo.features.backbones import backbone
-    from neumo.features.graph import convert
+    from benchmarks.untrained import untrained
     from neumo.phantom.radiograph import draw_radiograph
-    from neumo.training.head import build_head
-    from neumo.training.steps import STEPS
 
-    base = backbone(backbone_name, "none").build()
-    card = {
-        "name": "start-up",
-        "positive": "pneumonia",
-        "negative": "normal",
-        "scaling": {"mean": 122.0, "std": 60.0},
-        "threshold": {"threshold": 0.5, "rule": "0.5, the default"},
-        "data": {"name": "none", "synthetic": True},
-    }
-    head = build_head(STEPS[-1], base.output_shape[-1], seed=0)
-    classifier = new_classifier(card, convert(base), base, head)
+    classifier = untrained(backbone_name)
     files = folder / "start-up.neumo", folder / "start-up.keras", folder / "radiograph.png"
     classifier.save(files[0])
     classifier.keras_model().save(files[1])
