@@ -25,6 +25,8 @@ def to_grey(path: Path, image: Image.Image) -> Image.Image:
         return Image.alpha_composite(black, image.convert("RGBA")).convert("L")
     if image.mode not in ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"):
         raise UnreadableImageError(path, f"a picture in mode {image.mode}", "a grey or RGB picture")
+    if image.mode == "L":
+        return image
     return image.convert("RGB").convert("L") if image.mode == "CMYK" else image.convert("L")
 
 

@@ -220,7 +220,10 @@ def _decode_jpeg(data: bytes, space: str, height: int, width: int, scale: int) -
         if "extraneous bytes" not in str(error):  # left-over bytes between segments: the picture is whole
             raise
         pixels = simplejpeg.decode_jpeg(data, space, **least, strict=False)
-    return Image.fromarray(pixels if space == "RGB" else pixels[..., 0])
+    grey = pixels[..., 0]
+    if space == "RGB" and not all(np.array_equal(grey, pixels[..., other]) for other in (1, 2)):
+        return Image.fromarray(pixels)
+    return Image.fromarray(np.ascontiguousarray(grey))  # most colour JPEGs of radiographs hold grey alone
 
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:
