@@ -112,3 +112,12 @@ def test_without_onnx_it_is_said(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(NeumoError, match=r"onnx: got no such package"):
         export(phantom_classifier, tmp_path / "model.onnx")
+
+
+def test_8_bit_integers_go_to_openvino_alone(
+    phantom_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(phantom_classifier.card, "precision", "int8")
+    with pytest.raises(NeumoError, match=r"got a classifier in 8-bit integers.* or the format openvino"):
+        export(phantom_classifier, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []

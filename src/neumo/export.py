@@ -61,8 +61,9 @@ def export(
         radiographs: files that both are compared on; phantoms, drawn for it, where none are given.
 
     Raises:
-        NeumoError: another format or suffix, a radiograph that cannot be read, an operation that ONNX lacks,
-            or a probability that differs by more than `TOLERANCE`; then nothing is written.
+        NeumoError: another format or suffix, a classifier in int8 for ONNX, a radiograph that cannot be read,
+            an operation that ONNX lacks, or a probability that differs by more than `TOLERANCE`; then nothing
+            is written.
     """
     file = Path(file)
     if format not in FORMATS:
@@ -70,6 +71,11 @@ def export(
     if file.suffix != FORMATS[format]:
         expected = " or ".join(f"{suffix} for {name}" for name, suffix in FORMATS.items())
         raise NeumoError(f"{file}: got the suffix {file.suffix!r} for {format}, expected {expected}")
+    if format == "onnx" and classifier.card.get("precision") == "int8":
+        raise NeumoError(
+            f"{file}: got a classifier in 8-bit integers, which each runtime rounds in its own way, "
+            "expected one in single precision for onnx, or the format openvino"
+        )
     graph = whole_graph(classifier)
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f".part-{file.name}")
