@@ -76,6 +76,8 @@ def train(
 
     - exposed: fine-tuned on images whose exposure is changed more, their stretch less
 
+    - gentle: nearly all layers, for long, on images that are changed little
+
     - shifted: fine-tuned; also judges the image moved to either side
 
     - ensemble: three fine-tuned networks, averaged

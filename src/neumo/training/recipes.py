@@ -57,6 +57,20 @@ class Recipe:
         return {key: value for key, value in asdict(self).items() if key not in others}
 
 
+GENTLE = Augmentation(
+    rotation=5.0,
+    shift=0.05,
+    zoom=0.1,
+    stretch=0.12,
+    blur=0.0,
+    gamma=0.25,
+    contrast=0.2,
+    brightness=15.0,
+    noise=2.0,
+    border=0.03,
+    corners=0.1,
+)
+
 RECIPES = (
     Recipe("fine-tuned", "The upper layers of the backbone are trained on changed images."),
     Recipe(
@@ -77,6 +91,13 @@ RECIPES = (
         "exposed",
         "As fine-tuned, on images whose exposure is changed more, their stretch less, and never blurred.",
         augmentation=Augmentation(stretch=0.12, blur=0.0, gamma=0.6, contrast=0.4, brightness=30.0),
+    ),
+    Recipe(
+        "gentle",
+        "All but the lowest layers are trained for long, on images that are changed little.",
+        thawed=0.85,
+        epochs=25,
+        augmentation=GENTLE,
     ),
     Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", shifts=8),
     Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),
