@@ -18,9 +18,9 @@ from neumo.data.hard_validation import resemblance
 from neumo.data.split import load_split
 from neumo.errors import NeumoError
 from neumo.images.read import read_radiograph
-from neumo.study import recipe as module
 from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
+from neumo.training import networks as module
 from neumo.training.finetune import tuned_folder
 from neumo.training.recipes import RECIPES
 from tests.report.test_page import Page

@@ -28,7 +28,6 @@ from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone, backbone
 from neumo.features.engine import Engine
-from neumo.features.extract import extract
 from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.files import claim, whole_file
@@ -41,13 +40,9 @@ from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
-from neumo.training.ensemble import Member, averaged, teach
-from neumo.training.finetune import cut, fine_tune, tuned_folder
-from neumo.training.head import fit_head
-from neumo.training.maps import FreshMaps, kept_maps
+from neumo.training.networks import train_networks
 from neumo.training.recipes import Recipe
 from neumo.training.recipes import recipe as recipe_named
-from neumo.training.steps import step
 
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
@@ -192,7 +187,7 @@ class RecipeRun:
             return kept
         folder.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
-        base, head, history = self._network(rows, seed)
+        base, head, history = train_networks(self.recipe, self.backbones, rows, seed)
         run = Run(
             protocol=protocol,
             step=self.recipe.name,
@@ -237,58 +232,6 @@ class RecipeRun:
             "features": sum(one.features for one in self.backbones),
             "parameters": sum(one.parameters for one in self.backbones),
         }
-
-    def _network(
-        self, rows: pd.DataFrame, seed: int
-    ) -> tuple[keras.Model, keras.Model, dict[str, list[float]]]:
-        """The trained backbone, the trained output layer, and what each epoch gave, mean over the members."""
-        recipe = self.recipe
-        trained = [
-            self._tuned(backbone, rows, 1000 * seed + member)
-            for backbone in self.backbones
-            for member in range(recipe.members)
-        ]
-        if recipe.distilled:
-            train = np.flatnonzero(rows["part"] == "train")
-            taught = teach([member for member, _ in trained], train, recipe.thawed)
-            trained = [self._tuned(self.backbones[0], rows, 1000 * seed + 999, taught)]
-        histories = [history for _, history in trained]
-        history = {name: np.mean([one[name] for one in histories], axis=0).tolist() for name in histories[0]}
-        return *averaged([member for member, _ in trained], recipe.shifts), history
-
-    def _tuned(
-        self, backbone: Backbone, rows: pd.DataFrame, seed: int, taught: np.ndarray | None = None
-    ) -> tuple[Member, dict[str, list[float]]]:
-        """One network: its output layer on the frozen backbone first, then both."""
-        x = extract(rows, backbone, backbone.scaling)
-        y, part = rows["label"].to_numpy(), rows["part"].to_numpy()
-        train, validation = part == "train", part == "validation"
-        head = fit_head(
-            step("normalised"), x[train], y[train], x[validation], y[validation], seed=seed, epochs=5
-        ).model
-        base = backbone.build()
-        maps = self._maps(backbone, base)
-        history = fine_tune(
-            base,
-            head,
-            maps,
-            rows,
-            self.recipe,
-            seed=seed,
-            kept=tuned_folder(),
-            network_id=f"{backbone.name} {backbone.weights_id}",
-            taught=taught,
-        )
-        return Member(base, head, backbone.scaling, maps), history
-
-    def _maps(self, backbone: Backbone, base: keras.Model) -> np.ndarray | FreshMaps:
-        """Of all images of the data set, for all protocols and seeds; nothing is fitted to them."""
-        table, by, views = self.dataset.table, self.recipe.augmentation, self.recipe.views
-        lower, _ = cut(base, self.recipe.thawed)
-        if len(lower.layers) == 1:
-            return FreshMaps(table, backbone.scaling, by, views)
-        identity = f"{backbone.name} {backbone.weights_id} up to {lower.layers[-1].name}"
-        return kept_maps(table, lower, identity, backbone.scaling, by, views)
 
     def _tested(
         self, run: Run, rows: pd.DataFrame, base: keras.Model, head: keras.Model
