@@ -161,17 +161,16 @@ class Classifier:
 
         Args:
             pixels: grey levels, uint8 (n, 224, 224).
-            problems: what was seen when each file was read, `neumo.images.read.Inspection.problems`; without
-                it, the pixels are looked at.
+            problems: what was seen when each file was read, `neumo.images.read.Inspection.problems`.
         """
-        return self._findings(pixels, self._engine(pixels), problems or list(map(look, pixels)))
+        return self._findings(pixels, self._engine(pixels), problems or [()] * len(pixels))
 
     def _findings(
         self, pixels: np.ndarray, features: np.ndarray, problems: Sequence[tuple[str, ...]]
     ) -> list[Finding]:
         """Findings of images (n, 224, 224) with their features (n, d)."""
         probability, distance = self._judge(features), np.zeros(len(features))
-        warnings = list(map(list, problems))
+        warnings = [[*told, *look(image)] for told, image in zip(problems, pixels, strict=True)]
         if self._reference is not None:
             distance = self._reference.distance(features)
             doubtful = np.flatnonzero(distance > self._reference.doubt)
