@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from PIL import Image
 
 BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: nothing to see
 
@@ -35,7 +36,7 @@ def look(pixels: np.ndarray) -> tuple[str, ...]:
     Args:
         pixels: grey levels, uint8 (height, width).
     """
-    shares = np.cumsum(np.bincount(pixels.ravel(), minlength=256)) / pixels.size
+    shares = np.cumsum(Image.fromarray(pixels).histogram()) / pixels.size  # faster than numpy.bincount
     low, high = np.searchsorted(shares, (0.01, 0.99))
     return ("blank",) * bool(high - low < BLANK)
 

@@ -19,7 +19,7 @@ import simplejpeg
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from neumo.errors import UnreadableImageError
-from neumo.images.checks import BLANK
+from neumo.images.checks import look
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
 
@@ -117,11 +117,10 @@ def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, insp
         image = image.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
     if image.mode == "F":  # more than 8 bits are rounded once, at the end
         image = Image.fromarray(np.rint(np.asarray(image)).astype(np.uint8))
+    pixels = np.array(image)
     if inspect:
-        shares = np.cumsum(image.histogram()) / (image.width * image.height)
-        low, high = np.searchsorted(shares, (0.01, 0.99))
-        odd = ("tiny",) * (min(original) < TINY) + ("blank",) * bool(high - low < BLANK) + odd
-    return Inspection(mode, original[0], original[1], odd, np.array(image))
+        odd = ("tiny",) * (min(original) < TINY) + look(pixels) + odd
+    return Inspection(mode, original[0], original[1], odd, pixels)
 
 
 def _opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
