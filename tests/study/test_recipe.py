@@ -20,7 +20,7 @@ from neumo.errors import NeumoError
 from neumo.images.read import read_radiograph
 from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
-from neumo.training import networks as module
+from neumo.training import train as module
 from neumo.training.finetune import tuned_folder
 from neumo.training.recipes import RECIPES
 from tests.report.test_page import Page

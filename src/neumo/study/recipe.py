@@ -40,9 +40,9 @@ from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
-from neumo.training.networks import train_networks
 from neumo.training.recipes import Recipe
 from neumo.training.recipes import recipe as recipe_named
+from neumo.training.train import train_networks
 
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""

@@ -9,9 +9,9 @@ import pytest
 import neumo
 from neumo.data.split import split
 from neumo.features.backbones import backbone
-from neumo.training import networks
-from neumo.training.networks import train_networks
+from neumo.training import train
 from neumo.training.recipes import RECIPES
+from neumo.training.train import train_networks
 
 PAIR = dataclasses.replace(RECIPES[0], members=2, epochs=1, views=1, thawed=0.2)
 
@@ -25,7 +25,7 @@ def test_a_pair_is_the_mean_of_its_two_networks(seed: int, tmp_path: Path) -> No
     probability = np.asarray(head(base(grey)).detach().cpu())
     logits, losses = [], []
     for member in range(2):
-        one, epochs = networks._tuned(chosen, PAIR, rows, 1000 * seed + member)
+        one, epochs = train._tuned(chosen, PAIR, rows, 1000 * seed + member)
         p = np.asarray(one.head(one.base(grey)).detach().cpu())
         logits.append(np.log(p / (1 - p)))
         losses.append(epochs["val_loss"])
