@@ -1,15 +1,14 @@
 """Images per second of fine-tuning all of a network: neumo's way beside others.
 
-    python benchmarks/fine_tuning.py [--backbone NAME] [--rounds 5] [--threads 1] [--out FILE]
+    python -m benchmarks.fine_tuning [--backbone NAME] [--rounds 5] [--threads 1] [--out FILE]
 
 One step is a batch of 32 at 224 x 224, forward, backward and AdamW, with random filters. All ways take turns
-in one process, `--rounds` times over; the best turn counts. On a GPU all of them run there.
+in one process, `--rounds` times over; the best turn counts.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,9 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-os.environ.setdefault("KERAS_BACKEND", "torch")
-
 import torch
 from torch.nn import functional
 
@@ -118,8 +114,6 @@ def _replaced(kind: str, rule: Callable[..., Any]) -> Iterator[None]:
 def _base(name: str) -> keras.Model:
     base = backbone(name, "none").build()
     base.trainable = True
-    for layer in base.layers:
-        layer.trainable = True
     return base
 
 
