@@ -17,6 +17,8 @@ import neumo
 from neumo.data.hard_validation import resemblance
 from neumo.data.split import load_split
 from neumo.errors import NeumoError
+from neumo.images.augment import augment
+from neumo.images.generate import copy_seed
 from neumo.images.read import read_radiograph
 from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
@@ -156,6 +158,35 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
     }
     with pytest.raises(NeumoError, match="validation: got 'harder', expected usual or hard"):
         RecipeRun(phantoms, quick, **CHOICES, validation="harder")  # type: ignore[arg-type]
+
+
+def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp_path: Path) -> None:
+    """The usual run's network with another temperature, shift and threshold, made anew from what is saved."""
+    quick = dataclasses.replace(PAIR, members=1, shifts=0, views=2)
+    choices: dict[str, Any] = {**CHOICES, "protocols": ("patient",)}
+    RecipeRun(phantoms, quick, **choices).run(tmp_path / "usual")
+    RecipeRun(phantoms, quick, **choices, validation="changed").run(tmp_path / "changed")
+    usual, changed = (neumo.load(tmp_path / name / "classifier.neumo") for name in ("usual", "changed"))
+    rows = load_split(tmp_path / "changed/splits/patient-seed0.csv", neumo.read(phantoms).table)
+    rows = rows[rows["part"] == "validation"]
+    own = np.stack([read_radiograph(path) for path in rows["path"]])
+    others = [
+        augment(pixels, quick.augmentation, copy_seed(sha256, copy))
+        for copy in (1, 2)
+        for pixels, sha256 in zip(own, rows["sha256"], strict=True)
+    ]
+    images, y = np.concatenate([own, np.stack(others)]), np.tile(rows["label"].to_numpy(), 3)
+    p = changed.probabilities(images)
+    assert p.mean() == pytest.approx(y.mean(), abs=1e-3)
+    assert usual.probabilities(images).mean() != pytest.approx(y.mean(), abs=1e-3)
+    called = p >= changed.threshold
+    youden = called[y == 1].mean() + (~called[y == 0]).mean()
+    best = max((p >= t)[y == 1].mean() + (p < t)[y == 0].mean() for t in p)
+    assert youden == pytest.approx(best, abs=1.01 / np.bincount(y).min())
+    assert changed.card["threshold"]["sensitivity"] == pytest.approx(called[y == 1].mean())
+    assert changed.card["threshold"]["rule"].endswith("validation part, as it is and changed in 2 ways")
+    order = np.argsort(usual.probabilities(own), kind="stable")
+    assert (np.diff(changed.probabilities(own)[order]) > -1e-6).all(), "the network is another one"
 
 
 def test_what_is_finished_is_not_done_again(

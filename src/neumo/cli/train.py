@@ -45,7 +45,8 @@ def train(
     validation: Annotated[
         str,
         typer.Option(
-            help="Where the data bring their own test set: usual, at random, or hard, of the normal images "
+            help="What the threshold is chosen on: usual, images drawn at random; changed, these as they are "
+            "and changed as in training; hard, where the data bring their own test set, the normal images "
             "that look most like pneumonia by how they were stretched."
         ),
     ] = "usual",
@@ -77,6 +78,8 @@ def train(
     - exposed: fine-tuned on images whose exposure is changed more, their stretch less
 
     - gentle: nearly all layers, for long, on images that are changed little
+
+    - broad: fine-tuned for fewer epochs, on images changed in more ways: for larger networks
 
     - shifted: fine-tuned; also judges the image moved to either side
 

@@ -31,7 +31,7 @@ from neumo.features.engine import Engine
 from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.files import claim, whole_file
-from neumo.images.read import read_radiograph
+from neumo.images.augment import Augmentation
 from neumo.report.recipe_page import write_recipe
 from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
@@ -40,6 +40,8 @@ from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
+from neumo.threads import in_threads
+from neumo.training.maps import view
 from neumo.training.recipes import Recipe
 from neumo.training.recipes import recipe as recipe_named
 from neumo.training.train import train_networks
@@ -47,8 +49,11 @@ from neumo.training.train import train_networks
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
 
-VALIDATION = ("usual", "hard")
-"""How the validation part of the official protocol may be drawn."""
+VALIDATION = ("usual", "hard", "changed")
+"""How the validation part may be drawn and asked."""
+
+CHANGED = 6
+"""Changed images of each validation radiograph that are asked, at most."""
 
 STRICTEST = ("official", "patient", "random")
 """The protocol whose classifier is kept: the first that was run."""
@@ -82,8 +87,10 @@ class RecipeRun:
         protocols: which ones; all that the data set allows if not given.
         test_fraction: share of the images in the test part, where neumo draws it.
         validation_fraction: share of the rest in the validation part.
-        validation: how that is drawn for the protocol whose test part is drawn otherwise than training,
-            "official": "usual", at random as for the others, or "hard", see `neumo.data.hard_validation`.
+        validation: "usual", at random; "hard", for the protocol whose test part is drawn otherwise than
+            training, "official", see `neumo.data.hard_validation`; or "changed", at random, and calibration
+            and operating point are chosen on these images as they are and as training changes its own: the
+            classes overlap there, which ties the operating point down.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
 
@@ -239,34 +246,36 @@ class RecipeRun:
         """Calibrate on validation, choose the operating point there, and look at the test part once."""
         graph = convert(base)
         engine = Engine(graph, self.backbones[0].scaling)
-        of = {part: _features(engine, rows[rows["part"] == part]) for part in ("train", "validation", "test")}
-        labels = {part: rows.loc[rows["part"] == part, "label"].to_numpy() for part in of}
-        temperature, shift = calibrate(labels["validation"], _logits(head, of["validation"]))
+        parts = {part: rows[rows["part"] == part] for part in ("train", "validation", "test")}
+        of = {part: _features(engine, some) for part, some in parts.items()}
+        y = parts["validation"]["label"].to_numpy()
+        changes = min(CHANGED, self.recipe.views) if self.settings["validation"] == "changed" else 0
+        changed = [
+            _features(engine, parts["validation"], copy, self.recipe.augmentation)
+            for copy in range(1, 1 + changes)
+        ]
+        asked_y, asked_x = np.tile(y, 1 + changes), np.concatenate([of["validation"], *changed])
+        temperature, shift = calibrate(asked_y, _logits(head, asked_x))
         kernel, bias = head.layers[-1].get_weights()
         head.layers[-1].set_weights([kernel / temperature, bias / temperature + shift])
-        probability = {part: 1 / (1 + np.exp(-_logits(head, of[part]))) for part in ("validation", "test")}
         point = choose_threshold(
-            labels["validation"], probability["validation"], self.settings["sensitivity"], balanced=True
+            asked_y, _probability(head, asked_x), self.settings["sensitivity"], balanced=True
         )
         rule = point.rule.replace("validation", "hard validation") if self._hard(run.protocol) else point.rule
+        if changes:
+            rule += f", as it is and changed in {changes} ways"
         run.threshold = dataclasses.asdict(dataclasses.replace(point, rule=rule))
-        test = rows[rows["part"] == "test"]
-        predictions = test[["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
-        predictions["probability"] = probability["test"]
+        told = y, _probability(head, of["validation"])
+        predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
+        predictions["probability"] = _probability(head, of["test"])
         judge(run, predictions)
-        card = of_run(
-            run,
-            self.dataset,
-            self._backbone,
-            self.settings,
-            (labels["validation"], probability["validation"]),
-        )
+        card = of_run(run, self.dataset, self._backbone, self.settings, told)
         card |= {"temperature": temperature, "test": {}}
         reference = Reference.fit(of["train"], of["validation"])
         classifier = new_classifier(card, graph, base, head, reference)
         classifier.usual = usual_maps(classifier, rows)
         distance = reference.distance(of["validation"])
-        classifier.origin = Origin.of(rows, distance, probability["validation"])
+        classifier.origin = Origin.of(rows, distance, told[1])
         return classifier, predictions
 
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
@@ -307,10 +316,17 @@ def _kept(folder: Path, key: str) -> Tuned | None:
         return None
 
 
-def _features(engine: Engine, rows: pd.DataFrame) -> np.ndarray:
-    paths = rows["path"].tolist()
-    parts = [paths[start : start + BATCH] for start in range(0, len(paths), BATCH)]
-    return np.concatenate([engine(np.stack([read_radiograph(path) for path in part])) for part in parts])
+def _features(
+    engine: Engine, rows: pd.DataFrame, copy: int = 0, augmentation: Augmentation | None = None
+) -> np.ndarray:
+    """Of radiographs as they are, or changed; which of its changed images is `copy`."""
+    files = list(zip(rows["path"], rows["sha256"], strict=True))
+
+    def read(file: tuple[str, str]) -> np.ndarray:
+        return view(*file, copy, augmentation or Augmentation())
+
+    parts = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+    return np.concatenate([engine(np.stack(list(in_threads(read, part)))) for part in parts])
 
 
 BATCH = 256
@@ -320,3 +336,7 @@ BATCH = 256
 def _logits(head: keras.Model, features: np.ndarray) -> np.ndarray:
     kernel, bias = head.layers[-1].get_weights()
     return (features.astype(np.float64) @ kernel + bias)[:, 0]
+
+
+def _probability(head: keras.Model, features: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-_logits(head, features)))

@@ -99,6 +99,13 @@ RECIPES = (
         epochs=25,
         augmentation=GENTLE,
     ),
+    Recipe(
+        "broad",
+        "As fine-tuned, for fewer epochs, on images that are changed in more ways: for larger backbones.",
+        epochs=8,
+        rate=3e-4,
+        augmentation=Augmentation(gamma=0.6, contrast=0.4, brightness=30.0, noise=12.0),
+    ),
     Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", shifts=8),
     Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),
     Recipe(
