@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from neumo.errors import NeumoError
-from neumo.evaluation.calibration import calibrate
+from neumo.evaluation.calibration import calibrate, prior_shift
 from neumo.evaluation.metrics import evaluate
 
 _random = np.random.default_rng(1)
@@ -52,3 +52,21 @@ def test_a_faultless_validation_part_leaves_finite_numbers() -> None:
 def test_bad_input_is_told(y: list[int], logits: list[float], told: str) -> None:
     with pytest.raises(NeumoError, match=told):
         calibrate(y, logits)
+
+
+@pytest.mark.parametrize("prevalence", [0.05, 0.5, 0.8])
+def test_another_prevalence_is_met_by_a_shift(prevalence: float) -> None:
+    """Images drawn anew at that prevalence are told honestly: the peer is a calibration fitted to them."""
+    random = np.random.default_rng(2)
+    n = 20_000
+    label = (random.uniform(size=n) < prevalence).astype(int)
+    drawn = np.array([random.choice(TRUE[one == Y], size=n) for one in (0, 1)])[label, np.arange(n)]
+    temperature, shift = calibrate(label, drawn)
+    assert temperature == pytest.approx(calibrate(Y, TRUE)[0], rel=0.1)
+    assert prior_shift(Y, prevalence) == pytest.approx(shift - calibrate(Y, TRUE)[1], abs=0.12)
+
+
+@pytest.mark.parametrize("prevalence", [0.0, 1.0, -1.0, float("nan")])
+def test_no_such_prevalence(prevalence: float) -> None:
+    with pytest.raises(NeumoError, match=r"prevalence: got .*, expected a share above 0 and below 1"):
+        prior_shift([0, 1], prevalence)

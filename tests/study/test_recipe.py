@@ -189,6 +189,29 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
     assert (np.diff(changed.probabilities(own)[order]) > -1e-6).all(), "the network is another one"
 
 
+def test_probabilities_can_be_made_for_another_prevalence(phantoms: Path, tmp_path: Path) -> None:
+    quick = dataclasses.replace(PAIR, members=1, shifts=0)
+    choices: dict[str, Any] = {**CHOICES, "protocols": ("patient",)}
+    results = [
+        RecipeRun(phantoms, quick, **choices, prevalence=share).run(tmp_path / str(share))
+        for share in (None, 0.1)
+    ]
+    own, other = (pd.read_csv(tmp_path / str(share) / "predictions.csv") for share in (None, 0.1))
+    odds = own["probability"] / (1 - own["probability"])
+    others = other["probability"] / (1 - other["probability"])
+    rows = load_split(tmp_path / "0.1/splits/patient-seed0.csv", neumo.read(phantoms).table)
+    share = rows.loc[rows["part"] == "validation", "label"].mean()
+    np.testing.assert_allclose(others / odds, (0.1 / 0.9) / (share / (1 - share)), rtol=1e-3)
+    before, after = (one.runs[0].test for one in results)
+    assert before is not None
+    assert after is not None
+    assert before["confusion"] == after["confusion"], "the operating point moved"
+    said = " ".join(neumo.load(tmp_path / "0.1/classifier.neumo").card["limits"])
+    assert "made for places where 10% do" in said
+    with pytest.raises(NeumoError, match="prevalence: got 1, expected"):
+        RecipeRun(phantoms, quick, prevalence=1.0)
+
+
 def test_what_is_finished_is_not_done_again(
     phantoms: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

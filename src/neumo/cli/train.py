@@ -58,6 +58,13 @@ def train(
             show_default=False,
         ),
     ] = None,
+    prevalence: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of pneumonia that probabilities are calibrated for; by default that of the data.",
+            show_default=False,
+        ),
+    ] = None,
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     patient_column: PatientColumn = None,
@@ -118,6 +125,7 @@ def train(
         protocols=None if protocol is None else tuple(protocol),
         validation=validation,
         sensitivity=sensitivity,
+        prevalence=prevalence,
     ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))
     if as_json:
         print(json.dumps(results.to_dict(), indent=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
@@ -43,3 +45,26 @@ def calibrate(y: ArrayLike, logits: ArrayLike) -> tuple[float, float]:
     if slope <= 0:
         raise NeumoError("calibration: got logits that fall with pneumonia, expected a trained network")
     return float(1 / slope), float(shift)
+
+
+def prior_shift(y: ArrayLike, prevalence: float) -> float:
+    """What to add to calibrated logits where pneumonia is more or less common than on the validation part.
+
+    Bayes' rule for another prior (Saerens et al. 2002, Neural Computation 14:21, eq. 2.4): the odds of a
+    radiograph are multiplied by how the odds of all changed. It holds where pneumonia looks the same there.
+
+    Args:
+        y: (n,) 0 normal, 1 pneumonia; the validation part.
+        prevalence: share of pneumonia where the classifier is used, above 0 and below 1.
+
+    Raises:
+        NeumoError: the prevalence is not such a share.
+
+    Example:
+        >>> round(prior_shift([0, 1, 1, 1], 0.5), 4)  # odds of 3 to 1 become even
+        -1.0986
+    """
+    if not 0 < prevalence < 1:
+        raise NeumoError(f"prevalence: got {prevalence:g}, expected a share above 0 and below 1")
+    own = float(np.mean(np.asarray(y, np.float64)))
+    return math.log(prevalence / (1 - prevalence)) - math.log(own / (1 - own))

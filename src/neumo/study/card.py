@@ -108,9 +108,13 @@ def limits(results: Results) -> list[str]:
     said = [*ALWAYS, *of_data]
     if train := next((run.counts["train"] for run in results.runs if run.test is not None), None):
         share = train["pneumonia"] / max(train["pneumonia"] + train["normal"], 1)
+        given = results.settings.get("prevalence")
+        made_for = (
+            "" if given is None else f", and its probabilities are made for places where {given:.0%} do"
+        )
         said.append(
-            f"{share:.0%} of its training radiographs have {data['positive_name']}. Where that is rarer, "
-            "more of its alarms are false, and its probabilities are too high."
+            f"{share:.0%} of its training radiographs have {data['positive_name']}{made_for}. Where that is "
+            "rarer, more of its alarms are false, and its probabilities are too high."
         )
     if "patient" in results.skipped:
         said.append(

@@ -22,7 +22,7 @@ from neumo.data.sources import read
 from neumo.data.split import PROTOCOLS, every_split, save_split
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
-from neumo.evaluation.calibration import calibrate
+from neumo.evaluation.calibration import calibrate, prior_shift
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
@@ -93,6 +93,8 @@ class RecipeRun:
             classes overlap there, which ties the operating point down.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
+        prevalence: share of pneumonia that probabilities are calibrated for; that of the validation part if
+            not given. It moves no operating point: threshold and probabilities change together.
 
     Raises:
         NeumoError: data or settings that cannot be used.
@@ -115,9 +117,12 @@ class RecipeRun:
         validation_fraction: float = 0.2,
         validation: str = "usual",
         sensitivity: float | None = None,
+        prevalence: float | None = None,
     ) -> None:
         if validation not in VALIDATION:
             raise NeumoError(f"validation: got {validation!r}, expected {' or '.join(VALIDATION)}")
+        if prevalence is not None:
+            prior_shift([0, 1], prevalence)
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
         self.backbones = _look_up(backbone, weights)
         self.dataset = data if isinstance(data, Dataset) else read(data)
@@ -131,6 +136,7 @@ class RecipeRun:
             "validation_fraction": validation_fraction,
             "validation": validation,
             "sensitivity": sensitivity,
+            "prevalence": prevalence,
             "validation_drawn": "before-balancing",
         }
         shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
@@ -256,6 +262,8 @@ class RecipeRun:
         ]
         asked_y, asked_x = np.tile(y, 1 + changes), np.concatenate([of["validation"], *changed])
         temperature, shift = calibrate(asked_y, _logits(head, asked_x))
+        if self.settings["prevalence"] is not None:
+            shift += prior_shift(y, self.settings["prevalence"])
         kernel, bias = head.layers[-1].get_weights()
         head.layers[-1].set_weights([kernel / temperature, bias / temperature + shift])
         point = choose_threshold(
