@@ -176,6 +176,31 @@ def test_saving_again_gives_the_same_card_and_network(saved: Path, tmp_path: Pat
         assert json.loads(first.read("card.json"))["threshold"] == CARD["threshold"]
 
 
+def test_a_compact_file_is_small_and_gives_the_same(
+    saved: Path, tmp_path: Path, radiographs: list[Path], expected: np.ndarray
+) -> None:
+    file = tmp_path / "compact.neumo"
+    load(saved).save(file, compact=True)
+    compact = load(file)
+    pixels = np.stack([read_radiograph(path) for path in radiographs])
+    found = compact.probabilities(pixels)
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+    assert not np.array_equal(found, load(saved).probabilities(pixels)), "weights have 16 bits"
+    sizes = []
+    for one in (saved, file):
+        with zipfile.ZipFile(one) as archive:
+            names = set(archive.namelist())
+            sizes.append(archive.getinfo("backbone.bin").file_size)
+            assert ("network.keras" in names) == (one == saved)
+    assert sizes[1] < 0.6 * sizes[0]
+    kinds = {node.get_type_name() for node in compact.network().get_ops()}
+    assert "Convert" not in kinds, "other parts of neumo take constants as they are"
+    with pytest.raises(NeumoError, match=r"test: got a compact classifier, expected one with its"):
+        compact.keras_model()
+    compact.save(tmp_path / "again.neumo", compact=True)
+    assert np.array_equal(load(tmp_path / "again.neumo").probabilities(pixels), found)
+
+
 def _cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1000])
 

@@ -50,7 +50,8 @@ class Classifier:
             what gives it, asked when it is needed.
         head: OpenVINO graph from features to probabilities, (n, 1); always computed in float32, as the
             operating point was chosen on its answers in float32.
-        keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3).
+        keras_file: the same network as a ``.keras`` file, from grey levels (n, 224, 224, 3); None where it
+            was saved without, see `save`.
         reference: what the training set looks like; None where nothing is known of it.
         usual: as the attribute.
         origin: as the attribute.
@@ -73,7 +74,7 @@ class Classifier:
         card: dict[str, Any],
         backbone: openvino.Model | Callable[[], openvino.Model],
         head: openvino.Model,
-        keras_file: Data,
+        keras_file: Data | None,
         reference: Reference | None = None,
         usual: Sequence[np.ndarray] = (),
         origin: Origin | None = None,
@@ -211,27 +212,41 @@ class Classifier:
         return openvino.Model(head.get_results(), backbone.get_parameters(), "network")
 
     def keras_model(self) -> keras.Model:
-        """The network in Keras: grey levels, float32 (n, 224, 224, 3), 0 to 255, to (n, 1) probabilities."""
+        """The network in Keras: grey levels, float32 (n, 224, 224, 3), 0 to 255, to (n, 1) probabilities.
+
+        Raises:
+            NeumoError: it was saved without.
+        """
         from neumo.backend import keras
+
+        if self._keras_file is None:
+            raise NeumoError(
+                f"{self.card['name']}: got a compact classifier, expected one with its network in Keras; "
+                "train it again for that (neumo card says how)"
+            )
 
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder, "network.keras")
             file.write_bytes(self._keras_file)
             return keras.saving.load_model(file, compile=False)
 
-    def save(self, file: str | Path) -> None:
+    def save(self, file: str | Path, *, compact: bool = False) -> None:
         """Write the classifier as one file, whole or not at all.
 
         It is a ZIP archive of ``card.json``, ``backbone`` and ``head`` (``.xml`` with ``.bin``, OpenVINO),
         ``network.keras``, ``reference.npz``, ``usual.npz``, ``origin.npz`` and ``SHA256SUMS`` over them.
         Nothing in it is code.
+
+        Args:
+            file: where.
+            compact: keep the backbone's weights in 16 bits and leave out the network in Keras, for a file a
+                quarter as large.
         """
-        members: dict[str, Data] = {
-            "card.json": json.dumps(self.card, indent=1).encode(),
-            "network.keras": self._keras_file,
-        }
-        for name, graph in (("backbone", self._backbone), ("head", self._head)):
-            members[f"{name}.xml"], members[f"{name}.bin"] = _serialised(graph)
+        members: dict[str, Data] = {"card.json": json.dumps(self.card, indent=1).encode()}
+        if self._keras_file is not None and not compact:
+            members["network.keras"] = self._keras_file
+        members["backbone.xml"], members["backbone.bin"] = _serialised(self._backbone, halved=compact)
+        members["head.xml"], members["head.bin"] = _serialised(self._head)
         if self._reference is not None:
             members["reference.npz"] = self._reference.to_bytes()
         if self.usual:
@@ -297,7 +312,7 @@ def load(file: str | Path = SHIPPED) -> Classifier:
                 f"{file}: got format {card['format']}, expected {FORMAT}: train it again with this neumo"
             )
         graphs = [(members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")]
-        keras_file = members["network.keras"]
+        keras_file = members.get("network.keras")
         stored = members.get("reference.npz")
         reference = None if stored is None else Reference.from_bytes(bytes(stored))
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
@@ -345,7 +360,14 @@ def new_classifier(
 def _graph(xml: Data, weights: Data) -> openvino.Model:
     import openvino
 
-    return core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
+    graph = core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
+    for node in graph.get_ops():
+        if node.get_type_name() == "Convert":
+            stored = node.input_value(0).get_node()
+            if stored.get_type_name() == "Constant" and stored.get_element_type() == openvino.Type.f16:
+                whole = openvino.op.Constant(stored.data.astype(np.float32))
+                node.output(0).replace(whole.output(0))
+    return graph
 
 
 def _arrays(data: Data) -> tuple[np.ndarray, ...]:
@@ -354,9 +376,9 @@ def _arrays(data: Data) -> tuple[np.ndarray, ...]:
         return tuple(kept[f"arr_{place}"] for place in range(len(kept)))
 
 
-def _serialised(graph: openvino.Model) -> tuple[bytes, bytes]:
+def _serialised(graph: openvino.Model, *, halved: bool = False) -> tuple[bytes, bytes]:
     import openvino
 
     with tempfile.TemporaryDirectory() as folder:
-        openvino.save_model(graph, Path(folder, "graph.xml"), compress_to_fp16=False)
+        openvino.save_model(graph, Path(folder, "graph.xml"), compress_to_fp16=halved)
         return Path(folder, "graph.xml").read_bytes(), Path(folder, "graph.bin").read_bytes()
