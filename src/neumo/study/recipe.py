@@ -31,7 +31,6 @@ from neumo.features.engine import Engine
 from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.files import claim, whole_file
-from neumo.images.augment import Augmentation
 from neumo.report.recipe_page import write_recipe
 from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
@@ -40,8 +39,7 @@ from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
 from neumo.study.trial import counts
-from neumo.threads import in_threads
-from neumo.training.maps import view
+from neumo.training.maps import view_batches
 from neumo.training.recipes import Recipe
 from neumo.training.recipes import recipe as recipe_named
 from neumo.training.train import train_networks
@@ -253,14 +251,14 @@ class RecipeRun:
         graph = convert(base)
         engine = Engine(graph, self.backbones[0].scaling)
         parts = {part: rows[rows["part"] == part] for part in ("train", "validation", "test")}
-        of = {part: _features(engine, some) for part, some in parts.items()}
         y = parts["validation"]["label"].to_numpy()
         changes = min(CHANGED, self.recipe.views) if self.settings["validation"] == "changed" else 0
-        changed = [
-            _features(engine, parts["validation"], copy, self.recipe.augmentation)
-            for copy in range(1, 1 + changes)
-        ]
-        asked_y, asked_x = np.tile(y, 1 + changes), np.concatenate([of["validation"], *changed])
+        asked_y, asked_x = np.tile(y, 1 + changes), self._features(engine, parts["validation"], changes)
+        of = {
+            "train": self._features(engine, parts["train"]),
+            "validation": asked_x[: len(y)],
+            "test": self._features(engine, parts["test"]),
+        }
         temperature, shift = calibrate(asked_y, _logits(head, asked_x))
         if self.settings["prevalence"] is not None:
             shift += prior_shift(y, self.settings["prevalence"])
@@ -285,6 +283,12 @@ class RecipeRun:
         distance = reference.distance(of["validation"])
         classifier.origin = Origin.of(rows, distance, told[1])
         return classifier, predictions
+
+    def _features(self, engine: Engine, rows: pd.DataFrame, changes: int = 0) -> np.ndarray:
+        """Of radiographs as they are, then of so many changed images of each: ((1 + changes) * n, d)."""
+        numbers = range((1 + changes) * len(rows))
+        batches = view_batches(rows, self.recipe.augmentation, numbers, engine.batch)
+        return np.concatenate(list(engine.map(batches)))
 
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
         """A digest of all that a trial's figures depend on."""
@@ -322,23 +326,6 @@ def _kept(folder: Path, key: str) -> Tuned | None:
         return Tuned(Run(**found["run"]), predictions, folder / "classifier.neumo")
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _features(
-    engine: Engine, rows: pd.DataFrame, copy: int = 0, augmentation: Augmentation | None = None
-) -> np.ndarray:
-    """Of radiographs as they are, or changed; which of its changed images is `copy`."""
-    files = list(zip(rows["path"], rows["sha256"], strict=True))
-
-    def read(file: tuple[str, str]) -> np.ndarray:
-        return view(*file, copy, augmentation or Augmentation())
-
-    parts = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-    return np.concatenate([engine(np.stack(list(in_threads(read, part)))) for part in parts])
-
-
-BATCH = 256
-"""Radiographs whose pixels are held at a time."""
 
 
 def _logits(head: keras.Model, features: np.ndarray) -> np.ndarray:

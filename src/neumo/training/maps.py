@@ -69,7 +69,7 @@ def kept_maps(
             with advance("Maps of changed images", total) as bar:
                 bar.step(done)
                 engine = Engine(convert(stem), scaling)
-                for maps in engine.map(_batches(table, augmentation, range(done, total), engine.batch)):
+                for maps in engine.map(view_batches(table, augmentation, range(done, total), engine.batch)):
                     grown.write(np.ascontiguousarray(maps, np.float16).tobytes())
                     bar.step(len(maps))
     return np.memmap(file, np.float16, "r", shape=(1 + views, len(table), *shape))
@@ -116,9 +116,23 @@ def maps_folder() -> Path:
     return cache_folder() / "maps"
 
 
-def _batches(
+def view_batches(
     table: pd.DataFrame, augmentation: Augmentation, numbers: range, size: int
 ) -> Iterator[np.ndarray]:
+    """Radiographs as they are and changed, read ahead in threads.
+
+    Args:
+        table: columns path and sha256.
+        augmentation: how images are changed.
+        numbers: which ones; copy c of row r (see `view`) has number ``c * len(table) + r``.
+        size: images of a batch; the last one may have fewer.
+
+    Yields:
+        Uint8 (size, height, width), in order.
+
+    Raises:
+        UnreadableImageError: an image cannot be read.
+    """
     paths, hashes = table["path"].tolist(), table["sha256"].tolist()
 
     def read(number: int) -> np.ndarray:
