@@ -67,6 +67,7 @@ def test_scaling_is_what_the_first_batch_normalisation_saw(lite: Backbone, origi
     assert seen[0] > seen[1] > seen[2], "channels are red, green, blue"
     grey = np.full((1, 2, 2), 255, np.uint8)
     assert lite.scaling(grey).max() == pytest.approx((RAW(grey).max() - 127) / 128)
+    assert lite.scaling(0 * grey).min() == pytest.approx(-127 / 128), "127.5 and 127.5 differ here alone"
 
 
 def test_it_can_be_fine_tuned(network: Any) -> None:
