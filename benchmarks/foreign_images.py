@@ -157,7 +157,7 @@ def told(classifier: Classifier, file: io.BytesIO | Path) -> Finding | None:
         image = inspect_radiograph(file)
     except NeumoError:
         return None
-    return classifier.examine(image.pixels[None], [image.problems])[0]
+    return classifier.examine(image.pixels[None], [image])[0]
 
 
 def real(classifier: Classifier, paths: list[str]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from neumo.features.engine import Engine, resolve_precision
 from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
-from neumo.images.read import read_radiograph
+from neumo.images.read import Inspection, read_radiograph
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.training.head import build_head
 from neumo.training.steps import STEPS
@@ -302,11 +302,35 @@ def test_without_a_reference_nothing_is_unfamiliar(saved: Path, radiographs: lis
 
 def test_what_was_seen_in_the_file_is_told(familiar: Classifier) -> None:
     blank = np.full((2, 224, 224), 9, np.uint8)
-    first, second = familiar.examine(blank, [("colour", "blank"), ()])
+    seen = [Inspection("RGB", 224, 224, problems, blank[0]) for problems in (("colour", "blank"), ())]
+    first, second = familiar.examine(blank, seen)
     assert first.warnings[:2] == ("colour", "blank")
     assert first.warnings.count("blank") == 1
     assert second.warnings[0] == "blank"
     assert familiar.examine(blank[:0]) == []
+
+
+@pytest.mark.parametrize(
+    ("ages", "age", "warned"),
+    [
+        ([1, 5], 62.0, True),
+        ([1, 5], 6.0, True),
+        ([1, 5], 0.9, True),
+        ([1, 5], 5.9, False),
+        ([1, 5], 1.0, False),
+        ([1, 5], None, False),
+        (None, 62.0, False),
+    ],
+)
+def test_an_age_that_was_not_learnt_from_is_told(
+    familiar: Classifier, ages: list[int] | None, age: float | None, warned: bool
+) -> None:
+    familiar.card["ages"] = ages
+    drawn = np.stack([draw_radiograph("", patient=0, size=224, seed=1)[0]])
+    found = familiar.examine(drawn, [Inspection("MONOCHROME2", 224, 224, ("raw",), drawn[0], age)])[0]
+    assert found.warnings[0] == "raw"
+    assert ("age" in found.warnings) == warned
+    assert found.probability == familiar.examine(drawn)[0].probability
 
 
 def test_threads_may_share_a_classifier(familiar: Classifier, radiographs: list[Path]) -> None:

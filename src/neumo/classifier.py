@@ -62,8 +62,8 @@ class Classifier:
             "backbone", "scaling", "data" (what it was trained on, how to cite it, whether it was synthetic),
             "training" (protocol, step, seed, counts, settings), "test" (metrics by protocol, mean over
             seeds), "made_by" (versions) and "notice"; "precision" (see `neumo.features.engine.Engine`) where
-            that is not left to the processor; of a run's classifier also "results", "limits" and "command",
-            see `neumo.study.card.told`.
+            that is not left to the processor; of a run's classifier also "results", "limits", "ages" and
+            "command", see `neumo.study.card.told`.
         usual: the network's last maps on the average normal radiograph, see `neumo.explain.usual`; nothing
             where that is not known. Heat maps show what differs from it.
         origin: what the radiographs that it was made from look like; None where that is not known.
@@ -140,8 +140,7 @@ class Classifier:
         for features in self._engine.map(batches()):
             some = waiting.popleft()
             images = [image for _, image in some if isinstance(image, Inspection)]
-            problems = [image.problems for image in images]
-            findings = iter(self._findings(_stacked(images), features, problems) if images else [])
+            findings = iter(self._findings(_stacked(images), features, images) if images else [])
             for path, image in some:
                 if isinstance(image, Inspection):
                     yield self.prediction(path, next(findings))
@@ -154,7 +153,7 @@ class Classifier:
         """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224)."""
         return self._judge(self._engine(pixels))
 
-    def examine(self, pixels: np.ndarray, problems: Sequence[tuple[str, ...]] | None = None) -> list[Finding]:
+    def examine(self, pixels: np.ndarray, images: Sequence[Inspection] | None = None) -> list[Finding]:
         """Predict images, and say which of them do not look like what the classifier was trained on.
 
         A negative of a radiograph is turned around before it is scored, with the warning "inverted"; one that
@@ -162,15 +161,16 @@ class Classifier:
 
         Args:
             pixels: grey levels, uint8 (n, 224, 224).
-            problems: what was seen when each file was read, `neumo.images.read.Inspection.problems`.
+            images: what was seen when each file was read; nothing where they are no files.
         """
-        return self._findings(pixels, self._engine(pixels), problems or [()] * len(pixels))
+        return self._findings(pixels, self._engine(pixels), images)
 
     def _findings(
-        self, pixels: np.ndarray, features: np.ndarray, problems: Sequence[tuple[str, ...]]
+        self, pixels: np.ndarray, features: np.ndarray, images: Sequence[Inspection] | None
     ) -> list[Finding]:
         """Findings of images (n, 224, 224) with their features (n, d)."""
         probability, distance = self._judge(features), np.zeros(len(features))
+        problems = [()] * len(pixels) if images is None else [self._problems(image) for image in images]
         warnings = [[*told, *look(image)] for told, image in zip(problems, pixels, strict=True)]
         if self._reference is not None:
             distance = self._reference.distance(features)
@@ -191,6 +191,12 @@ class Classifier:
             Finding(float(p), float(at), tuple(dict.fromkeys(told)))
             for p, at, told in zip(probability, distance, warnings, strict=True)
         ]
+
+    def _problems(self, image: Inspection) -> tuple[str, ...]:
+        """What was odd when a file was read, and whether its patient is of an age not learnt from."""
+        ages = self.card.get("ages")
+        known = ages is None or image.age is None or ages[0] <= int(image.age) <= ages[1]
+        return image.problems if known else (*image.problems, "age")
 
     @property
     def threshold(self) -> float:

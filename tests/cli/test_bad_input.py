@@ -205,3 +205,8 @@ def _obey_permissions() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     for capability in (dac_override, dac_read_search):
         libc.prctl(drop_from_bounding_set, capability, 0, 0, 0)
+
+
+@pytest.mark.parametrize("verb", ["study", "train"])
+def test_ages_that_are_none(verb: str, drawn: Path) -> None:
+    assert_told(neumo(verb, drawn, "--ages", 5, 1), "5 to 1")

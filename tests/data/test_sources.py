@@ -53,6 +53,7 @@ class TestCoronaHack:
         causes = dataset.table["cause"][dataset.table["official"] == "test"].value_counts().to_dict()
         assert causes == {"bacteria": 242, "": 234, "virus": 148}
         assert "Kermany" in dataset.citation
+        assert dataset.ages == (1, 5)
 
     @pytest.mark.parametrize(
         "inside", ["Chest_xray_Corona_Metadata.csv", "Coronahack-Chest-XRay-Dataset", "."]
@@ -87,7 +88,7 @@ class TestCoronaHack:
     def test_synthetic_says_so(self, archive: Path) -> None:
         (archive / "SYNTHETIC.txt").write_text("drawn")
         dataset = read(archive)
-        assert (dataset.layout, dataset.synthetic) == ("phantom", True)
+        assert (dataset.layout, dataset.synthetic, dataset.ages) == ("phantom", True, None)
 
     def test_positive_is_not_ignored(self, archive: Path) -> None:
         with pytest.raises(NeumoError, match="got --positive 'virus', expected none"):

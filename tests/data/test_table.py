@@ -34,6 +34,17 @@ def test_images_are_chosen_by_name(tmp_path: Path) -> None:
         dataset.named("(")
 
 
+def test_ages_are_noted(tmp_path: Path) -> None:
+    draw(tmp_path / "pneumonia" / "a.png")
+    draw(tmp_path / "normal" / "b.png")
+    dataset = read(tmp_path)
+    assert dataset.ages is None
+    assert dataset.aged(18, 90).ages == (18, 90)
+    for wrong in ((5, 1), (-1, 5), (1, 131)):
+        with pytest.raises(NeumoError, match=f"got {wrong[0]} to {wrong[1]}"):
+            dataset.aged(*wrong)
+
+
 def test_is_shown_in_one_short_line(tmp_path: Path) -> None:
     for name in ("a", "b"):
         draw(tmp_path / "set" / "sick" / f"{name}.png")

@@ -167,3 +167,8 @@ def test_pairs_agree_for_the_shipped_classifier(dicom_folder: Path) -> None:
     found = neumo.load(SHIPPED).predict(sorted(dicom_folder.glob("cr_*.dcm")))
     for first, second in zip(found[::2], found[1::2], strict=True):
         assert abs(first.probability - second.probability) < 0.02, first.path
+
+
+def test_the_shipped_classifier_knows_no_adults(dicom_folder: Path) -> None:
+    found = neumo.load(SHIPPED).predict(sorted(dicom_folder.glob("*.dcm")))
+    assert ["age" in one.warnings for one in found] == [True] * 5

@@ -65,6 +65,7 @@ def test_real_files_are_radiographs(dicom_folder: Path) -> None:
         assert (f"{found.height}x{found.width}" in file.name) or found.height == found.width == 1024
         np.testing.assert_array_equal(found.pixels, read_radiograph(file))
         assert found.mode == ("MONOCHROME1" if "monochrome1" in file.name else "MONOCHROME2")
+    assert [int(inspect_radiograph(file).age or 0) for file in files] == [62, 62, 64, 64, 81]
 
 
 def test_monochrome1_is_inverted(dicom_folder: Path) -> None:

@@ -29,7 +29,7 @@ class Engine:
         self.free.set()
         self.sizes: list[int] = []
 
-    def __call__(self, pixels: np.ndarray, problems: Sequence[tuple[str, ...]]) -> list[Finding]:
+    def __call__(self, pixels: np.ndarray, images: Sequence[Inspection]) -> list[Finding]:
         self.sizes.append(len(pixels))
         assert self.free.wait(20)
         return [Finding(float(image.mean()) / 255, 0.0) for image in pixels]

@@ -52,5 +52,9 @@ def test_limits_fit_the_data(results: Results) -> None:
     assert "not known to neumo" in said
     assert "patients kept apart" in said
     assert "one to five years" not in said
+    assert "of 18 to 90 years" not in said
+    results.dataset["ages"] = [18, 90]
+    assert "of 18 to 90 years" in " ".join(limits(results))
+    assert told(results)["ages"] == [18, 90]
     train = results.runs[0].counts["train"]
     assert f"{train['pneumonia'] / (train['pneumonia'] + train['normal']):.0%}" in said

@@ -192,8 +192,9 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
 def test_probabilities_can_be_made_for_another_prevalence(phantoms: Path, tmp_path: Path) -> None:
     quick = dataclasses.replace(PAIR, members=1, shifts=0)
     choices: dict[str, Any] = {**CHOICES, "protocols": ("patient",)}
+    data = neumo.read(phantoms).aged(18, 90)
     results = [
-        RecipeRun(phantoms, quick, **choices, prevalence=share).run(tmp_path / str(share))
+        RecipeRun(data, quick, **choices, prevalence=share).run(tmp_path / str(share))
         for share in (None, 0.1)
     ]
     own, other = (pd.read_csv(tmp_path / str(share) / "predictions.csv") for share in (None, 0.1))
@@ -206,8 +207,9 @@ def test_probabilities_can_be_made_for_another_prevalence(phantoms: Path, tmp_pa
     assert before is not None
     assert after is not None
     assert before["confusion"] == after["confusion"], "the operating point moved"
-    said = " ".join(neumo.load(tmp_path / "0.1/classifier.neumo").card["limits"])
-    assert "made for places where 10% do" in said
+    card = neumo.load(tmp_path / "0.1/classifier.neumo").card
+    assert "made for places where 10% do" in " ".join(card["limits"])
+    assert card["ages"] == [18, 90]
     with pytest.raises(NeumoError, match="prevalence: got 1, expected"):
         RecipeRun(phantoms, quick, prevalence=1.0)
 

@@ -26,6 +26,15 @@ Positive = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(help="Name of a positive class; all others are negative. Repeatable."),
 ]
+Ages = Annotated[
+    Optional[tuple[int, int]],  # noqa: UP045
+    typer.Option(
+        metavar="YOUNGEST OLDEST",
+        help="Ages of the patients in years, if known: the classifier then warns where a DICOM header says "
+        "another one.",
+        show_default=False,
+    ),
+]
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be decoded.")
 ]

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from neumo.cli.options import (
+    Ages,
     AsJson,
     LabelColumn,
     PathColumn,
@@ -85,6 +86,7 @@ def study(
         ),
     ] = None,
     skip_unreadable: SkipUnreadable = False,
+    ages: Ages = None,
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     patient_column: PatientColumn = None,
@@ -103,14 +105,18 @@ def study(
 
     if backbone is not None:
         look_up(backbone, "none")  # a wrong name is told before the data are read
-    dataset = data and read(
-        data,
-        path_column=path_column,
-        label_column=label_column,
-        patient_column=patient_column,
-        positive=positive,
-        skip_missing=skip_missing or None,
-    )
+    dataset = None
+    if data is not None:
+        dataset = read(
+            data,
+            path_column=path_column,
+            label_column=label_column,
+            patient_column=patient_column,
+            positive=positive,
+            skip_missing=skip_missing or None,
+        )
+        if ages is not None:
+            dataset = dataset.aged(*ages)
     from neumo.study.study import Study  # takes seconds
 
     named: dict[str, Any] = {"backbone": backbone, "weights": weights}

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+from neumo.cli.options import Ages, AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
 
 
 def train(
@@ -65,6 +65,7 @@ def train(
             show_default=False,
         ),
     ] = None,
+    ages: Ages = None,
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
     patient_column: PatientColumn = None,
@@ -113,11 +114,15 @@ def train(
         positive=positive,
         skip_missing=skip_missing or None,
     )
+    if names is not None:
+        dataset = dataset.named(names)
+    if ages is not None:
+        dataset = dataset.aged(*ages)
     from neumo.study.recipe import SMALL, RecipeRun  # takes seconds
     from neumo.study.tables import show_recipe
 
     results = RecipeRun(
-        dataset if names is None else dataset.named(names),
+        dataset,
         chosen,
         backbone=backbone or SMALL,
         weights=weights,

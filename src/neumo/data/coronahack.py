@@ -29,6 +29,9 @@ CITATION = (
     "Mendeley Data v2, 2018, doi:10.17632/rscbjbr9sj.2 (CC BY 4.0); J. P. Cohen, P. Morrison, L. Dao, "
     "COVID-19 Image Data Collection, 2020, arXiv:2003.11597 (licence per image)."
 )
+AGES = (1, 5)
+"""Completed years of the children of Kermany et al. (Cell 172, 2018), whose nearly all of the images are."""
+
 _LABELS = {
     "normal": NORMAL,
     "pnemonia": PNEUMONIA,
@@ -87,6 +90,7 @@ def survey(csv: Path) -> Dataset:
         repeated=[Path(p).relative_to(root).as_posix() for p in found["path"][found["path"].duplicated()]],
         citation="Drawn by neumo phantom; shows no patient." if synthetic else CITATION,
         synthetic=synthetic,
+        ages=None if synthetic else AGES,
         faults=tuple(
             [
                 f"{csv}: got no X_ray_image_name in row {row + 1}, expected one in every row"

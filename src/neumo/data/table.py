@@ -43,6 +43,7 @@ class Dataset:
         synthetic: whether the images were drawn and show no patient.
         positive_name: what label 1 is called in this data set.
         negative_name: what label 0 is called in this data set.
+        ages: of its patients, the youngest and the oldest in completed years; None where they are not known.
         faults: what makes the data unfit for training, one line each; `neumo.read` raises the first.
     """
 
@@ -59,6 +60,7 @@ class Dataset:
     synthetic: bool = False
     positive_name: str = "pneumonia"
     negative_name: str = "normal"
+    ages: tuple[int, int] | None = None
     faults: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -76,6 +78,22 @@ class Dataset:
     def with_faults(self, *faults: str) -> Dataset:
         """The same data set with more faults."""
         return replace(self, faults=(*self.faults, *faults))
+
+    def aged(self, youngest: int, oldest: int) -> Dataset:
+        """The same data set, known to be of patients of these ages; its classifiers warn of others.
+
+        Args:
+            youngest: completed years.
+            oldest: likewise, at most 130.
+
+        Raises:
+            NeumoError: they are no ages.
+        """
+        if not 0 <= youngest <= oldest <= 130:
+            raise NeumoError(
+                f"ages: got {youngest} to {oldest}, expected the youngest and the oldest patient's, in years"
+            )
+        return replace(self, ages=(youngest, oldest))
 
     def named(self, pattern: str) -> Dataset:
         """The same data set without images whose file name the regular expression does not find.

@@ -67,7 +67,7 @@ def explain(
     readable = _readable(radiographs, unreadable)
     while some := list(islice(readable, BATCH)):
         pixels = np.stack([image.pixels for _, image in some])
-        findings = classifier.examine(pixels, [image.problems for _, image in some])
+        findings = classifier.examine(pixels, [image for _, image in some])
         scored = [as_scored(grey, finding.warnings) for grey, finding in zip(pixels, findings, strict=True)]
         heats = heat_map(classifier, np.stack(scored))
         for (path, image), finding, heat in zip(some, findings, heats, strict=True):

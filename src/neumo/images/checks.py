@@ -20,6 +20,7 @@ MEANING = {
     "lateral": "is tagged as a lateral, oblique or decubitus view; the classifier knows upright frontal ones",
     "elsewhere": "is tagged as a radiograph of another part of the body",
     "raw": "is tagged as raw values of a detector, not as the picture that is read",
+    "age": "is tagged with an age of the patient that the training data do not have",
 }
 """Every warning a prediction can carry, as a sentence whose subject is the image."""
 

@@ -18,6 +18,7 @@ import numpy as np
 import simplejpeg
 
 from neumo.errors import UnreadableImageError
+from neumo.images.dicom_age import age_in_years
 from neumo.images.dicom_bombs import BombError, check_tables, compressed_frame, metered
 from neumo.images.dicom_view import odd_view, upright
 
@@ -51,7 +52,9 @@ def is_dicom(head: bytes) -> bool:
     return head[128:132] == b"DICM" or (head[:2] == b"\x08\x00" and head[3:4] == b"\x00")
 
 
-def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray, str, tuple[str, ...]]:
+def read_dicom(
+    path: Path, file: BinaryIO, max_pixels: int
+) -> tuple[np.ndarray, str, tuple[str, ...], float | None]:
     """Read one DICOM radiograph.
 
     Args:
@@ -61,8 +64,8 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
 
     Returns:
         Grey pixels, float32 from 0 to 255, shape (rows, columns), dense tissue white, padding black, the
-        patient's left on the right; the photometric interpretation of the file; and what is odd about the
-        view, see `odd_view`.
+        patient's left on the right; the photometric interpretation of the file; what is odd about the view,
+        see `odd_view`; and the patient's age in years, None where the header does not say.
 
     Raises:
         UnreadableImageError: not DICOM, no or broken pixels, several frames, colour, not a radiograph.
@@ -78,7 +81,7 @@ def read_dicom(path: Path, file: BinaryIO, max_pixels: int) -> tuple[np.ndarray,
         # worked out once for each possible value, at most 2**16, instead of for millions of pixels
         levels = np.arange(first, int(stored.max()) + 1)
         grey = _grey_levels(levels, stored, dataset, kind)[stored.astype(np.int32) - first]
-        return upright(grey, dataset), kind, odd_view(dataset)
+        return upright(grey, dataset), kind, odd_view(dataset), age_in_years(dataset)
     except (UnreadableImageError, MemoryError):
         raise
     except Exception as error:  # pydicom raises nearly every kind on broken files

@@ -48,6 +48,7 @@ class Inspection:
         problems: what is odd about it, names of `neumo.images.checks.MEANING`; empty where nothing is.
         pixels: what `read_radiograph` gives, uint8 (size, size); of a colour JPEG to a grey level or two, as
             its brightness is then taken from its colours.
+        age: of the patient in years, where a DICOM header says it.
     """
 
     mode: str
@@ -55,6 +56,7 @@ class Inspection:
     height: int
     problems: tuple[str, ...]
     pixels: np.ndarray = field(repr=False, compare=False)
+    age: float | None = field(default=None, repr=False, compare=False)
 
 
 def read_radiograph(
@@ -94,6 +96,7 @@ def inspect_radiograph(
 
 def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, inspect: bool) -> Inspection:
     odd: tuple[str, ...] = ()
+    age: float | None = None
     path = Path(source if isinstance(source, str | Path) else str(getattr(source, "name", "radiograph")))
     try:
         with _opened(source) as file:
@@ -102,7 +105,7 @@ def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, insp
             if not head:
                 raise UnreadableImageError(path, "an empty file", EXPECTED)
             if is_dicom(head):
-                grey, mode, odd = read_dicom(path, file, max_pixels)
+                grey, mode, odd, age = read_dicom(path, file, max_pixels)
                 image = Image.fromarray(grey)
                 original = image.size
             else:
@@ -120,7 +123,7 @@ def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, insp
     pixels = np.array(image)
     if inspect:
         odd = ("tiny",) * (min(original) < TINY) + look(pixels) + odd
-    return Inspection(mode, original[0], original[1], odd, pixels)
+    return Inspection(mode, original[0], original[1], odd, pixels, age)
 
 
 def _opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:

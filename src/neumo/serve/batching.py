@@ -65,7 +65,7 @@ class Batching:
 
     def __init__(
         self,
-        examine: Callable[[np.ndarray, Sequence[tuple[str, ...]]], list[Finding]],
+        examine: Callable[[np.ndarray, Sequence[Inspection]], list[Finding]],
         *,
         batch: int,
         workers: int,
@@ -130,7 +130,7 @@ class Batching:
             try:
                 images = [job.image for job in jobs if job.image is not None]
                 pixels = np.stack([image.pixels for image in images])
-                findings = self._examine(pixels, [image.problems for image in images])
+                findings = self._examine(pixels, images)
                 for job, image, finding in zip(jobs, images, findings, strict=True):
                     job.upload.close()
                     job.answer.set_result(Examined(finding, image.width, image.height))

@@ -49,7 +49,7 @@ def explain(classifier: Classifier, upload: Upload, max_pixels: int) -> Explaine
     upload.file.seek(0)
     image = inspect_radiograph(upload.file, max_pixels=max_pixels)
     upload.drop()
-    finding = classifier.examine(image.pixels[None], [image.problems])[0]
+    finding = classifier.examine(image.pixels[None], [image])[0]
     scored = as_scored(image.pixels, finding.warnings)
     heat = as_read(heat_map(classifier, scored[None])[0], finding.warnings)
     shown = Image.fromarray(whole.pixels)

@@ -79,14 +79,20 @@ def told(results: Results) -> dict[str, Any]:
 
     Returns:
         "test" (protocol -> metric -> mean over the seeds), "results" (see `results_for_card`), "limits"
-        (sentences) and "command" (what trains it again).
+        (sentences), "ages" (see `neumo.data.table.Dataset.ages`) and "command" (what trains it again).
     """
     found = results_for_card(results)
     means = {
         protocol: {name: one["mean"] for name, one in tested["metrics"].items() if one is not None}
         for protocol, tested in found.items()
     }
-    return {"test": means, "results": found, "limits": limits(results), "command": results.command}
+    return {
+        "test": means,
+        "results": found,
+        "limits": limits(results),
+        "ages": results.dataset.get("ages"),
+        "command": results.command,
+    }
 
 
 def results_for_card(results: Results) -> dict[str, Any]:
@@ -106,6 +112,8 @@ def limits(results: Results) -> list[str]:
     data = results.dataset
     of_data = SYNTHETIC if data["synthetic"] else CORONAHACK if data["layout"] == "coronahack" else UNKNOWN
     said = [*ALWAYS, *of_data]
+    if (ages := data.get("ages")) and of_data is UNKNOWN:
+        said.append(f"Its radiographs are of patients of {ages[0]} to {ages[1]} years.")
     if train := next((run.counts["train"] for run in results.runs if run.test is not None), None):
         share = train["pneumonia"] / max(train["pneumonia"] + train["normal"], 1)
         given = results.settings.get("prevalence")

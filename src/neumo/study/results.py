@@ -67,7 +67,7 @@ class Results:
     Attributes:
         notice: that this is not a diagnosis, and where the radiographs are synthetic, that.
         dataset: "name", "layout", "rows", "images", "synthetic", "citation", "missing", "positive_name",
-            "negative_name".
+            "negative_name", "ages" (see `neumo.data.table.Dataset.ages`).
         audit: `neumo.data.audit.Audit.to_dict()`.
         backbone: "name", "weights" (as asked for), "weights_id" (digest), "features", "parameters".
         settings: every choice of the run by name, see `neumo.study.settings.Settings`, with "given_split",

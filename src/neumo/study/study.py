@@ -232,6 +232,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "missing": dataset.missing,
         "positive_name": dataset.positive_name,
         "negative_name": dataset.negative_name,
+        "ages": dataset.ages,
     }
 
 

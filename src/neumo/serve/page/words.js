@@ -128,6 +128,7 @@ const es = {
     transparent: "es transparente en partes, que se toman como negro",
     tiny: "es menor que la mitad de lo que mira el clasificador",
     lateral: "está marcada como proyección lateral, oblicua o en decúbito; el clasificador solo conoce las frontales",
+    age: "está marcada con una edad del paciente que los datos de entrenamiento no tienen",
     elsewhere: "está marcada como radiografía de otra parte del cuerpo",
     raw: "está marcada como valores brutos de un detector, no como imagen para leer",
   },
