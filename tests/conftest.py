@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser import install_on_ci
+
 if TYPE_CHECKING:
     from neumo.evaluation.external import External
 
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SHARED = Path(os.environ.get("NEUMO_SHARED", Path(__file__).parents[1].parent / "shared"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before any test, and in the first process only."""
+    if not hasattr(config, "workerinput"):
+        install_on_ci()
 
 
 def shared(relative: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 import socket
 import threading
 import time
@@ -18,13 +17,14 @@ import uvicorn
 
 from neumo.classifier import Classifier
 from neumo.serve.app import create_app
+from tests.browser import chromium
 from tests.serve.conftest import drawn
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = chromium()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
 PATIENCE = 60_000  # ms
 

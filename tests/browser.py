@@ -1,0 +1,39 @@
+"""The browser that pages are tested in."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive"}
+PATIENCE = 600  # seconds, for Debian's mirror
+
+
+def chromium() -> str | None:
+    """Where Chromium is, None where it is not installed."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+def install_on_ci() -> None:
+    """Have Debian's Chromium where CI runs as root and lacks it; nobody else's machine is changed.
+
+    No package of Python brings a browser, and what Playwright would download is no package at all. Where this
+    fails, tests that need the browser are skipped, and say so.
+    """
+    if chromium() or not os.environ.get("CI") or not shutil.which("apt-get") or os.geteuid() != 0:
+        return
+    for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]):
+        command = ["apt-get", "-qq", *step]
+        try:
+            subprocess.run(
+                command,
+                env={**os.environ, **ENVIRONMENT},
+                stdout=subprocess.DEVNULL,
+                timeout=PATIENCE,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            print(f"no browser for the tests: {error}")
+            return
