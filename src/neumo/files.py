@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 SHIPPED = Path(__file__).with_name("pneumonia.neumo")
 """The classifier that neumo brings; docs/shipped-classifier.md is its card."""
@@ -49,6 +51,27 @@ def named(path: str | Path, part: Path | None = None) -> Iterator[None]:
         if error.filename is None or error.filename in (part, str(part)):
             error.filename = str(path)
         raise
+
+
+def lock(file: IO[bytes], *, wait: bool) -> bool:
+    """Keep other processes from locking the same file, until it is closed or this process ends.
+
+    Args:
+        file: open for writing.
+        wait: until it is free.
+
+    Returns:
+        Whether it is locked now; always true on Windows, which has no such locks.
+    """
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def cache_folder() -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from neumo import __version__
 from neumo.errors import NeumoError, UnreadableImageError
-from neumo.files import named, whole_file
+from neumo.files import lock, named, whole_file
 from neumo.progress import advance
 
 if TYPE_CHECKING:
@@ -117,7 +117,9 @@ class Journal:
         self.path.touch()
         self._file: BufferedRandom = self.path.open("r+b")
         try:
-            _lock(self._file, self.path)
+            if not lock(self._file, wait=False):
+                got = "got a run that is still writing here, expected one at a time"
+                raise NeumoError(f"{self.path}: {got}; choose another --out")
             self.done = self._read_back(head, len(paths))
         except BaseException:
             self._file.close()
@@ -193,20 +195,6 @@ def _whole_lines(file: Any) -> Iterator[Row]:
         if not isinstance(found, dict):
             return
         yield found
-
-
-def _lock(file: BufferedRandom, path: Path) -> None:
-    """Keep a second run from writing to the same journal; the lock ends with the process."""
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise NeumoError(
-            f"{path}: got a run that is still writing here, expected one at a time; choose another --out"
-        ) from None
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from neumo.backend import keras
 from neumo.features.scaling import Scaling
+from neumo.files import lock
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.phantom.radiograph import draw_radiograph
@@ -62,6 +64,34 @@ def test_a_file_cut_off_is_completed(table: pd.DataFrame, stem: keras.Model) -> 
     before = file.read_bytes()
     np.testing.assert_array_equal(kept(table, stem), whole)
     assert file.read_bytes()[: len(before) - 1000] == before[:-1000]
+
+
+def test_another_run_that_computes_them_is_waited_for(
+    table: pd.DataFrame, stem: keras.Model, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = np.array(kept(table, stem))
+    (file,) = maps_folder().glob("*.f16")
+    written = file.read_bytes()
+    with ThreadPoolExecutor(1) as pool, file.open("r+b") as other:
+        assert lock(other, wait=False)
+        other.truncate(len(written) // 3)
+        other.seek(0, 2)
+        waiting = pool.submit(kept, table, stem)
+        with pytest.raises(TimeoutError):
+            waiting.result(1)
+        other.write(written[len(written) // 3 :])
+        other.close()
+        np.testing.assert_array_equal(waiting.result(60), whole)
+    assert "waiting" in capfd.readouterr().err
+    assert file.read_bytes() == written
+
+
+def test_a_file_that_is_too_long_is_begun_anew(table: pd.DataFrame, stem: keras.Model) -> None:
+    whole = np.array(kept(table, stem))
+    (file,) = maps_folder().glob("*.f16")
+    mixed = file.read_bytes()
+    file.write_bytes(mixed[len(mixed) // 3 :] + mixed)
+    np.testing.assert_array_equal(kept(table, stem), whole)
 
 
 def test_other_weights_or_images_have_other_maps(table: pd.DataFrame, stem: keras.Model) -> None:

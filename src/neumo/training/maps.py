@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from neumo.features.engine import Engine
 from neumo.features.graph import convert
 from neumo.features.networks import versions
 from neumo.features.scaling import Scaling
-from neumo.files import cache_folder
+from neumo.files import cache_folder, lock
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.images.read import PIXELS, read_radiograph
@@ -37,6 +39,7 @@ def kept_maps(
     """Compute the maps of every radiograph as it is and of changed ones, or go on where a call was stopped.
 
     They are kept in the cache folder, in a file that only grows: what is in it needs not be computed again.
+    One process computes them at a time; another one waits, and finds them.
 
     Args:
         table: columns path and sha256.
@@ -63,7 +66,11 @@ def kept_maps(
     total = (1 + views) * len(table)
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as grown:
-        done = grown.tell() // size
+        if not lock(grown, wait=False):
+            print("neumo: another run computes the same maps; waiting for it", file=sys.stderr)
+            lock(grown, wait=True)
+        done = grown.seek(0, os.SEEK_END) // size
+        done = done if done <= total else 0  # more than there is to do: not what one process wrote
         grown.truncate(done * size)  # what a kill -9 cut off
         if done < total:
             with advance("Maps of changed images", total) as bar:
