@@ -24,6 +24,7 @@ class Spread:
         low: of the 95 % interval of one seed, averaged over the seeds; NaN where there is no interval.
         high: likewise.
         seeds: how many.
+        fixed: whether all seeds were tested on one and the same part.
     """
 
     mean: float
@@ -33,26 +34,58 @@ class Spread:
     low: float
     high: float
     seeds: int
+    fixed: bool = False
 
     @classmethod
-    def of(cls, values: Sequence[float], bounds: Iterable[tuple[float, float]] = ()) -> Spread:
+    def of(
+        cls, values: Sequence[float], bounds: Iterable[tuple[float, float]] = (), *, fixed: bool = False
+    ) -> Spread:
         """The spread of `values`, one per seed, with the interval of each."""
         low, high = np.mean(list(bounds) or [(math.nan, math.nan)], axis=0)
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        return cls(float(np.mean(values)), sd, min(values), max(values), float(low), float(high), len(values))
+        mean, least, most = float(np.mean(values)), min(values), max(values)
+        return cls(mean, sd, least, most, float(low), float(high), len(values), fixed)
+
+    @property
+    def sampling(self) -> float:
+        """Variance of `mean` as the test radiographs are a sample, from the interval of one seed.
+
+        Over k test parts, each drawn anew, it is a k-th of that of one; on one and the same part, as large.
+        """
+        within = ((self.high - self.low) / (2 * 1.96)) ** 2
+        return within if self.fixed else within / self.seeds
+
+    @property
+    def between(self) -> float:
+        """Variance of `mean` as the seeds train networks of their own; 0 for one seed, which cannot tell.
+
+        On one and the same part, sd**2 / k. Where each seed has a part of its own, sd**2 holds the sampling
+        as well, so that only what it has beyond that is added.
+        """
+        of_mean = self.sd**2 / self.seeds
+        return of_mean if self.fixed else max(of_mean - self.sampling, 0.0)
 
     @property
     def variance(self) -> float:
-        """Of the value of one seed: that within a test part, from its interval, plus that between seeds."""
-        return ((self.high - self.low) / (2 * 1.96)) ** 2 + self.sd**2
+        """Of `mean`; for test parts drawn anew the larger of sd**2 and the variance within one, by k."""
+        return self.sampling + self.between
 
 
-def spread(runs: Sequence[Run], metric: str) -> Spread | None:
-    """A metric of the test part over the seeds; None where it is not defined."""
+def spread(runs: Sequence[Run], metric: str, *, fixed: bool = False) -> Spread | None:
+    """A metric of the test part over the seeds; None where it is not defined.
+
+    Args:
+        runs: one per seed.
+        metric: its name.
+        fixed: whether a split was given, so that all have one test part; those of "official" do in any case.
+    """
     found = [run.test["metrics"][metric] for run in runs if run.test is not None]
     if not found or any(one["value"] is None or one["low"] is None for one in found):
         return None
-    return Spread.of([one["value"] for one in found], [(one["low"], one["high"]) for one in found])
+    fixed = fixed or all(run.protocol == "official" for run in runs)
+    return Spread.of(
+        [one["value"] for one in found], [(one["low"], one["high"]) for one in found], fixed=fixed
+    )
 
 
 @dataclass(frozen=True)
@@ -76,8 +109,21 @@ class Difference:
 
     @property
     def noise(self) -> float:
-        """What chance explains 95 times in 100: 1.96 standard errors, the test parts taken as independent."""
-        return 1.96 * math.sqrt(self.here.variance + self.there.variance)
+        """What chance explains 95 times in 100: 1.96 standard errors of `value`, or more for few seeds.
+
+        Quantiles are those of Student's t with the degrees of freedom of Welch and Satterthwaite (Welch,
+        Biometrika 34, 1947, 28-35): k - 1 for the variance between k seeds, any number for the sampling,
+        which the bootstrap knows well. Parts drawn from one data set overlap by their share f. That lowers
+        the variance between the parts of one protocol to 1 - f of the sampling, and what remains in common
+        to all parts of both protocols cancels in `value`; so independent parts are the cautious assumption.
+        """
+        from scipy.special import stdtrit
+
+        sides = (self.here, self.there)
+        variance = sum(side.variance for side in sides)
+        unsure = sum(side.between**2 / (side.seeds - 1) for side in sides if side.between)
+        quantile = float(stdtrit(variance**2 / unsure, 0.975)) if unsure else 1.96
+        return quantile * math.sqrt(variance)
 
     @property
     def verdict(self) -> str:
@@ -90,8 +136,10 @@ class Difference:
 def differences(results: Results, protocol: str) -> list[Difference]:
     """Accuracy and AUC on `protocol` against the random split, as far as both are defined."""
     found = []
+    given = results.settings.get("given_split") is not None  # stands in for the random split of every seed
     for metric in ("accuracy", "auc"):
-        here, there = (spread(results.tested(name), metric) for name in (protocol, "random"))
+        here = spread(results.tested(protocol), metric)
+        there = spread(results.tested("random"), metric, fixed=given)
         if here is not None and there is not None:
             found.append(Difference(metric, here, there))
     return found
@@ -182,4 +230,6 @@ def summary(results: Results) -> dict[str, Any]:
 def _plain(one: Spread | None) -> dict[str, float | None] | None:
     if one is None:
         return None
-    return {name: None if math.isnan(value) else value for name, value in asdict(one).items()}
+    figures = asdict(one)
+    del figures["fixed"]  # the protocol says so
+    return {name: None if math.isnan(value) else value for name, value in figures.items()}
