@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -88,3 +91,48 @@ class TestDicomPatient:
     def test_a_file_that_is_not_dicom_has_none(self, tmp_path: Path) -> None:
         (tmp_path / "text.dcm").write_text("not DICOM")
         assert dicom_patient(tmp_path / "text.dcm") is None
+
+    def test_without_a_preamble_it_is_the_same(self, dicom_folder: Path, tmp_path: Path) -> None:
+        whole = self.identified(dicom_folder / "dx_1024_implicit_little_endian.dcm", tmp_path, "4711")
+        content = (tmp_path / "image").read_bytes()
+        (tmp_path / "image").write_bytes(content[144 + int.from_bytes(content[140:144], "little") :])
+        assert (tmp_path / "image").read_bytes()[:2] == b"\x08\x00"
+        assert dicom_patient(tmp_path / "image") == whole is not None
+
+    def deflated(self, file: Path, name: Path, extra: int = 0) -> Path:
+        """The header of a file, deflated, with an element of so many MiB of zeros after it."""
+        header = pydicom.dcmread(file, stop_before_pixels=True)
+        header.PatientID = "4711"
+        header.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        header.save_as(name, enforce_file_format=True)
+        whole = name.read_bytes()
+        header.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+        header.save_as(name, enforce_file_format=True)
+        if extra:
+            begins = 144 + int.from_bytes(whole[140:144], "little")
+            deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+            element = struct.pack("<HH2sHI", 0x7FE1, 0x0010, b"OB", 0, extra * 2**20)
+            packed = [deflate.compress(whole[begins:] + element)]
+            packed += [deflate.compress(bytes(2**20)) for _ in range(extra)]
+            start = name.read_bytes()
+            begins = 144 + int.from_bytes(start[140:144], "little")
+            name.write_bytes(start[:begins] + b"".join(packed) + deflate.flush())
+        return name
+
+    def test_a_deflated_file_has_one_and_a_broken_one_none(self, file: Path, tmp_path: Path) -> None:
+        whole = self.deflated(file, tmp_path / "whole")
+        assert dicom_patient(whole) == self.identified(file, tmp_path, "4711") is not None
+        content = whole.read_bytes()
+        begins = 144 + int.from_bytes(content[140:144], "little")
+        whole.write_bytes(content[:begins] + b"\xff" * 500)
+        assert dicom_patient(whole) is None
+
+    def test_a_deflated_bomb_has_none_and_takes_little_memory(self, file: Path, tmp_path: Path) -> None:
+        bomb = self.deflated(file, tmp_path / "bomb", extra=600)
+        assert bomb.stat().st_size < 2**20
+        tracemalloc.start()
+        try:
+            assert dicom_patient(bomb) is None
+            assert tracemalloc.get_traced_memory()[1] < 500 * 2**20
+        finally:
+            tracemalloc.stop()

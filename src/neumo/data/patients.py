@@ -55,17 +55,24 @@ def cause_of(name: str | Path) -> str | None:
 def dicom_patient(path: str | Path) -> str | None:
     """The patient of a DICOM file by its Patient ID (0010,0020), None where that is empty or a placeholder.
 
+    The header is read as `neumo.images.dicom.read_dicom` reads it: without a preamble, deflated, in bounds. A
+    file that cannot be read, or would become huge, has no known patient.
+
     The identifier itself could name a person, and tables and reports get passed on; so what is returned is
     ``"dicom-"`` with the first twelve hex digits of its SHA-256.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
+
+    from neumo.images.dicom_bombs import metered
+    from neumo.images.read import MAX_PIXELS
 
     try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["PatientID"])
-    except (InvalidDicomError, OSError, ValueError, KeyError, EOFError):
+        with Path(path).open("rb") as file:
+            whole = metered(file, MAX_PIXELS)
+            header = pydicom.dcmread(whole, force=True, stop_before_pixels=True, specific_tags=["PatientID"])
+        number = str(header.get("PatientID") or "").strip()
+    except Exception:  # pydicom raises nearly every kind on broken files
         return None
-    number = str(header.get("PatientID") or "").strip()
     if _NOBODY.search(number):
         return None
     return f"dicom-{hashlib.sha256(number.encode()).hexdigest()[:12]}"
