@@ -15,6 +15,8 @@ from neumo.files import whole_file
 from neumo.threads import in_threads
 
 SUMS = "SHA256SUMS"
+MOST = 64 << 20
+"""Bytes that what is compressed may take when unpacked, all together; it is text, and weights are stored."""
 
 
 Data = bytes | memoryview
@@ -54,7 +56,8 @@ def read_archive(file: str | Path, expected: str) -> tuple[dict[str, Data], dict
         raise NeumoError(f"{file}: got a folder, {expected}") from None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            lines = archive.read(SUMS).decode().splitlines()
+            _check_room(archive)
+            lines = bytes(_member(archive, data, SUMS)).decode().splitlines()
             sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
             members = {name: _member(archive, data, name) for name in sums}
     # what a ZIP file of something else raises: missing, encrypted, oddly compressed members
@@ -81,11 +84,25 @@ def _digest(data: Data) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def _check_room(archive: zipfile.ZipFile) -> None:
+    """Refuse, before anything is unpacked, what would take much more memory than the file is large."""
+    room = MOST
+    for about in archive.infolist():
+        if about.compress_type == zipfile.ZIP_STORED:
+            continue
+        if about.compress_type != zipfile.ZIP_DEFLATED:
+            raise ValueError(f"{about.filename} compressed by method {about.compress_type}")
+        room -= about.file_size
+        if room < 0:
+            raise ValueError(f"more than {MOST >> 20} MiB of compressed text up to {about.filename}")
+
+
 def _member(archive: zipfile.ZipFile, data: bytes, name: str) -> Data:
     """One member; what is not compressed is not copied either."""
     about = archive.getinfo(name)
     if about.compress_type != zipfile.ZIP_STORED:
-        return archive.read(name)
+        with archive.open(about) as member:
+            return member.read(about.file_size)  # no byte more, whatever comes out
     lengths = struct.unpack_from("<HH", data, about.header_offset + 26)  # of the name and the extra field
     start = about.header_offset + 30 + sum(lengths)
     return memoryview(data)[start : start + about.file_size]
