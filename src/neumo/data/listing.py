@@ -9,11 +9,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from neumo.data.image_files import images_in, is_dicom
-from neumo.data.labels import assign, cause_from, plain, quoted, together
+from neumo.data.labels import assign, cause_from, class_names, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import (
     NORMAL,
-    PNEUMONIA,
     UNLABELLED,
     Dataset,
     counts,
@@ -50,7 +49,15 @@ def load(file: Path) -> pd.DataFrame:
             with file.open(encoding="utf-8-sig") as lines:
                 header = lines.readline()
             separator = max(",;\t|", key=header.count)
-            frame = pd.read_csv(file, sep=separator, dtype="str", encoding="utf-8-sig", skipinitialspace=True)
+            frame = pd.read_csv(
+                file,
+                sep=separator,
+                dtype="str",
+                encoding="utf-8-sig",
+                skipinitialspace=True,
+                keep_default_na=False,  # a class may be called None, a patient NA
+                na_values=[""],
+            )
     except OSError as error:
         if type(error).__module__.startswith("pyarrow") or error.errno is None:
             raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
@@ -130,7 +137,10 @@ def survey(
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
     column = {what: name for what, name in column.items() if name is not None}
     given = pd.DataFrame(
-        {what: frame[name].str.strip().pipe(lambda s: s.mask(s == "")) for what, name in column.items()}
+        {
+            what: frame[name].str.strip().pipe(lambda s: s.mask(s.isin(["", "nan", "NaN"])))
+            for what, name in column.items()
+        }
     )
     given = given.reindex(columns=list(USUAL)).astype("str")
     faults = [
@@ -139,7 +149,8 @@ def survey(
         for row in given.index[given[what].isna()]
     ]
     names = given["label"].dropna().unique()
-    label_of, unclear = assign(names, positive, f"{file} (column {column['label']!r})")
+    heading = column["label"] or ""
+    label_of, unclear = assign(names, positive, f"{file} (column {heading!r})", heading)
     faults += unclear
     if not positive and any(re.fullmatch(r"-?\d+", plain(name)) for name in names):
         for row in given.index[
@@ -147,6 +158,7 @@ def survey(
         ]:
             faults.append(f"{file}: got the label {given['label'][row]!r} in row {row + 1}, expected 0 or 1")
             label_of[given["label"][row]] = UNLABELLED
+    negative_name, positive_name = class_names(label_of, positive, heading)
     label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
 
     where = _Places(file.parent)
@@ -212,8 +224,8 @@ def survey(
         repeated=[
             _relative(Path(p), file.parent) for p in found["path"][found["path"].duplicated()].unique()
         ],
-        positive_name=together((n for n, v in label_of.items() if v == PNEUMONIA), "pneumonia"),
-        negative_name=together((n for n, v in label_of.items() if v == NORMAL), "normal"),
+        positive_name=positive_name,
+        negative_name=negative_name,
         faults=tuple(faults),
     )
 

@@ -11,6 +11,7 @@ from neumo.data.split import PROTOCOLS
 from neumo.errors import NeumoError
 from neumo.report.spread import Spread, spread
 from neumo.study.results import Results, Run
+from neumo.study.run_folder import read_predictions
 
 EXPECTED = "expected the folder of a run, as neumo study and neumo train write it"
 
@@ -69,7 +70,7 @@ def read_run(folder: str | Path, name: str = "") -> FinishedRun:
         if not file.is_file():
             raise NeumoError(f"{folder}: got no {file.name} there, {EXPECTED}")
     try:
-        table = pd.read_csv(predictions, usecols=list(_READ), dtype=_READ)
+        table = read_predictions(predictions, **_READ)
     except (ValueError, UnicodeDecodeError) as error:
         raise NeumoError(f"{predictions}: got {error}, expected the predictions of a neumo run") from error
     run = FinishedRun(name or folder.resolve().name, folder, Results.load(results), table)

@@ -30,11 +30,12 @@ from neumo.features.backbones import Backbone, backbone
 from neumo.features.engine import Engine
 from neumo.features.graph import convert
 from neumo.features.reference import Reference
-from neumo.files import claim, whole_file
+from neumo.files import claim
 from neumo.report.recipe_page import write_recipe
 from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
 from neumo.study.judge import judge
+from neumo.study.kept import find_run, keeping_run
 from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.study import describe
@@ -193,10 +194,10 @@ class RecipeRun:
         save_split(rows, out / "splits" / f"{protocol}-seed{seed}.csv")
         folder = out / "trials" / f"{protocol}-{self.recipe.name}-seed{seed}"
         key = self._key(rows, protocol, seed)
-        kept = _kept(folder, key)
+        file = folder / "classifier.neumo"
+        kept = find_run(folder, key)
         if kept is not None:
-            return kept
-        folder.mkdir(parents=True, exist_ok=True)
+            return Tuned(*kept, file)
         started = time.perf_counter()
         base, head, history = train_networks(self.recipe, self.backbones, rows, seed)
         run = Run(
@@ -216,12 +217,9 @@ class RecipeRun:
             seconds={"features": 0.0, "heads": time.perf_counter() - started},
         )
         classifier, predictions = self._tested(run, rows, base, head)
-        classifier.save(folder / "classifier.neumo")
-        with whole_file(folder / "predictions.csv") as part:
-            predictions.to_csv(part, index=False)
-        with whole_file(folder / "trial.json") as part:
-            part.write_text(json.dumps({"key": key, "run": dataclasses.asdict(run)}))
-        return Tuned(run, predictions, folder / "classifier.neumo")
+        with keeping_run(folder, key, run, predictions):
+            classifier.save(file)
+        return Tuned(run, predictions, file)
 
     def _divided(self, protocol: str, seed: int) -> pd.DataFrame:
         """The table with its column "part"."""
@@ -314,18 +312,6 @@ def _look_up(names: str | Sequence[str], weights: str | Sequence[str]) -> list[B
 def _joined(told: Iterable[str]) -> str:
     """What several backbones have, said once where it is the same for all."""
     return " + ".join(dict.fromkeys(told))
-
-
-def _kept(folder: Path, key: str) -> Tuned | None:
-    """The trial as an earlier run left it, if all that it depends on is as it was then."""
-    try:
-        found = json.loads((folder / "trial.json").read_text(encoding="utf-8"))
-        if found["key"] != key:
-            return None
-        predictions = pd.read_csv(folder / "predictions.csv", dtype={"patient": str, "cause": str})
-        return Tuned(Run(**found["run"]), predictions, folder / "classifier.neumo")
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _logits(head: keras.Model, features: np.ndarray) -> np.ndarray:

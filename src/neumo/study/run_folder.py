@@ -1,4 +1,4 @@
-"""The predictions that a run leaves."""
+"""The predictions that a run leaves, written and read."""
 
 from __future__ import annotations
 
@@ -21,3 +21,22 @@ def save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, file
     ]
     with whole_file(file) as part:
         pd.concat(tables).to_csv(part, index=False)
+
+
+def read_predictions(file: Path, **columns: type) -> pd.DataFrame:
+    """Read predictions back; a patient may be called NA, and only an empty cell is none.
+
+    Args:
+        file: written by `save_predictions`, or of one trial.
+        columns: name -> type of those that are wanted; all if not given.
+
+    Raises:
+        ValueError: a column is not there, or a cell is not of its type.
+    """
+    return pd.read_csv(
+        file,
+        usecols=list(columns) or None,
+        dtype=columns or {"patient": str, "cause": str},
+        keep_default_na=False,
+        na_values=[""],
+    )
