@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from neumo.report.spread import Difference, Spread, differences, meaning, spread
+from neumo.report.spread import Difference, Spread, SpreadOnOnePart, differences, meaning, spread
 from neumo.study.results import Results
 
 
@@ -73,7 +73,7 @@ def study_of_one_data_set(random: np.random.Generator, seeds: int, drop: float, 
             half = 1.96 * math.sqrt(value * (1 - value) / len(seen))
             values.append(value)
             bounds.append((value - half, value + half))
-        return Spread.of(values, bounds, fixed=fixed)
+        return (SpreadOnOnePart if fixed else Spread).of(values, bounds)
 
     return Difference("accuracy", side(0.95 - drop, official), side(0.95, False))
 
@@ -102,11 +102,11 @@ def test_on_one_test_part_more_seeds_are_no_more_radiographs() -> None:
     """Seeds with the same figures: where each has a part of its own, a mean over 4 is twice as sure."""
     one = Spread.of([0.9], [(0.88, 0.92)])
     within = (0.02 / 1.96) ** 2
-    drawn, fixed = (Spread.of([0.9] * 4, [(0.88, 0.92)] * 4, fixed=fixed) for fixed in (False, True))
+    drawn, fixed = (kind.of([0.9] * 4, [(0.88, 0.92)] * 4) for kind in (Spread, SpreadOnOnePart))
     assert one.variance == pytest.approx(within)
     assert drawn.variance == pytest.approx(within / 4)
     assert fixed.variance == pytest.approx(within)
-    apart = Spread.of([0.8, 0.9, 1.0, 0.9], [(0.88, 0.92)] * 4, fixed=True)
+    apart = SpreadOnOnePart.of([0.8, 0.9, 1.0, 0.9], [(0.88, 0.92)] * 4)
     assert apart.variance == pytest.approx(within + apart.sd**2 / 4)
 
 
@@ -121,10 +121,11 @@ def test_noise_is_welchs_where_the_seeds_differ_more_than_their_radiographs() ->
 
 def test_whether_the_test_part_is_one_is_known(results: Results) -> None:
     patient, official = (differences(results, name)[0] for name in ("patient", "official"))
-    assert (patient.here.fixed, official.here.fixed, official.there.fixed) == (False, True, False)
+    assert [type(one) for one in (patient.here, official.here)] == [Spread, SpreadOnOnePart]
+    assert type(official.there) is Spread
     results.settings["given_split"] = "split.csv"
     given = differences(results, "patient")[0]
-    assert (given.here.fixed, given.there.fixed) == (False, True)
+    assert [type(one) for one in (given.here, given.there)] == [Spread, SpreadOnOnePart]
     assert given.there.sampling == pytest.approx(2 * patient.there.sampling)
 
 

@@ -24,7 +24,6 @@ class Spread:
         low: of the 95 % interval of one seed, averaged over the seeds; NaN where there is no interval.
         high: likewise.
         seeds: how many.
-        fixed: whether all seeds were tested on one and the same part.
     """
 
     mean: float
@@ -34,58 +33,66 @@ class Spread:
     low: float
     high: float
     seeds: int
-    fixed: bool = False
 
     @classmethod
-    def of(
-        cls, values: Sequence[float], bounds: Iterable[tuple[float, float]] = (), *, fixed: bool = False
-    ) -> Spread:
+    def of(cls, values: Sequence[float], bounds: Iterable[tuple[float, float]] = ()) -> Spread:
         """The spread of `values`, one per seed, with the interval of each."""
         low, high = np.mean(list(bounds) or [(math.nan, math.nan)], axis=0)
         sd = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-        mean, least, most = float(np.mean(values)), min(values), max(values)
-        return cls(mean, sd, least, most, float(low), float(high), len(values), fixed)
+        return cls(float(np.mean(values)), sd, min(values), max(values), float(low), float(high), len(values))
+
+    @property
+    def within(self) -> float:
+        """Variance of the value of one seed as its test radiographs are a sample, from its interval."""
+        return ((self.high - self.low) / (2 * 1.96)) ** 2
 
     @property
     def sampling(self) -> float:
-        """Variance of `mean` as the test radiographs are a sample, from the interval of one seed.
-
-        Over k test parts, each drawn anew, it is a k-th of that of one; on one and the same part, as large.
-        """
-        within = ((self.high - self.low) / (2 * 1.96)) ** 2
-        return within if self.fixed else within / self.seeds
+        """The same of `mean`, each seed having a test part of its own."""
+        return self.within / self.seeds
 
     @property
     def between(self) -> float:
-        """Variance of `mean` as the seeds train networks of their own; 0 for one seed, which cannot tell.
+        """Variance of `mean` as each seed trains a network of its own; 0 for one seed, which cannot tell.
 
-        On one and the same part, sd**2 / k. Where each seed has a part of its own, sd**2 holds the sampling
-        as well, so that only what it has beyond that is added.
+        As the test part is another one too, sd**2 holds the sampling as well: what is beyond it.
         """
-        of_mean = self.sd**2 / self.seeds
-        return of_mean if self.fixed else max(of_mean - self.sampling, 0.0)
+        return max(self.sd**2 - self.within, 0.0) / self.seeds
 
     @property
     def variance(self) -> float:
-        """Of `mean`; for test parts drawn anew the larger of sd**2 and the variance within one, by k."""
+        """Of `mean`."""
         return self.sampling + self.between
 
 
-def spread(runs: Sequence[Run], metric: str, *, fixed: bool = False) -> Spread | None:
+class SpreadOnOnePart(Spread):
+    """The same where all seeds are tested on one and the same part: more of them are no more radiographs."""
+
+    @property
+    def sampling(self) -> float:
+        """As for one seed."""
+        return self.within
+
+    @property
+    def between(self) -> float:
+        """Of the mean of as many networks; their sd has no sampling in it."""
+        return self.sd**2 / self.seeds
+
+
+def spread(runs: Sequence[Run], metric: str, *, one_part: bool = False) -> Spread | None:
     """A metric of the test part over the seeds; None where it is not defined.
 
     Args:
         runs: one per seed.
         metric: its name.
-        fixed: whether a split was given, so that all have one test part; those of "official" do in any case.
+        one_part: whether a split was given, so that all have one test part, as those of "official" do.
     """
     found = [run.test["metrics"][metric] for run in runs if run.test is not None]
     if not found or any(one["value"] is None or one["low"] is None for one in found):
         return None
-    fixed = fixed or all(run.protocol == "official" for run in runs)
-    return Spread.of(
-        [one["value"] for one in found], [(one["low"], one["high"]) for one in found], fixed=fixed
-    )
+    one_part = one_part or all(run.protocol == "official" for run in runs)
+    kind = SpreadOnOnePart if one_part else Spread
+    return kind.of([one["value"] for one in found], [(one["low"], one["high"]) for one in found])
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,7 @@ def differences(results: Results, protocol: str) -> list[Difference]:
     given = results.settings.get("given_split") is not None  # stands in for the random split of every seed
     for metric in ("accuracy", "auc"):
         here = spread(results.tested(protocol), metric)
-        there = spread(results.tested("random"), metric, fixed=given)
+        there = spread(results.tested("random"), metric, one_part=given)
         if here is not None and there is not None:
             found.append(Difference(metric, here, there))
     return found
@@ -230,6 +237,4 @@ def summary(results: Results) -> dict[str, Any]:
 def _plain(one: Spread | None) -> dict[str, float | None] | None:
     if one is None:
         return None
-    figures = asdict(one)
-    del figures["fixed"]  # the protocol says so
-    return {name: None if math.isnan(value) else value for name, value in figures.items()}
+    return {name: None if math.isnan(value) else value for name, value in asdict(one).items()}
