@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from neumo.data.labels import assign, cause_from, plain, quoted, together
+from neumo.data.labels import assign, cause_from, class_names, plain, quoted, together
 from neumo.errors import NeumoError
 
 
@@ -35,6 +35,104 @@ def test_without_a_normal_class_nothing_is_guessed() -> None:
     assert len(faults) == 1
 
 
+def test_positive_may_be_a_whole_label_of_several_findings() -> None:
+    names = ["No Finding", "Infiltration|Pneumonia", "Pneumonia"]
+    label, _ = assign(names, ["infiltration|pneumonia"], "here")
+    assert label == {"No Finding": 0, "Infiltration|Pneumonia": 1, "Pneumonia": 0}
+    assert class_names(label, ["infiltration|pneumonia"])[1] == "infiltration|pneumonia"
+
+
+NIH = ["No Finding", "Cardiomegaly", "Effusion", "Effusion|Pneumonia", "Pneumonia"]
+
+
+def test_pneumonia_among_many_other_findings_is_to_be_named() -> None:
+    label, [fault] = assign(NIH, None, "here")
+    assert label == {name: 0 if name == "No Finding" else -1 for name in NIH}
+    assert "'Effusion|Pneumonia', 'Pneumonia'" in fault
+    assert "'Cardiomegaly', 'Effusion'" in fault
+    assert fault.endswith("--positive NAME")
+
+
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        (["Normal", "COVID", "Lung_Opacity", "Viral Pneumonia"], "covid or lung_opacity or viral pneumonia"),
+        (["0", "bacteria", "virus", "pneumonia", "fungal pneumonia"], "pneumonia"),
+        (["normal", "a", "b", "c", "d"], "abnormal"),
+    ],
+)
+def test_without_positive_what_is_clear_is_named_for_what_it_is(names: list[str], called: str) -> None:
+    label, faults = assign(names, None, "here")
+    assert not faults
+    assert class_names(label, None) == (names[0].lower() if names[0] != "0" else "normal", called)
+
+
+@pytest.mark.parametrize(
+    ("names", "positive", "called"),
+    [
+        (NIH, "pneumonia", ("cardiomegaly or effusion or no finding", "pneumonia")),
+        ([*NIH, "Mass"], "PNEUMONIA", ("not pneumonia", "pneumonia")),
+        (
+            [*NIH, "Mass"],
+            ["mass", "effusion"],
+            ("cardiomegaly or no finding or pneumonia", "effusion or mass"),
+        ),
+        (list("abcdef"), list("bcdef"), ("a", "b, c, d or 2 others")),
+        (["normal", "healthy", "control", "none", "x"], "x", ("normal", "x")),
+    ],
+)
+def test_with_positive_the_names_are_what_was_asked_for(
+    names: list[str], positive: str | list[str], called: tuple[str, str]
+) -> None:
+    label, _ = assign(names, positive, "here")
+    assert class_names(label, positive) == called
+
+
+@pytest.mark.parametrize(
+    ("heading", "called"),
+    [
+        ("label", ("normal", "pneumonia")),
+        ("Finding Labels", ("normal", "pneumonia")),
+        ("has_pneumonia", ("normal", "pneumonia")),
+        ("Tuberculosis", ("not tuberculosis", "tuberculosis")),
+        ("COVID-19", ("not covid-19", "covid-19")),
+    ],
+)
+def test_a_column_of_0_and_1_is_called_by_its_heading(heading: str, called: tuple[str, str]) -> None:
+    label, faults = assign(["0", "1"], None, "here", heading)
+    assert (label, faults) == ({"0": 0, "1": 1}, [])
+    assert class_names(label, None, heading) == called
+    if heading == "Tuberculosis":
+        assert class_names(assign(["0", "1"], ["0"], "here", heading)[0], ["0"], heading) == called[::-1]
+        assert class_names(assign(["no", "Yes"], None, "here", heading)[0], None, heading) == called
+
+
+@pytest.mark.parametrize(
+    ("heading", "called"),
+    [
+        ("No Finding", ("no finding", "finding")),
+        ("NoFinding", ("nofinding", "finding")),
+        ("is_normal", ("is normal", "not normal")),
+        ("negative", ("negative", "not negative")),
+    ],
+)
+def test_1_for_normal_is_refused_until_it_is_said(heading: str, called: tuple[str, str]) -> None:
+    label, [fault] = assign(["0.0", "1.0"], None, "here", heading)
+    assert label == {"0.0": -1, "1.0": -1}
+    assert fault == (
+        f"here: got 1.0 for {heading!r}, expected it for the positive class; "
+        "make 0.0 that with --positive 0.0"
+    )
+    label, faults = assign(["0.0", "1.0"], ["0"], "here", heading)
+    assert (label, faults) == ({"0.0": 1, "1.0": 0}, [])
+    assert class_names(label, ["0"], heading) == called
+
+
+def test_not_something_is_negative() -> None:
+    assert assign(["not pneumonia", "pneumonia"], None, "x")[0] == {"not pneumonia": 0, "pneumonia": 1}
+    assert assign(["normal", "not normal"], None, "x")[0] == {"normal": 0, "not normal": 1}
+
+
 def test_plain() -> None:
     assert plain(" No__Finding ") == "no finding"
     assert plain("1.0") == "1"
@@ -43,7 +141,7 @@ def test_plain() -> None:
 
 def test_cause_from() -> None:
     assert cause_from("COVID-19") == "covid-19"
-    assert cause_from("1.0") == cause_from("Positive") == "unknown"
+    assert cause_from("1.0") == cause_from("Positive") == cause_from("0") == "unknown"
 
 
 def test_together() -> None:

@@ -245,6 +245,32 @@ class TestListing:
         self.written(folder, "path,label\nimages/a.png,0\nimages/b.png,1\n")
         assert labels(read(folder)) == {"a.png": 0, "b.png": 1}
 
+    def test_findings_of_which_few_name_pneumonia(self, folder: Path) -> None:
+        draw(folder / "images" / "d.png", 4)
+        draw(folder / "images" / "e.png", 5)
+        file = self.written(
+            folder,
+            "Image Index,Finding Labels\na.png,No Finding\nb.png,Infiltration|Pneumonia\nc.png,Cardiomegaly\n"
+            "d.png,Effusion\ne.png,Mass\n",
+        )
+        with pytest.raises(NeumoError, match=r"table.csv .*: got classes that name pneumonia .*--positive"):
+            read(file)
+        for asked in ("Pneumonia", "Infiltration|Pneumonia"):
+            dataset = read(file, positive=asked)
+            assert [name for name, label in labels(dataset).items() if label] == ["b.png"]
+            assert (dataset.negative_name, dataset.positive_name) == (f"not {asked.lower()}", asked.lower())
+
+    def test_0_and_1_under_a_heading(self, folder: Path) -> None:
+        file = self.written(folder, "path,Tuberculosis,No Finding\nimages/a.png,0,1\nimages/b.png,1,0\n")
+        dataset = read(file, label_column="Tuberculosis")
+        assert labels(dataset) == {"a.png": 0, "b.png": 1}
+        assert (dataset.negative_name, dataset.positive_name) == ("not tuberculosis", "tuberculosis")
+        with pytest.raises(NeumoError, match=r"got 1 for 'No Finding', expected .* --positive 0"):
+            read(file, label_column="No Finding")
+        dataset = read(file, label_column="No Finding", positive="0")
+        assert labels(dataset) == {"a.png": 0, "b.png": 1}
+        assert (dataset.negative_name, dataset.positive_name) == ("no finding", "finding")
+
     @pytest.mark.parametrize("separator", [";", "\t", "|"])
     def test_other_separators(self, separator: str, folder: Path) -> None:
         text = "path,label\nimages/a.png,normal\nimages/b.png,pneumonia\n".replace(",", separator)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.image_files import images_in, is_dicom, subfolders
-from neumo.data.labels import assign, cause_from, is_known, together
+from neumo.data.labels import assign, cause_from, class_names, is_known
 from neumo.data.patients import cause_of, dicom_patient, patient_of
-from neumo.data.table import NORMAL, PNEUMONIA, Dataset, counts, new_table
+from neumo.data.table import NORMAL, Dataset, counts, new_table
 
 _PARTS = {
     **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),
@@ -68,6 +68,7 @@ def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) 
             for image in images_in(folder)
         ],
     )
+    negative_name, positive_name = class_names(label, positive)
     listed = set(found["path"])
     around = {root, *(folder.parent for folder, _ in classes)}
     loose = sorted({p for folder in around for p in images_in(folder, deep=False) if str(p) not in listed})
@@ -81,7 +82,7 @@ def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) 
         listed_counts=counts(found["label"]),
         unlisted=[p.relative_to(root).as_posix() for p in loose],
         citation=KERMANY if kermany else "",
-        positive_name=together((n for n, value in label.items() if value == PNEUMONIA), "pneumonia"),
-        negative_name=together((n for n, value in label.items() if value == NORMAL), "normal"),
+        positive_name=positive_name,
+        negative_name=negative_name,
         faults=tuple(faults),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED
 from neumo.errors import NeumoError
@@ -19,8 +19,28 @@ _NEGATIVE = {
     "none",
 }
 _NEGATIVE |= {"control", "controls", "false", "no", "0", "n"}
+_ABSENT = {"0", "false", "no", "n", "negative"}
 _BARE = {"1", "true", "yes", "y", "positive"}
 _POSITIVE = _BARE | {"pneumonia", "pnemonia", "bacteria", "virus", "abnormal"}
+_CAUSES = {"bacteria", "bacterial", "virus", "viral"}
+_NEUTRAL = {  # headings that do not say what a 1 means, in lower case without spaces and punctuation
+    *(
+        "",
+        "label",
+        "labels",
+        "class",
+        "classes",
+        "classname",
+        "target",
+        "targets",
+        "y",
+        "truth",
+        "groundtruth",
+    ),
+    *("diagnosis", "diagnoses", "finding", "findings", "findinglabels", "category", "categories", "gt"),
+    *("outcome", "result", "positive"),
+}
+_MOST = 3  # class names that are joined to one
 
 
 def plain(name: str) -> str:
@@ -31,55 +51,152 @@ def plain(name: str) -> str:
 
 def is_known(name: str) -> bool:
     """Whether a class is called what data sets call their normal class or pneumonia."""
-    return plain(name) in _NEGATIVE | _POSITIVE
+    return is_negative(name) or plain(name) in _POSITIVE
+
+
+def is_negative(name: str) -> bool:
+    """Whether a class is called as normal ones are, or not something; "not normal" is positive."""
+    name = plain(name)
+    return name in _NEGATIVE or (name.startswith("not ") and name[4:] not in _NEGATIVE)
 
 
 def assign(
-    names: Iterable[str], positive: Iterable[str] | None, where: str
+    names: Iterable[str], positive: Iterable[str] | None, where: str, heading: str = ""
 ) -> tuple[dict[str, int], list[str]]:
     """Class name -> 0 normal or 1 pneumonia; and what makes that impossible, one line each.
 
-    With `positive` the classes of these names are positive, all others negative. Without, classes called
-    normal, healthy, negative, no finding, control, 0 ... are negative, all others positive. Several classes
-    with neither a normal one nor `positive` to tell them apart get -1.
+    With `positive` the classes of these names are positive, all others negative; a name is a whole class or
+    one of several findings between bars ("Effusion|Pneumonia"). Without, classes called normal, healthy,
+    negative, no finding, control, 0, not this or that ... are negative, all others positive. Classes get -1
+    where nothing tells them apart: several without a normal one; 0 and 1 under a heading that itself is
+    negative ("No Finding"); and those beside a normal one where some of more than three name pneumonia and
+    others do not.
 
     Args:
         names: the classes that occur.
         positive: names of positive classes, in any case.
         where: what a message is about, for example the folder.
+        heading: of the column of classes, "" where there is none.
 
     Raises:
         NeumoError: a name in `positive` does not occur.
     """
     names = sorted(set(names))
-    wanted = [positive] if isinstance(positive, str) else list(positive or ())
+    wanted = _listed(positive)
     if wanted:
         chosen = {plain(name) for name in wanted}
-        label = {n: PNEUMONIA if chosen & {plain(part) for part in n.split("|")} else NORMAL for n in names}
+        label = {n: PNEUMONIA if chosen & {plain(part) for part in _parts(n)} else NORMAL for n in names}
         for name in wanted:
-            if not any(plain(name) in map(plain, n.split("|")) for n in names):
+            if not any(plain(name) in map(plain, _parts(n)) for n in names):
                 raise NeumoError(
                     f"{where}: got no class {name!r} (--positive), expected one of {quoted(names)}"
                 )
         return label, []
-    label = {n: NORMAL if plain(n) in _NEGATIVE else PNEUMONIA for n in names}
+    label = {n: NORMAL if is_negative(n) else PNEUMONIA for n in names}
+    if names and _only_bare(names) and _denied(heading) is not None:
+        no = next((name for name in names if plain(name) in _ABSENT), "0")
+        yes = next((name for name in names if plain(name) in _BARE), "1")
+        return dict.fromkeys(names, UNLABELLED), [
+            f"{where}: got {yes} for {heading!r}, expected it for the positive class; "
+            f"make {no} that with --positive {no}"
+        ]
     if len(names) > 1 and NORMAL not in label.values():
         return dict.fromkeys(names, UNLABELLED), [
             f"{where}: got the classes {quoted(names)}, expected one called normal or healthy; "
             "say which are positive with --positive NAME"
         ]
+    others = [name for name in names if label[name] == PNEUMONIA]
+    if len(others) > _MOST:
+        named = [name for name in others if _names_pneumonia(name)]
+        strange = [n for n in others if not _names_pneumonia(n) and plain(n) not in _POSITIVE]
+        if named and strange:
+            return {name: UNLABELLED if name in others else NORMAL for name in names}, [
+                f"{where}: got classes that name pneumonia ({quoted(named, 3)}) and others that do not "
+                f"({quoted(strange, 3)}), expected to be told which are positive, with --positive NAME"
+            ]
     return label, []
 
 
+def class_names(
+    label: Mapping[str, int], positive: Iterable[str] | None, heading: str = ""
+) -> tuple[str, str]:
+    """What to call the negative and the positive class, in reports.
+
+    Up to three names are joined: "bacteria or virus". More negative ones are "not" what `positive` says,
+    more positive ones "pneumonia" where all name it, else "abnormal". Nothing but 0 and 1 (no and yes, false
+    and true) is called by the heading of its column: "not tuberculosis", "tuberculosis"; and normal and
+    pneumonia where the heading names pneumonia or nothing ("label").
+
+    Args:
+        label: class name -> label, as from `assign`.
+        positive: as for `assign`.
+        heading: likewise.
+    """
+    names = {value: [n for n, v in label.items() if v == value] for value in (NORMAL, PNEUMONIA)}
+    if label and _only_bare(label) and re.sub(r"[\W_]+", "", heading.lower()) not in _NEUTRAL:
+        ends = _by_heading(heading)
+        turned = any(plain(name) in _BARE for name in names[NORMAL])
+        turned |= any(plain(name) in _ABSENT for name in names[PNEUMONIA])
+        return ends[::-1] if turned else ends
+    if not positive:
+        own = all(_names_pneumonia(n) or plain(n) in _POSITIVE for n in names[PNEUMONIA])
+        return together(names[NORMAL], "normal"), together(
+            names[PNEUMONIA], "pneumonia" if own else "abnormal"
+        )
+    spelt = {plain(part): part for name in label for part in _parts(name)}
+    asked = [spelt.get(plain(name), name).strip().lower() for name in _listed(positive)]
+    asked = sorted(set(asked))
+    more = len(asked) - _MOST
+    many = f"{', '.join(asked[:_MOST])} or {more} other{'s' * (more > 1)}"
+    yes = together(asked, "pneumonia" if all(map(_names_pneumonia, asked)) or more <= 0 else many)
+    foreign = any(not is_negative(name) and plain(name) not in _BARE for name in names[NORMAL])
+    return together(names[NORMAL], f"not {yes}" if foreign else "normal"), yes
+
+
+def _listed(positive: Iterable[str] | None) -> list[str]:
+    return [positive] if isinstance(positive, str) else list(positive or ())
+
+
+def _parts(name: str) -> list[str]:
+    """A class name and, of findings between bars, each."""
+    return [*name.split("|"), name]
+
+
+def _only_bare(names: Iterable[str]) -> bool:
+    return all(plain(name) in _ABSENT | _BARE for name in names)
+
+
+def _names_pneumonia(name: str) -> bool:
+    name = plain(name)
+    return name in _CAUSES or (re.search("pneu?monia", name) is not None and not is_negative(name))
+
+
+def _denied(heading: str) -> str | None:
+    """What a negative heading denies: "finding" of "no finding", "not healthy" of "healthy"; else None."""
+    name = plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", heading))
+    name = re.sub(r"^(is|has) ", "", name)
+    if found := re.match(r"(?:no|not|non|without) (.+)", name):
+        return found[1]
+    return f"not {name}" if name in _NEGATIVE - {"0", "false", "no", "n"} else None
+
+
+def _by_heading(heading: str) -> tuple[str, str]:
+    """What 0 and 1 are under a heading."""
+    denied, name = _denied(heading), re.sub(r"[\s_]+", " ", heading.strip().lower())
+    if denied is not None:
+        return denied, name
+    return ("normal", "pneumonia") if _names_pneumonia(name) else (f"not {name}", name)
+
+
 def cause_from(name: str) -> str:
-    """The cause that a positive class is named for, in lower case; "unknown" for a bare yes or 1."""
-    return "unknown" if plain(name) in _BARE else name.strip().lower()
+    """The cause that a positive class is named for, in lower case; "unknown" for a bare yes, no, 0 or 1."""
+    return "unknown" if plain(name) in _BARE | _ABSENT else name.strip().lower()
 
 
 def together(names: Iterable[str], otherwise: str) -> str:
     """One name for all the classes of a label, for reports."""
     found = sorted({name.strip().lower() for name in names if plain(name) not in {"0", "1"}})
-    return " or ".join(found) if 0 < len(found) <= 3 else otherwise
+    return " or ".join(found) if 0 < len(found) <= _MOST else otherwise
 
 
 def quoted(names: Iterable[str], most: int = 12) -> str:
