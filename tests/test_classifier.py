@@ -359,3 +359,27 @@ def test_a_reference_that_is_none_is_refused(saved: Path, tmp_path: Path) -> Non
     file = _rewritten(saved, tmp_path / "odd.neumo", "reference.npz", lambda _: b"no numbers")
     with pytest.raises(NeumoError, match=r"odd\.neumo: got .*, expected a classifier that neumo saved"):
         load(file)
+
+
+UNREADABLE = {
+    "xml": [b'<net version="99">', b"", b'<net name="empty" version="11"><layers/><edges/></net>'],
+    "bin": [b"", b"0"],
+}
+
+
+@pytest.mark.parametrize(("suffix", "content"), [(s, c) for s, all_of in UNREADABLE.items() for c in all_of])
+@pytest.mark.parametrize("part", ["backbone", "head"])
+def test_a_network_that_openvino_cannot_read_is_one_line(
+    saved: Path, radiographs: list[Path], tmp_path: Path, part: str, suffix: str, content: bytes
+) -> None:
+    """The head when the file is loaded, the backbone when it is needed."""
+    file = _rewritten(saved, tmp_path / "odd.neumo", f"{part}.{suffix}", lambda _: content)
+    line = rf"^\S+odd\.neumo: got a {part} that OpenVINO cannot read, expected a classifier that neumo saved$"
+    if part == "head":
+        with pytest.raises(NeumoError, match=line):
+            load(file)
+    else:
+        classifier = load(file)
+        for ask in (classifier.network, lambda: classifier.predict(radiographs[0])):
+            with pytest.raises(NeumoError, match=line):
+                ask()

@@ -306,6 +306,8 @@ def load(file: str | Path = SHIPPED) -> Classifier:
     Args:
         file: written by `Classifier.save`; by default the classifier that neumo brings.
 
+    The backbone is read when it is first needed, and what is wrong with it is said then.
+
     Raises:
         NeumoError: it is not a classifier, is of another format, or was changed or cut off.
     """
@@ -317,7 +319,7 @@ def load(file: str | Path = SHIPPED) -> Classifier:
             raise NeumoError(
                 f"{file}: got format {card['format']}, expected {FORMAT}: train it again with this neumo"
             )
-        graphs = [(members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")]
+        graphs = {name: (members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")}
         keras_file = members.get("network.keras")
         stored = members.get("reference.npz")
         reference = None if stored is None else Reference.from_bytes(bytes(stored))
@@ -326,7 +328,10 @@ def load(file: str | Path = SHIPPED) -> Classifier:
     except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     kept_as = digests["backbone.xml"] + digests["backbone.bin"]
-    backbone, head = (partial(_graph, *parts) for parts in graphs)
+    backbone, head = (
+        partial(_graph, *parts, f"{file}: got a {name} that OpenVINO cannot read, {expected}")
+        for name, parts in graphs.items()
+    )
     return Classifier(card, backbone, head(), keras_file, reference, usual, origin, kept_as)
 
 
@@ -363,10 +368,16 @@ def new_classifier(
     return Classifier(whole_card, graph, convert(head), keras_file, reference)
 
 
-def _graph(xml: Data, weights: Data) -> openvino.Model:
+def _graph(xml: Data, weights: Data, otherwise: str) -> openvino.Model:
+    """The network with all its weights in 32 bits; a `NeumoError` that says `otherwise` if it is none."""
     import openvino
 
-    graph = core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
+    try:
+        graph = core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
+    except (RuntimeError, ValueError) as error:  # ValueError: no weights at all
+        raise NeumoError(otherwise) from error
+    if (len(graph.inputs), len(graph.outputs)) != (1, 1):
+        raise NeumoError(otherwise)
     for node in graph.get_ops():
         if node.get_type_name() == "Convert":
             stored = node.input_value(0).get_node()
