@@ -355,8 +355,10 @@ def test_another_format_is_refused_in_one_line(saved: Path, tmp_path: Path) -> N
         load(file)
 
 
-def test_a_reference_that_is_none_is_refused(saved: Path, tmp_path: Path) -> None:
-    file = _rewritten(saved, tmp_path / "odd.neumo", "reference.npz", lambda _: b"no numbers")
+@pytest.mark.parametrize("content", [b"no numbers", b"", b"PK\x03\x04 and no more"])
+@pytest.mark.parametrize("name", ["reference.npz", "usual.npz", "origin.npz"])
+def test_arrays_that_are_none_are_refused(saved: Path, tmp_path: Path, name: str, content: bytes) -> None:
+    file = _rewritten(saved, tmp_path / "odd.neumo", name, lambda _: content)
     with pytest.raises(NeumoError, match=r"odd\.neumo: got .*, expected a classifier that neumo saved"):
         load(file)
 

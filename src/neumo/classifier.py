@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import tempfile
+import zipfile
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
@@ -325,7 +327,8 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         reference = None if stored is None else Reference.from_bytes(bytes(stored))
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
         origin = Origin.from_bytes(bytes(members["origin.npz"])) if "origin.npz" in members else None
-    except (KeyError, ValueError, TypeError) as error:
+    # the last three: what NumPy raises for a file of arrays that is none
+    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     kept_as = digests["backbone.xml"] + digests["backbone.bin"]
     backbone, head = (
