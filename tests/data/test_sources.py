@@ -137,6 +137,7 @@ class TestClassFolders:
         dataset = read(kermany)
         assert_table(dataset)
         assert (dataset.name, dataset.layout) == ("Kermany 2018", "class-folders")
+        assert dataset.ages == (1, 5)
         assert (dataset.negative_name, dataset.positive_name) == ("normal", "pneumonia")
         assert by_name(dataset, "official") == {
             "IM-0115-0001.jpeg": "train",
@@ -178,6 +179,7 @@ class TestClassFolders:
         assert labels(dataset) == {"a.png": 0, "b.tif": 1, "c.bmp": 1}
         assert by_name(dataset, "cause") == {"a.png": "", "b.tif": "covid-19", "c.bmp": "tuberculosis"}
         assert dataset.table["official"].isna().all()
+        assert dataset.ages is None
         assert dataset.unlisted == ["loose.png"]
         assert (dataset.negative_name, dataset.positive_name) == ("healthy", "covid-19 or tuberculosis")
 

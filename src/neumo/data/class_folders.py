@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from neumo.data.coronahack import AGES
 from neumo.data.image_files import images_in, is_dicom, subfolders
 from neumo.data.labels import assign, cause_from, class_names, is_known
 from neumo.data.patients import cause_of, dicom_patient, patient_of
@@ -82,6 +83,7 @@ def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) 
         listed_counts=counts(found["label"]),
         unlisted=[p.relative_to(root).as_posix() for p in loose],
         citation=KERMANY if kermany else "",
+        ages=AGES if kermany else None,
         positive_name=positive_name,
         negative_name=negative_name,
         faults=tuple(faults),
