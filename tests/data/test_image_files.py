@@ -26,6 +26,17 @@ def test_images_in_passes_over_what_is_hidden(tmp_path: Path) -> None:
     assert subfolders(tmp_path) == [tmp_path / "a"]
 
 
+def test_images_that_neumo_wrote_below_are_passed_over(tmp_path: Path) -> None:
+    from neumo.files import claim
+
+    kept = [draw(tmp_path / "a" / "1.png"), draw(tmp_path / "b" / "2.png")]
+    for run in (tmp_path / "run", tmp_path / "b" / "run"):
+        draw(claim(run, "study") / "figures" / "roc.png")
+    assert images_in(tmp_path) == kept
+    assert subfolders(tmp_path) == [tmp_path / "a", tmp_path / "b"]
+    assert images_in(tmp_path / "run") == [tmp_path / "run" / "figures" / "roc.png"]
+
+
 def test_is_image_asks_the_content_of_unknown_suffixes(dicom_folder: Path, tmp_path: Path) -> None:
     content = next(dicom_folder.iterdir()).read_bytes()
     (tmp_path / "IM0001").write_bytes(content[:4096])

@@ -10,9 +10,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from neumo.data.layout import lay_out
 from neumo.data.sources import read, survey
 from neumo.data.table import COLUMNS, Dataset
 from neumo.errors import NeumoError
+from neumo.files import claim
 from tests.data.pictures import draw
 
 
@@ -202,6 +204,21 @@ class TestClassFolders:
         assert labels(read(tmp_path, positive="B")) == {"1.png": 0, "2.png": 1}
         with pytest.raises(NeumoError, match=r"no class 'c' .* expected one of 'a', 'b'"):
             read(tmp_path, positive=["c"])
+
+    def test_what_neumo_wrote_is_no_class(self, tmp_path: Path) -> None:
+        """Neither the results of a study nor a split, which is data where it is named itself."""
+        draw(tmp_path / "normal" / "1.png", 1)
+        draw(tmp_path / "sick" / "2.png", 2)
+        draw(claim(tmp_path / "run", "study") / "figures" / "roc.png", 3)
+        images = [draw(tmp_path / "source" / f"{i}.png", i) for i in range(4)]
+        rows = pd.DataFrame({"path": map(str, images), "label": [0, 1, 0, 1]})
+        rows["sha256"] = [hashlib.sha256(image.read_bytes()).hexdigest() for image in images]
+        lay_out(rows.assign(part=["train", "train", "test", "test"]), tmp_path / "split")
+        assert len(read(tmp_path / "split").table) == 4
+        shutil.rmtree(tmp_path / "source")
+        dataset = read(tmp_path)
+        assert labels(dataset) == {"1.png": 0, "2.png": 1}
+        assert dataset.positive_name == "sick"
 
     def test_one_class_only(self, tmp_path: Path) -> None:
         draw(tmp_path / "NORMAL" / "1.png")

@@ -73,12 +73,16 @@ def is_image(path: Path) -> bool:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in `folder` in order of name, without hidden ones and what macOS leaves in archives."""
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not _is_junk(p.name))
+    """The folders in `folder` in order of name, without hidden ones and what macOS leaves in archives.
+
+    Nor those that neumo wrote (results of a study, a split): they are data only where they are named.
+    """
+    inside = (p for p in folder.iterdir() if p.is_dir() and not _is_junk(p.name))
+    return sorted(p for p in inside if not _is_written(p))
 
 
 def images_in(folder: Path, deep: bool = True) -> list[Path]:
-    """The image files in `folder` (and, `deep`, below it), in order of path.
+    """The image files in `folder` (and, `deep`, below it, as in `subfolders`), in order of path.
 
     Raises:
         PermissionError: a folder cannot be read; to pass over it would lose its images unseen.
@@ -90,6 +94,9 @@ def images_in(folder: Path, deep: bool = True) -> list[Path]:
 
     found = []
     for base, folders, files in os.walk(folder, onerror=stop, followlinks=True):
+        if base != str(folder) and any(map(_is_marker, files)):
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if deep and not _is_junk(name)]
         found += [path for path in (Path(base, name) for name in files) if is_image(path)]
     for path in found:
@@ -109,3 +116,15 @@ def _check_text(name: str) -> None:
 
 def _is_junk(folder_name: str) -> bool:
     return folder_name.startswith(".") or folder_name == "__MACOSX"
+
+
+def _is_marker(file_name: str) -> bool:
+    return file_name.startswith(".neumo-")
+
+
+def _is_written(folder: Path) -> bool:
+    """Whether neumo wrote a folder: it leaves a file in each, see `neumo.files.claim` and `neumo split`."""
+    try:
+        return any(map(_is_marker, os.listdir(folder)))  # noqa: PTH208 - of many files, faster
+    except OSError:  # to be told by whoever reads it
+        return False
