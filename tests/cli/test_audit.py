@@ -106,6 +106,14 @@ def test_skip_missing(folder: Path) -> None:
     assert (found["faults"], found["missing"]) == ([], ["gone.png"])
 
 
+def test_a_link_to_nothing_is_told(folder: Path) -> None:
+    (folder / "sick" / "lost.png").symlink_to("nowhere.png")
+    found = as_json(folder)
+    assert (found["missing"], found["images"]) == (["sick/lost.png"], 3)
+    assert "lost.png: got a link to a file that is not there" in found["faults"][0]
+    assert as_json(folder, "--skip-missing")["faults"] == []
+
+
 def test_one_class_only_is_reported(folder: Path) -> None:
     found = as_json(folder / "healthy")
     assert found["images"] == 1

@@ -220,6 +220,23 @@ class TestClassFolders:
         assert labels(dataset) == {"1.png": 0, "2.png": 1}
         assert dataset.positive_name == "sick"
 
+    def test_a_link_to_nothing_is_a_missing_image(self, tmp_path: Path) -> None:
+        draw(tmp_path / "normal" / "1.png", 1)
+        draw(tmp_path / "sick" / "2.png", 2)
+        (tmp_path / "sick" / "3.png").symlink_to(tmp_path / "nowhere.png")
+        dataset = survey(tmp_path)
+        assert labels(dataset) == {"1.png": 0, "2.png": 1}
+        assert (dataset.missing, dataset.rows, dataset.listed_counts) == (["sick/3.png"], 3, {0: 1, 1: 2})
+        with pytest.raises(NeumoError, match=r"sick/3.png: got a link to a file that .* --skip-missing"):
+            read(tmp_path)
+        assert len(read(tmp_path, skip_missing=True).table) == 2
+        (tmp_path / "normal" / "4.png").symlink_to(tmp_path / "normal" / "4.png")
+        loose = survey(tmp_path / "normal")
+        assert (labels(loose), loose.missing) == ({"1.png": -1}, ["4.png"])
+        (tmp_path / "normal" / "1.png").unlink()
+        with pytest.raises(NeumoError, match="got links only"):
+            survey(tmp_path / "normal")
+
     def test_one_class_only(self, tmp_path: Path) -> None:
         draw(tmp_path / "NORMAL" / "1.png")
         with pytest.raises(NeumoError, match=r"got one class only \(normal\), expected"):

@@ -22,6 +22,8 @@ KERMANY = (
     "for Classification, Mendeley Data v2, 2018, doi:10.17632/rscbjbr9sj.2 (CC BY 4.0)."
 )
 
+LOST = "{}: got a link to a file that is not there, expected an image; leave such out with --skip-missing"
+
 Classes = list[tuple[Path, str | None]]  # class folder, official part
 
 
@@ -46,11 +48,18 @@ def find(root: Path) -> tuple[Path, Classes]:
     return root, [] if parts else classes
 
 
-def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) -> Dataset:
+def survey(
+    root: Path,
+    classes: Classes,
+    positive: Sequence[str] | None = None,
+    skip_missing: bool | None = None,
+) -> Dataset:
     """Read the class folders that `find` gave.
 
     The public validation folder of Kermany et al. has 16 images, so ``val`` counts as training. The cause is
     bacteria or virus where a file name of Kermany et al. says so, else the class folder's name.
+
+    A link to nothing is a missing image, and a fault unless `skip_missing`.
 
     Raises:
         NeumoError: a class in `positive` is not there.
@@ -71,16 +80,20 @@ def survey(root: Path, classes: Classes, positive: Sequence[str] | None = None) 
     )
     negative_name, positive_name = class_names(label, positive)
     listed = set(found["path"])
+    there = found["path"].map(lambda path: Path(path).is_file())
+    if not skip_missing:
+        faults += [LOST.format(path) for path in found["path"][~there]]
     around = {root, *(folder.parent for folder, _ in classes)}
     loose = sorted({p for folder in around for p in images_in(folder, deep=False) if str(p) not in listed})
     kermany = {f.name for f, _ in classes} == {"NORMAL", "PNEUMONIA"} and found["cause"].eq("bacteria").any()
     return Dataset(
-        table=new_table(found),
+        table=new_table(found[there]),
         name="Kermany 2018" if kermany else root.name,
         layout="class-folders",
         root=root,
         rows=len(found),
         listed_counts=counts(found["label"]),
+        missing=[Path(path).relative_to(root).as_posix() for path in found["path"][~there]],
         unlisted=[p.relative_to(root).as_posix() for p in loose],
         citation=KERMANY if kermany else "",
         ages=AGES if kermany else None,

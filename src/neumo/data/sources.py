@@ -43,8 +43,9 @@ def read(
         patient_column: the column with the patients; without one, file names and DICOM headers are asked.
         positive: names of the classes that are positive, all others being negative; needed only where
             no class is called normal, healthy, negative, no finding or 0.
-        skip_missing: leave out rows of a CSV or Parquet file whose image is missing; by default that is an
-            error. Images that the CoronaHack archive is known to lack are always left out.
+        skip_missing: leave out rows of a CSV or Parquet file whose image is missing, and links in class
+            folders to what is not there; by default that is an error. Images that the CoronaHack archive is
+            known to lack are always left out.
 
     Returns:
         The data set; `Dataset.table` has one row per image that is there.
@@ -118,7 +119,7 @@ def survey(
 
     root, classes = class_folders.find(path)
     if len(classes) > 1 and not columns_given:
-        return _checked(class_folders.survey(root, classes, wanted))
+        return _checked(class_folders.survey(root, classes, wanted, skip_missing))
     tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES - {".txt"}]
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
         tables = [p for p in tables if _is_listing(p, **given)]
@@ -128,7 +129,7 @@ def survey(
         names = ", ".join(p.name for p in tables)
         raise NeumoError(f"{path}: got several tables ({names}), expected one of them to be named instead")
     if classes:
-        return _checked(class_folders.survey(root, classes, wanted))
+        return _checked(class_folders.survey(root, classes, wanted, skip_missing))
     if images := images_in(path):
         return _unlabelled(path, images, path.name)
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
@@ -149,7 +150,11 @@ def _checked(dataset: Dataset) -> Dataset:
     return dataset
 
 
-def _unlabelled(root: Path, images: list[Path], name: str) -> Dataset:
+def _unlabelled(root: Path, listed: list[Path], name: str) -> Dataset:
+    images = [p for p in listed if p.is_file()]
+    missing = [p for p in listed if not p.is_file()]
+    if not images:
+        raise NeumoError(f"{root}: got links only whose files are not there, expected images")
     found = pd.DataFrame(
         {
             "path": [str(p) for p in images],
@@ -166,8 +171,9 @@ def _unlabelled(root: Path, images: list[Path], name: str) -> Dataset:
         name=name,
         layout="images",
         root=root,
-        rows=len(images),
-        listed_counts={UNLABELLED: len(images)},
+        rows=len(listed),
+        listed_counts={UNLABELLED: len(listed)},
+        missing=[p.relative_to(root).as_posix() for p in missing],
         faults=(f"{what}: got {got} without a label; {EXPECTED}",),
     )
 
