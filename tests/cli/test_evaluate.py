@@ -52,6 +52,25 @@ def test_json_of_a_table_with_columns_of_its_own(trained: tuple[Path, Path], tmp
     assert found["shift"]["prevalence"]["here"] == 0.5
 
 
+def test_another_disease_is_called_by_its_name(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    data, classifier = trained
+    files = sorted(data.rglob("test/*.jpeg"))[:16]
+    ill = [number % 2 for number in range(len(files))]
+    pd.DataFrame({"image": map(str, files), "tuberculosis": ill}).to_csv(tmp_path / "list.csv", index=False)
+    options = ("--label-column", "tuberculosis", "--out", tmp_path / "out")
+    done = neumo("evaluate", classifier, tmp_path / "list.csv", *options)
+    said = " ".join(done.stdout.split())
+    assert "Here positive means tuberculosis, the classifier's means pneumonia; negative means" in said
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines()]
+    truths = [row[0] for row in rows if len(row) == 3 and "tuberculosis" in row[0]]
+    assert truths == ["not tuberculosis", "tuberculosis"]
+    assert "Share of tuberculosis: 50.0% here, " in said
+    assert "% of pneumonia in training" in said
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert "share of tuberculosis" in page
+    assert "% of pneumonia in training" in page
+
+
 def test_bad_input_is_one_line(trained: tuple[Path, Path], tmp_path: Path) -> None:
     data, classifier = trained
     (tmp_path / "thesis.txt").write_text("mine")

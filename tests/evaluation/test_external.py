@@ -19,7 +19,7 @@ from neumo.classifier import Classifier, Prediction
 from neumo.data.sources import read
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
-from neumo.evaluation.external import External, evaluate_source
+from neumo.evaluation.external import TOLD, External, evaluate_source
 from neumo.evaluation.metrics import evaluate
 from neumo.images.read import read_radiograph
 from neumo.predictions import journal
@@ -89,6 +89,7 @@ def test_is_json(evaluated: External) -> None:
     assert "not a medical device" in found["notice"]
     assert found["all"]["metrics"]["auc"]["value"] == evaluated.all.evaluation.metrics["auc"].value
     assert found["seen"]["known"] is True
+    assert found["classifier"] == {name: evaluated.card.get(name) for name in TOLD}
 
 
 def test_a_darker_source_is_far(classifier: Classifier, some: Path) -> None:
@@ -160,6 +161,35 @@ def test_a_stopped_evaluation_goes_on(
     found = evaluate_source(classifier, read(some), journal=keep)
     assert asked == [12, 7, 2]
     pd.testing.assert_frame_equal(found.predictions, whole.predictions, atol=1e-5)
+
+
+def test_says_what_the_classes_are_called_where_that_differs(evaluated: External) -> None:
+    assert not any("means" in one for one in evaluated.caution)
+    other = dataclasses.replace(evaluated.dataset, positive_name="tuberculosis")
+    found = dataclasses.replace(evaluated, dataset=other)
+    line = "Here positive means tuberculosis, the classifier's means pneumonia."
+    assert [one for one in found.caution if "means" in one] == [line]
+    other = dataclasses.replace(other, negative_name="not tuberculosis")
+    found = dataclasses.replace(evaluated, dataset=other)
+    both = f"{line[:-1]}; negative means not tuberculosis, the classifier's means normal."
+    assert [one for one in found.caution if "means" in one] == [both]
+
+
+@pytest.mark.parametrize(
+    ("one_class", "told"),
+    [(False, "None is new: no figure"), (True, "The others are of one class only: no figure")],
+)
+def test_without_unseen_images_it_is_compared_with_itself(
+    classifier: Classifier, dataset: Dataset, one_class: bool, told: str
+) -> None:
+    table = dataset.table
+    seen = table["official"] == "train"
+    chosen = table[seen | ((table["label"] == 1) & one_class)].reset_index(drop=True)
+    found = evaluate_source(classifier, dataclasses.replace(dataset, table=chosen))
+    assert found.unseen is None
+    assert found.shift.images == len(chosen)
+    assert told in found.caution[0]
+    assert "compares its own with themselves" in found.caution[0]
 
 
 def test_one_class_only_is_refused(classifier: Classifier, dataset: Dataset) -> None:

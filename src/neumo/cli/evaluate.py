@@ -107,10 +107,10 @@ def _show(found: External, page: Path | None) -> None:
     console.print(_properties(found))
     console.print(_legend(), style="dim")
     there = found.shift.prevalence["there"]
-    own = "" if there is None else f", {there:.1%} in training"
-    console.print(
-        f"Share of {escape(found.card['positive'])}: {found.shift.prevalence['here']:.1%} here{own}"
-    )
+    here_named, its_named = found.dataset.positive_name, found.card["positive"]
+    what = "" if its_named == here_named else f" of {its_named}"
+    own = "" if there is None else f", {there:.1%}{what} in training"
+    console.print(escape(f"Share of {here_named}: {found.shift.prevalence['here']:.1%} here{own}"))
     if found.warnings:
         told = ", ".join(f"{name} {n:,}" for name, n in found.warnings.items())
         console.print(f"Warnings: {escape(told)}")
@@ -177,13 +177,12 @@ def _confusion(found: External) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    negative, positive = escape(found.card["negative"]), escape(found.card["positive"])
     table = Table("truth")
-    for name in (negative, positive):
-        table.add_column(f"called {name}", justify="right")
+    for name in (found.card["negative"], found.card["positive"]):
+        table.add_column(escape(f"called {name}"), justify="right")
     confusion = (found.unseen or found.all).evaluation.confusion
-    for name, row in zip((negative, positive), confusion, strict=True):
-        table.add_row(name, *(f"{n:,}" for n in row))
+    for name, row in zip((found.dataset.negative_name, found.dataset.positive_name), confusion, strict=True):
+        table.add_row(escape(name), *(f"{n:,}" for n in row))
     return table
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 MISTAKES = 12
 """Most wrong images that are named."""
 
-
 TOLD = ("name", "data", "threshold", "temperature", "made_by")
 """What results repeat of the classifier's card."""
 
@@ -63,10 +62,10 @@ class External:
             several) and seen ("", "same file" or "same picture": whether the classifier was made from it).
         unreadable: images that were left out, with the reason.
         all: the figures of all images.
-        unseen: of those that the classifier was not made from; None where that is all of them, where it is
-            not known, or where a class is missing among them.
-        shift: how far the source is from where the classifier comes from; of the unseen images where these
-            are told apart.
+        unseen: of those that the classifier was not made from; None where that is all of them or none, where
+            it is not known, or where a class is missing among them.
+        shift: how far the source is from where the classifier comes from; of the unseen images where `unseen`
+            is not None. Otherwise of all: what was seen, if anything, is compared with itself.
         knows_its_origin: whether the classifier was saved with what it was made from.
     """
 
@@ -106,13 +105,28 @@ class External:
         """What a reader has to know before the figures, in sentences."""
         said, n, seen = [], len(self.predictions), sum(self.seen.values())
         if seen:
-            rest = " Only the figures of the others say what it does on new ones." if self.unseen else ""
-            said.append(f"The classifier was made from {seen:,} of these {n:,} radiographs.{rest}")
+            rest = "Only the figures of the others say what it does on new ones."
+            if self.unseen is None:
+                why = "None is new" if seen == n else "The others are of one class only"
+                rest = (
+                    f"{why}: no figure here is of new ones alone, and the comparison with its own "
+                    "compares its own with themselves."
+                )
+            said.append(f"The classifier was made from {seen:,} of these {n:,} radiographs. {rest}")
         elif self.dataset.name == self.card["data"]["name"]:
             said.append(
                 f"The classifier comes from a source of the same name, {self.dataset.name}: patients may be "
                 "the same."
             )
+        if meant := [
+            f"{side} means {here}, the classifier's means {its}"
+            for side, here, its in (
+                ("positive", self.dataset.positive_name, self.card["positive"]),
+                ("negative", self.dataset.negative_name, self.card["negative"]),
+            )
+            if here != its
+        ]:
+            said.append(f"Here {'; '.join(meant)}.")
         if not self.knows_its_origin:
             said.append("Whether it has seen these radiographs in training, this classifier does not tell.")
         if self.dataset.synthetic != self.card["data"]["synthetic"]:
@@ -140,9 +154,7 @@ class External:
         data = self.dataset
         return {
             "notice": self.notice,
-            "classifier": {
-                name: self.card.get(name) for name in ("name", "data", "threshold", "temperature", "made_by")
-            },
+            "classifier": {name: self.card.get(name) for name in TOLD},
             "data": {
                 "name": data.name,
                 "root": str(data.root),
