@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.data.pictures import draw
 
@@ -112,6 +114,18 @@ def test_a_link_to_nothing_is_told(folder: Path) -> None:
     assert (found["missing"], found["images"]) == (["sick/lost.png"], 3)
     assert "lost.png: got a link to a file that is not there" in found["faults"][0]
     assert as_json(folder, "--skip-missing")["faults"] == []
+
+
+def test_the_verdict_tells_of_one_image_with_two_labels(folder: Path) -> None:
+    (folder / "sick" / "broken [1].png").unlink()
+    assert "Fit for training." in neumo(folder).stdout
+    shutil.copy(folder / "healthy" / "a.png", folder / "sick" / "copy.png")
+    told = "Fit for training, but 1 group of byte-identical images has different labels."
+    assert told in neumo(folder).stdout
+    with Image.open(folder / "sick" / "b.png") as image:
+        image.save(folder / "healthy" / "b.jpeg", quality=90)
+    told = told.replace("images has", "images and 1 group of near-identical images have")
+    assert told in neumo(folder).stdout
 
 
 def test_one_class_only_is_reported(folder: Path) -> None:

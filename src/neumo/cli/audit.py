@@ -80,10 +80,23 @@ def _show(found: Audit) -> None:
                 console.print(f"  ... and {len(lines) - SHOWN:,} more (--json has all)", style="dim")
     if not found.faults:
         but = " without the undecodable images (--skip-unreadable)" if found.undecodable else ""
-        console.print(f"[green]Fit for training{but}.[/green]")
+        if clash := _clashes(found):
+            console.print(f"[yellow]Fit for training{but}, but {clash} different labels.[/yellow]")
+        else:
+            console.print(f"[green]Fit for training{but}.[/green]")
     if found.citation:
         console.print(f"Cite: {escape(found.citation)}", style="dim")
     console.print("A research tool, not a medical device.", style="dim")
+
+
+def _clashes(found: Audit) -> str:
+    """How many groups of the same picture "have" several labels, "" where none has."""
+    of_kind = {
+        "byte-identical": found.identical["across_classes"],
+        "near-identical": found.near_identical["across_classes"],
+    }
+    told = [f"{n:,} group{'s' * (n > 1)} of {kind} images" for kind, n in of_kind.items() if n]
+    return " and ".join(told) + (" has" if sum(of_kind.values()) == 1 else " have") if told else ""
 
 
 def _composition(found: Audit) -> Table:
