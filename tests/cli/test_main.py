@@ -10,6 +10,7 @@ import pytest
 
 import neumo
 from neumo.cli import _one_option_each, app
+from neumo.cli import verb as register
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,6 +90,43 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m neumo audit {tmp_path / 'set'} --json | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("{", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "goes_on"),
+    [
+        *((name, {}, True) for name in ("audit", "split", "study", "train")),
+        *((name, {"out": Path("out")}, True) for name in ("evaluate", "predict")),
+        *((name, {"out": None}, False) for name in ("evaluate", "predict")),
+        *(
+            (name, {"out": Path("out")}, False)
+            for name in ("card", "compare", "explain", "export", "phantom")
+        ),
+        *((name, {}, False) for name in ("cache", "report", "serve")),
+    ],
+)
+def test_a_stop_promises_only_what_is_kept(
+    name: str,
+    options: dict[str, Path | None],
+    goes_on: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    known = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    assert name in known
+    stopped.__name__ = name
+    monkeypatch.setattr(app, "registered_commands", [])
+    register(stopped)
+    callback = app.registered_commands[0].callback
+    assert callback is not None
+    with pytest.raises(SystemExit) as end:
+        callback(**options)
+    assert end.value.code == 130
+    kept = "; what was computed is kept, and the same command goes on from there"
+    assert capsys.readouterr().err == f"neumo: stopped{kept if goes_on else ''}\n"
 
 
 def test_version() -> None:

@@ -69,10 +69,18 @@ def verb(function: Callable[..., None]) -> None:
             other = f"got the system's answer {error.strerror!r}, expected a file or folder that can be used"
             _end(f"{error.filename or 'standard output'}: {_TOLD.get(error.errno or 0, other)}", 2)
         except KeyboardInterrupt:
-            _end("stopped; what was computed is kept, and the same command goes on from there", 130)
+            name = function.__name__
+            kept = name in _GOES_ON or (name in _GOES_ON_WITH_OUT and kwargs.get("out") is not None)
+            rest = "; what was computed is kept, and the same command goes on from there"
+            _end(f"stopped{rest if kept else ''}", 130)
 
     app.command()(told)
 
+
+_GOES_ON = ("audit", "split", "study", "train")
+"""Verbs that keep what they did: trials, epochs; of audit and split what was seen of each image."""
+_GOES_ON_WITH_OUT = ("evaluate", "predict")
+"""Those that do so beside what they write."""
 
 _TOLD = {
     errno.ENOSPC: "got a full disk, expected room to write; free some and run the same command again",
