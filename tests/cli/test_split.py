@@ -158,6 +158,38 @@ def test_a_table_with_columns_of_its_own(
     assert len(document["missing"]) == 1
 
 
+def test_folders_are_called_as_the_classes(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("train", "test"):
+        (data / part / "PNEUMONIA").rename(data / part / "Tuberculosis")
+    said, _ = neumo("split", data, "--out", tmp_path / "out", capsys=capsys)
+    assert images(tmp_path / "out" / "train" / "tuberculosis") == 40
+    assert re.search(r"normal\W+tuberculosis", said)
+    assert "holds what" not in said
+    said, _ = neumo("split", data, "--out", tmp_path / "out", "--json", capsys=capsys)
+    assert json.loads(said)["parts"]["test"] == {"normal": 6, "tuberculosis": 10}
+    (data / "train" / "COVID").mkdir()
+    for file in list((data / "train" / "Tuberculosis").iterdir())[:20]:
+        file.rename(data / "train" / "COVID" / file.name)
+    said, _ = neumo("split", data, "--out", tmp_path / "out", capsys=capsys)
+    assert "pneumonia/ holds what the data set calls covid or tuberculosis." in said
+    assert images(tmp_path / "out" / "train" / "pneumonia") == 40
+    assert not (tmp_path / "out" / "train" / "tuberculosis").exists()
+
+
+def test_patients_that_are_not_known_are_told_as_such(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, file in enumerate(sorted(data.rglob("*.jpeg"))):
+        file.rename(file.with_name(f"{i}.jpeg"))
+    said, _ = neumo("split", data, "--out", tmp_path / "out", capsys=capsys)
+    assert "Patients are not known" in said
+    assert "No known patient" not in said
+    said, _ = neumo("split", data, "--out", tmp_path / "out", "--json", capsys=capsys)
+    assert json.loads(said)["patients_on_both_sides"] is None
+
+
 def test_synthetic_data_stays_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     neumo("phantom", tmp_path / "set", "--patients", 16, "--images", 32, "--size", 64, capsys=capsys)
     said, _ = neumo("split", tmp_path / "set", "--out", tmp_path / "out", capsys=capsys)

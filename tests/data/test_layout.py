@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_files
 
-from neumo.data.layout import MARKER, lay_out
+from neumo.data.layout import MARKER, class_folders, lay_out
 from neumo.data.sources import read
 from neumo.data.split import load_split, split
 from neumo.data.table import sha256_of
@@ -245,6 +245,46 @@ def test_a_laid_out_data_set_is_read_back_but_not_over_itself(
             with pytest.raises(NeumoError, match=f"{folder.name}: got the folder that images are read from"):
                 lay_out(split(images, seed=1), folder)
             assert tree(out) == before
+
+
+@pytest.mark.parametrize(
+    ("own", "folders"),
+    [
+        (("normal", "tuberculosis"), ("normal", "tuberculosis")),
+        (("not infiltration|mass", "infiltration|mass"), ("not infiltration-mass", "infiltration-mass")),
+        (("healthy", "../sick."), ("healthy", "-sick")),
+        (("normal", "covid or viral pneumonia"), ("normal", "pneumonia")),
+        (("gesund", "krank"), ("normal", "pneumonia")),
+        (("tuberculosis", "normal"), ("normal", "pneumonia")),
+        (("normal", "..."), ("normal", "pneumonia")),
+        (("normal", "x" * 300), ("normal", "pneumonia")),
+    ],
+)
+def test_classes_keep_their_names_where_these_are_read_back(
+    own: tuple[str, str], folders: tuple[str, str], table: pd.DataFrame, tmp_path: Path
+) -> None:
+    assert class_folders(*own) == folders
+    divided = split(table)
+    lay_out(divided, tmp_path / "out", classes=folders)
+    dataset = read(tmp_path / "out")
+    assert (dataset.negative_name, dataset.positive_name) == folders
+    both = divided.merge(dataset.table, on="sha256", suffixes=("", "_again"), validate="one_to_one")
+    assert (both["label"] == both["label_again"]).all()
+    assert len(both) == len(divided)
+
+
+def test_other_names_of_classes_leave_nothing_of_the_last_behind(table: pd.DataFrame, tmp_path: Path) -> None:
+    divided = split(table)
+    lay_out(divided, tmp_path / "out")
+    lay_out(divided, tmp_path / "out", classes=("normal", "tuberculosis"))
+    assert {p.name for p in (tmp_path / "out" / "train").iterdir()} == {"normal", "tuberculosis"}
+    assert len(laid_out(tmp_path / "out")) == len(divided)
+    (tmp_path / "out" / "test" / "tuberculosis").rename(tmp_path / "elsewhere")
+    (tmp_path / "out" / "test" / "tuberculosis").symlink_to(tmp_path / "elsewhere")
+    before = tree(tmp_path / "elsewhere")
+    with pytest.raises(NeumoError, match="tuberculosis: got a link or a file"):
+        lay_out(divided, tmp_path / "out")
+    assert tree(tmp_path / "elsewhere") == before
 
 
 def test_an_image_that_changed_since_it_was_read_is_told(table: pd.DataFrame, tmp_path: Path) -> None:

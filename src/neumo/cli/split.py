@@ -46,6 +46,8 @@ def split(
 ) -> None:
     """Divide a data set into train/ and test/ folders per class, for other tools.
 
+    Folders are called as the data set calls its classes, or normal/ and pneumonia/.
+
     Images are copied or linked and keep their names; the data set is left as it is.
 
     The split itself stands beside them as split.csv.
@@ -53,7 +55,7 @@ def split(
     A validation folder is made only if asked for, as the study made none.
     """
     from neumo.data.duplicates import near_identical_groups
-    from neumo.data.layout import TABLE, lay_out, made_before
+    from neumo.data.layout import TABLE, class_folders, lay_out, made_before
     from neumo.data.sources import read
     from neumo.data.split import PROTOCOLS, load_split, part_counts, patients_on_both_sides
     from neumo.data.split import split as divide
@@ -87,9 +89,18 @@ def split(
     if not given and (protocol == "patient" or (PROTOCOLS[protocol].grouped and validation_fraction)):
         divided = draw(groups=near_identical_groups(dataset.table))  # the long part, so all is checked before
     note = dataset.root / "SYNTHETIC.txt"
-    lay_out(divided, out, link=link, beside=[note] if dataset.synthetic and note.is_file() else ())
+    own = dataset.negative_name, dataset.positive_name
+    folders = class_folders(*own)
+    beside = [note] if dataset.synthetic and note.is_file() else ()
+    lay_out(divided, out, link=link, beside=beside, classes=folders)
 
-    counts, both = part_counts(divided), patients_on_both_sides(divided)
+    counts = {
+        part: dict(zip(folders, per_class.values(), strict=True))
+        for part, per_class in part_counts(divided).items()
+    }
+    test = divided["part"] == "test"
+    known = divided["patient"][test].notna().any() and divided["patient"][~test].notna().any()
+    both = patients_on_both_sides(divided) if known else None
     meaning = f"The split saved in {given}." if given else PROTOCOLS[protocol].meaning
     if as_json:
         print(
@@ -122,9 +133,13 @@ def split(
     console = Console()
     console.print(table)
     console.print(escape(meaning))
-    who = "1 patient of the test part has" if both == 1 else f"{both:,} patients of the test part have"
-    console.print(
-        f"{who} other images in training."
-        if both
-        else "No known patient of the test part has an image in training."
-    )
+    for name, folder in zip(own, folders, strict=True):
+        if name != folder:
+            print(f"{folder}/ holds what the data set calls {name}.")
+    if both is None:
+        print("Patients are not known: one of the test part may have other images in training.")
+    elif both:
+        who = "1 patient of the test part has" if both == 1 else f"{both:,} patients of the test part have"
+        print(f"{who} other images in training.")
+    else:
+        print("No known patient of the test part has an image in training.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -13,8 +14,9 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from neumo.data.split import CLASSES, PARTS, save_split
-from neumo.data.table import sha256_of
+from neumo.data.labels import assign
+from neumo.data.split import CLASSES, save_split
+from neumo.data.table import NORMAL, PNEUMONIA, sha256_of
 from neumo.errors import NeumoError
 from neumo.files import whole_file
 from neumo.progress import track
@@ -28,11 +30,38 @@ TABLE = "split.csv"
 _INCOMING = ".neumo-incoming"
 """A file on its way into the folder, renamed when it is whole."""
 
+_LONGEST = 80
+"""Bytes of a class's folder name."""
+
 Digests = dict[str, list[str]]
 
 
+def class_folders(negative: str, positive: str) -> tuple[str, str]:
+    """The folders that a data set's classes are laid out in, made of its own names for them.
+
+    Joined ("covid or viral pneumonia") and overlong names, and such that would not be read back with the same
+    labels, give ``normal`` and ``pneumonia``.
+
+    Args:
+        negative: `neumo.data.table.Dataset.negative_name`.
+        positive: likewise.
+    """
+    names = tuple(re.sub(r'[<>:"/\\|?*\x00-\x1f]+', "-", name).strip(" .") for name in (negative, positive))
+    own = all(0 < len(name.encode()) <= _LONGEST and not re.search(r" or |, ", name) for name in names)
+    if own and names[0].casefold() != names[1].casefold():
+        label, faults = assign(names, None, "")
+        if not faults and [label[name] for name in names] == [NORMAL, PNEUMONIA]:
+            return names[0], names[1]
+    return CLASSES
+
+
 def lay_out(
-    split: pd.DataFrame, folder: str | Path, *, link: bool = False, beside: Iterable[Path] = ()
+    split: pd.DataFrame,
+    folder: str | Path,
+    *,
+    link: bool = False,
+    beside: Iterable[Path] = (),
+    classes: tuple[str, str] = CLASSES,
 ) -> list[Path]:
     """Lay the images of a split out as ``folder/part/class/image``, beside them the split as ``split.csv``.
 
@@ -45,6 +74,7 @@ def lay_out(
         folder: a new or empty folder, or one that this function made.
         link: make symbolic links instead of copies, or hard links where the system has no symbolic ones.
         beside: files to copy beside the parts, for example the note that the images are synthetic.
+        classes: the folders of label 0 and 1, see `class_folders`.
 
     Returns:
         The file of each row.
@@ -61,7 +91,7 @@ def lay_out(
     for path in {path.parent for path in paths} | {path.resolve() for path in paths if path.is_symlink()}:
         if {folder, folder.resolve()} & {path, path.resolve(), *path.parents, *path.resolve().parents}:
             raise NeumoError(f"{folder}: got the folder that images are read from, expected another one")
-    names = _names(split)
+    names = _names(split, classes)
     digests = dict(zip(names, split["sha256"], strict=True))
     with TemporaryDirectory() as scratch:
         save_split(split, table := Path(scratch, TABLE))
@@ -85,10 +115,10 @@ def lay_out(
     return [folder / name for name in names]
 
 
-def _names(split: pd.DataFrame) -> list[str]:
+def _names(split: pd.DataFrame, classes: tuple[str, str]) -> list[str]:
     """The file of each row below the folder, no two the same even where upper and lower case are one."""
     names = [
-        f"{part}/{CLASSES[label]}/{Path(path).name}"
+        f"{part}/{classes[label]}/{Path(path).name}"
         for part, label, path in zip(split["part"], split["label"], split["path"], strict=True)
     ]
     taken: set[str] = set()
@@ -150,7 +180,9 @@ def _mark(folder: Path, before: Digests, digests: dict[str, str]) -> None:
 
 def _check_in_the_way(folder: Path, before: Digests, digests: dict[str, str]) -> None:
     """Raise NeumoError unless whatever will be replaced or removed is as neumo wrote it."""
-    for parent in [folder / part / name for part in PARTS for name in ("", *CLASSES)]:
+    for parent in sorted({folder / up for name in (*before, *digests) for up in PurePosixPath(name).parents}):
+        if parent == folder:
+            continue
         if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
             raise NeumoError(f"{parent}: got a link or a file, expected a folder that neumo made")
     for name in track(sorted({*before, *digests}), "Checking what is there"):
