@@ -38,6 +38,7 @@ class Balanced(HTMLParser):
 
 @pytest.fixture
 def card(two_runs: tuple[Path, Path]) -> dict[str, Any]:
+    results = Results.load(two_runs[1] / "results.json")
     return {
         "name": "Phantoms, linear",
         "notice": "A research tool, not a medical device: nothing here is a diagnosis.",
@@ -49,7 +50,7 @@ def card(two_runs: tuple[Path, Path]) -> dict[str, Any]:
         "data": {"name": "Phantoms", "images": 120, "citation": "Cite me, 2026.", "synthetic": True},
         "training": {"protocol": "random", "seed": 0, "step": "linear", "counts": {"train": {"normal": 30}}},
         "made_by": {"neumo": "0.1.0", "python": "3.11"},
-        **told(Results.load(two_runs[1] / "results.json")),
+        **told(results, results.runs[0]),
     }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -37,24 +38,37 @@ def test_results_are_those_of_the_run(results: Results) -> None:
 
 
 def test_is_json_with_the_command_and_the_means(results: Results) -> None:
-    found = json.loads(json.dumps(told(results), allow_nan=False))
+    found = json.loads(json.dumps(told(results, results.runs[0]), allow_nan=False))
     assert found["command"] == results.command
     assert found["test"]["patient"]["auc"] == found["results"]["patient"]["metrics"]["auc"]["mean"]
 
 
 def test_limits_fit_the_data(results: Results) -> None:
-    assert any("drawn by a program" in one for one in limits(results))
+    assert any("drawn by a program" in one for one in limits(results, results.runs[0]))
     results.dataset |= {"synthetic": False, "layout": "coronahack"}
-    assert any("one to five years" in one for one in limits(results))
+    assert any("one to five years" in one for one in limits(results, results.runs[0]))
     results.dataset["layout"] = "class-folders"
     results.skipped = {"patient": "no patients"}
-    said = " ".join(limits(results))
+    said = " ".join(limits(results, results.runs[0]))
     assert "not known to neumo" in said
     assert "patients kept apart" in said
     assert "one to five years" not in said
     assert "of 18 to 90 years" not in said
     results.dataset["ages"] = [18, 90]
-    assert "of 18 to 90 years" in " ".join(limits(results))
-    assert told(results)["ages"] == [18, 90]
-    train = results.runs[0].counts["train"]
-    assert f"{train['pneumonia'] / (train['pneumonia'] + train['normal']):.0%}" in said
+    assert "of 18 to 90 years" in " ".join(limits(results, results.runs[0]))
+    assert told(results, results.runs[0])["ages"] == [18, 90]
+
+
+def test_the_share_is_of_what_its_own_network_was_trained_on(results: Results) -> None:
+    own = dataclasses.replace(results.runs[-1], counts={"train": {"normal": 1, "pneumonia": 3}})
+    assert "75% of its training radiographs" in " ".join(limits(results, own))
+    results.settings["prevalence"] = 0.1
+    assert "where 10% do. Where fewer do" in " ".join(limits(results, own))
+
+
+def test_a_tiny_test_part_is_told(results: Results) -> None:
+    for run in results.runs:
+        run.counts["test"] = {"normal": 200, "pneumonia": 15}
+    assert "very few" not in " ".join(limits(results, results.runs[0]))
+    next(run for run in results.runs if run.test is not None).counts["test"]["normal"] = 3
+    assert "very few radiographs, 3 of one class" in " ".join(limits(results, results.runs[0]))

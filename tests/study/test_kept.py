@@ -44,9 +44,12 @@ def test_a_trial_is_found_by_its_key(tmp_path: Path) -> None:
 def test_half_a_trial_over_another_is_neither(tmp_path: Path) -> None:
     with keeping_run(tmp_path, "A", run(0.1), predictions(0.1)):
         (tmp_path / "network").write_text("A")
-    with pytest.raises(OSError, match="full"), keeping_run(tmp_path, "B", run(0.9), predictions(0.9)):
+    (tmp_path / "predictions.csv").unlink()
+    (tmp_path / "predictions.csv").mkdir()  # so that it cannot be written
+    with pytest.raises(OSError, match="directory"), keeping_run(tmp_path, "B", run(0.9), predictions(0.9)):
         (tmp_path / "network").write_text("B")
-        raise OSError("full")
+    (tmp_path / "predictions.csv").rmdir()
+    predictions(0.1).to_csv(tmp_path / "predictions.csv")
     assert find_run(tmp_path, "A") is None
     assert find_run(tmp_path, "B") is None
 

@@ -17,11 +17,13 @@ import neumo
 from neumo.data.hard_validation import resemblance
 from neumo.data.split import load_split
 from neumo.errors import NeumoError
+from neumo.images import augment as augment_module
 from neumo.images.augment import augment
 from neumo.images.generate import copy_seed
 from neumo.images.read import read_radiograph
 from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
+from neumo.training import recipes as recipes_module
 from neumo.training import train as module
 from neumo.training.finetune import tuned_folder
 from neumo.training.recipes import RECIPES
@@ -246,3 +248,71 @@ def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path:
         RecipeRun(phantoms, PAIR, weights="phantom", protocols=("sideways",))
     with pytest.raises(NeumoError, match="recipe: got 'magic', expected fine-tuned or whole"):
         RecipeRun(phantoms, "magic", weights="phantom")
+
+
+@pytest.mark.parametrize(
+    ("choices", "told"),
+    [
+        ({"seeds": (0, 0)}, r"seeds: got \[0, 0\], expected different numbers"),
+        ({"seeds": (-1,)}, "seeds: got"),
+        ({"seeds": ()}, "seeds: got"),
+        ({"sensitivity": 98.0}, "sensitivity: got 98.0, expected a share up to 1"),
+        ({"test_fraction": 1.5}, "test fraction: got 1.5"),
+        (
+            {"validation": "hard", "protocols": ("patient",)},
+            "got 'hard', expected data with an official test",
+        ),
+        (
+            {"backbone": ("MobileNetV2-0.35", "MobileNetV2-0.35"), "weights": "phantom"},
+            "got MobileNetV2-0.35 and MobileNetV2-0.35, expected each once",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_before_anything_is_trained(
+    phantoms: Path, choices: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(NeumoError, match=told):
+        RecipeRun(phantoms, PAIR, **{**CHOICES, **choices})
+
+
+def test_too_few_radiographs_for_any_protocol(phantoms: Path) -> None:
+    data = neumo.read(phantoms)
+    few = data.table.groupby("label").head(2).reset_index(drop=True)
+    with pytest.raises(NeumoError, match="expected"):
+        RecipeRun(dataclasses.replace(data, table=few), PAIR, backbone="MobileNetV2-0.35", weights="phantom")
+
+
+def test_images_that_cannot_be_read_can_be_left_out(phantoms: Path) -> None:
+    data = neumo.read(phantoms)
+    bad = phantoms / "bad.jpeg"
+    bad.write_bytes(b"no picture")
+    table = data.table.assign(
+        path=[str(bad), *data.table["path"][1:]], sha256=["0", *data.table["sha256"][1:]]
+    )
+    spoiled = dataclasses.replace(data, table=table)
+    with pytest.raises(NeumoError, match=r"bad\.jpeg.*--skip-unreadable leaves such"):
+        RecipeRun(spoiled, PAIR, **CHOICES)  # type: ignore[arg-type]
+    run = RecipeRun(spoiled, PAIR, **CHOICES, skip_unreadable=True)  # type: ignore[arg-type]
+    assert len(run.dataset.table) == len(table) - 1
+    bad.unlink()
+
+
+def test_the_python_call_gives_the_same_run_again(phantoms: Path, tmp_path: Path) -> None:
+    choices: dict[str, Any] = {**CHOICES, "seeds": (3, 4), "sensitivity": 0.9, "validation": "changed"}
+    run = RecipeRun(phantoms, PAIR, **choices)
+    call = run._call(tmp_path / "out")
+    names = {"neumo": neumo, **vars(recipes_module), **vars(augment_module)}
+    again = eval(call.removesuffix(f".run({str(tmp_path / 'out')!r})"), names)
+    assert (again.settings, again.protocols, again.seeds) == (run.settings, run.protocols, run.seeds)
+    assert "'fine-tuned'" in RecipeRun(phantoms, "fine-tuned", **choices)._call(tmp_path)
+
+
+def test_how_often_a_backbone_counts_matters(phantoms: Path) -> None:
+    pairs = [
+        RecipeRun(phantoms, PAIR, protocols=("official",), backbone=names, weights=weights)
+        for names, weights in (
+            (("MobileNetV2-0.35", "MobileNet-0.25"), ("phantom", "none")),
+            (("MobileNetV2-0.35", "MobileNet-0.25", "MobileNetV2-0.35"), ("phantom", "none", "none")),
+        )
+    ]
+    assert len({run._key(run._divided("official", 0), "official", 0) for run in pairs}) == 2

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from neumo.cli.options import Ages, AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+from neumo.cli.options import (
+    Ages,
+    AsJson,
+    LabelColumn,
+    PathColumn,
+    PatientColumn,
+    Positive,
+    SkipMissing,
+    SkipUnreadable,
+)
 
 
 def train(
@@ -65,6 +74,7 @@ def train(
             show_default=False,
         ),
     ] = None,
+    skip_unreadable: SkipUnreadable = False,
     ages: Ages = None,
     path_column: PathColumn = None,
     label_column: LabelColumn = None,
@@ -131,6 +141,7 @@ def train(
         validation=validation,
         sensitivity=sensitivity,
         prevalence=prevalence,
+        skip_unreadable=skip_unreadable,
     ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))
     if as_json:
         print(json.dumps(results.to_dict(), indent=1))

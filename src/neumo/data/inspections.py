@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from neumo import __version__
-from neumo.errors import UnreadableImageError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.files import cache_folder
 from neumo.images.exposure import EXPOSURE, exposure
 from neumo.images.read import PIXELS
@@ -63,6 +63,28 @@ def inspect_images(table: pd.DataFrame) -> pd.DataFrame:
         [seen[sha256] for sha256 in table["sha256"]], index=table.index, columns=list(_NOTHING)
     )
     return rows.astype(dict.fromkeys(EXPOSURE, "float64"))
+
+
+def readable(table: pd.DataFrame, seen: pd.DataFrame, *, skip: bool) -> pd.Series:
+    """Which rows of a table have an image that can be decoded, bool on its index.
+
+    Args:
+        table: column path.
+        seen: from `inspect_images`.
+        skip: whether the others may be left out.
+
+    Raises:
+        NeumoError: there are others, and they may not.
+    """
+    good = seen["unreadable"] == ""
+    if not good.all() and not skip:
+        first, n = seen.index[~good][0], (~good).sum()
+        more = f" (and {n - 1:,} more)" if n > 1 else ""
+        raise NeumoError(
+            f"{table['path'][first]}: {seen['unreadable'][first]}{more}; "
+            "--skip-unreadable leaves such images out"
+        )
+    return good
 
 
 _NOTHING: dict[str, Any] = {

@@ -30,6 +30,9 @@ UNKNOWN = (
     "Who was radiographed, where, and with what equipment is not known to neumo, nor who set the labels and "
     "how. Elsewhere expect other figures: neumo evaluate measures them.",
 )
+FEW = 15
+"""Test radiographs of a class: with 15 of 15 right, the 95 % interval of Wilson begins at 0.80."""
+
 SYNTHETIC = ("Its radiographs were drawn by a program and show no patient: it knows nothing of real ones.",)
 
 
@@ -74,8 +77,12 @@ def of_run(
     }
 
 
-def told(results: Results) -> dict[str, Any]:
+def told(results: Results, own: Run) -> dict[str, Any]:
     """What the card of a classifier takes from the run that made it.
+
+    Args:
+        results: of the whole run.
+        own: the one whose network it is.
 
     Returns:
         "test" (protocol -> metric -> mean over the seeds), "results" (see `results_for_card`), "limits"
@@ -89,7 +96,7 @@ def told(results: Results) -> dict[str, Any]:
     return {
         "test": means,
         "results": found,
-        "limits": limits(results),
+        "limits": limits(results, own),
         "ages": results.dataset.get("ages"),
         "command": results.command,
     }
@@ -107,22 +114,26 @@ def results_for_card(results: Results) -> dict[str, Any]:
     return without_nan({name: _tested(runs) for name, runs in protocols.items()})
 
 
-def limits(results: Results) -> list[str]:
-    """What a user of the classifier should know before relying on it, in sentences."""
+def limits(results: Results, own: Run) -> list[str]:
+    """What a user of the classifier should know before relying on it, in sentences; see `told`."""
     data = results.dataset
     of_data = SYNTHETIC if data["synthetic"] else CORONAHACK if data["layout"] == "coronahack" else UNKNOWN
     said = [*ALWAYS, *of_data]
     if (ages := data.get("ages")) and of_data is UNKNOWN:
         said.append(f"Its radiographs are of patients of {ages[0]} to {ages[1]} years.")
-    if train := next((run.counts["train"] for run in results.runs if run.test is not None), None):
-        share = train["pneumonia"] / max(train["pneumonia"] + train["normal"], 1)
-        given = results.settings.get("prevalence")
-        made_for = (
-            "" if given is None else f", and its probabilities are made for places where {given:.0%} do"
-        )
+    train, given = own.counts["train"], results.settings.get("prevalence")
+    share = train["pneumonia"] / max(train["pneumonia"] + train["normal"], 1)
+    made_for = "" if given is None else f", and its probabilities are made for places where {given:.0%} do"
+    said.append(
+        f"{share:.0%} of its training radiographs have {data['positive_name']}{made_for}. Where fewer do, "
+        "more of its alarms are false, and its probabilities are too high."
+    )
+    tested = [run.counts["test"] for run in results.runs if run.test is not None]
+    fewest = min((min(test["normal"], test["pneumonia"]) for test in tested), default=FEW)
+    if fewest < FEW:
         said.append(
-            f"{share:.0%} of its training radiographs have {data['positive_name']}{made_for}. Where that is "
-            "rarer, more of its alarms are false, and its probabilities are too high."
+            f"It was tested on very few radiographs, {fewest} of one class: its figures, and their "
+            "intervals, say next to nothing."
         )
     if "patient" in results.skipped:
         said.append(

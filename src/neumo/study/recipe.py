@@ -18,6 +18,7 @@ from neumo.classifier import Classifier, load, new_classifier, notice
 from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.hard_validation import with_hard_validation
+from neumo.data.inspections import inspect_images, readable
 from neumo.data.sources import read
 from neumo.data.split import PROTOCOLS, every_split, save_split
 from neumo.data.table import Dataset
@@ -38,10 +39,11 @@ from neumo.study.judge import judge
 from neumo.study.kept import find_run, keeping_run
 from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
+from neumo.study.settings import Settings
 from neumo.study.study import describe
 from neumo.study.trial import counts
 from neumo.training.maps import view_batches
-from neumo.training.recipes import Recipe
+from neumo.training.recipes import RECIPES, Recipe
 from neumo.training.recipes import recipe as recipe_named
 from neumo.training.train import train_networks
 
@@ -94,6 +96,7 @@ class RecipeRun:
             and specificity are best together.
         prevalence: share of pneumonia that probabilities are calibrated for; that of the validation part if
             not given. It moves no operating point: threshold and probabilities change together.
+        skip_unreadable: leave out images that cannot be decoded; by default they end it.
 
     Raises:
         NeumoError: data or settings that cannot be used.
@@ -117,14 +120,23 @@ class RecipeRun:
         validation: str = "usual",
         sensitivity: float | None = None,
         prevalence: float | None = None,
+        skip_unreadable: bool = False,
     ) -> None:
         if validation not in VALIDATION:
             raise NeumoError(f"validation: got {validation!r}, expected {' or '.join(VALIDATION)}")
+        shares: dict[str, Any] = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
+        Settings(seeds=seeds, sensitivity=sensitivity, **shares)  # says what is out of range
         if prevalence is not None:
             prior_shift([0, 1], prevalence)
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
         self.backbones = _look_up(backbone, weights)
+        self._data = data
         self.dataset = data if isinstance(data, Dataset) else read(data)
+        seen = inspect_images(self.dataset.table)
+        good = readable(self.dataset.table, seen, skip=skip_unreadable)
+        table = self.dataset.table[good].reset_index(drop=True)
+        self.dataset = dataclasses.replace(self.dataset, table=table)
+        self.skip_unreadable = skip_unreadable
         self.seeds = seeds
         self.settings: dict[str, Any] = {
             "recipe": dataclasses.asdict(self.recipe),
@@ -138,14 +150,18 @@ class RecipeRun:
             "prevalence": prevalence,
             "validation_drawn": "before-balancing",
         }
-        shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
-        self._groups = near_identical_groups(self.dataset.table)
-        self._splits, self.skipped = every_split(self.dataset.table, seeds, **shares, groups=self._groups)
+        self._groups = near_identical_groups(table, seen[good].reset_index(drop=True))
+        self._splits, self.skipped = every_split(table, seeds, **shares, groups=self._groups)
+        if len(self.skipped) == len(PROTOCOLS):
+            raise NeumoError(self.skipped["random"])
         for name in protocols or ():
             if name not in PROTOCOLS or name in self.skipped:
                 why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(PROTOCOLS)}")
                 raise NeumoError(f"protocol: {why}")
         self.protocols = protocols or tuple(name for name in PROTOCOLS if name not in self.skipped)
+        if validation == "hard" and "official" not in self.protocols:
+            why = self.skipped.get("official", "it is not among the protocols that were asked for")
+            raise NeumoError(f"validation: got 'hard', expected data with an official test set ({why})")
 
     def run(self, out: str | Path = "neumo-run", *, command: str | None = None) -> Results:
         """Train and test what is not there yet, and write everything to `out`.
@@ -177,14 +193,15 @@ class RecipeRun:
             contact_sheet=[],
             environment=environment(),
             seconds={"features": 0.0, "heads": spent, "last run": time.perf_counter() - started},
-            command=command or f"neumo train {self.dataset.root} --recipe {self.recipe.name} --out {out}",
+            command=command or self._call(out),
         )
         kept = [(trial.run, trial.predictions) for trial in trials.values()]
         save_predictions(kept, self.dataset.synthetic, out / "predictions.csv")
         results.save(out / "results.json")
         strictest = next(name for name in STRICTEST if name in self.protocols)
-        classifier = load(trials[strictest, self.seeds[0]].file)
-        classifier.card |= told(results)
+        saved = trials[strictest, self.seeds[0]]
+        classifier = load(saved.file)
+        classifier.card |= told(results, saved.run)
         classifier.save(out / "classifier.neumo")
         write_recipe(results, classifier.card, out)
         return results
@@ -257,7 +274,11 @@ class RecipeRun:
             "validation": asked_x[: len(y)],
             "test": self._features(engine, parts["test"]),
         }
-        temperature, shift = calibrate(asked_y, _logits(head, asked_x))
+        try:
+            temperature, shift = calibrate(asked_y, _logits(head, asked_x))
+        except NeumoError as error:
+            where = f"{run.protocol} protocol, seed {run.seed}"
+            raise NeumoError(f"{where}: {error}; --protocol and --seed leave it out") from error
         if self.settings["prevalence"] is not None:
             shift += prior_shift(y, self.settings["prevalence"])
         kernel, bias = head.layers[-1].get_weights()
@@ -292,9 +313,25 @@ class RecipeRun:
         """A digest of all that a trial's figures depend on."""
         told = rows[["path", "sha256", "label", "cause", "patient", "part"]].astype(str).to_dict("list")
         recipe = {**self.settings["recipe"], "name": None, "meaning": None}
-        changed = {"recipe": recipe, "seeds": None, "weights": self._backbone["weights_id"]}
-        settings = {**self.settings, **changed}
+        backbones = [(one.name, one.weights_id) for one in self.backbones]
+        settings = {**self.settings, "recipe": recipe, "seeds": None, "backbone": backbones, "weights": None}
         return hashlib.sha256(json.dumps([settings, protocol, seed, versions(), told]).encode()).hexdigest()
+
+    def _call(self, out: Path) -> str:
+        """What gives this again from Python."""
+        by_name = self.recipe in RECIPES
+        data = self._data.root if isinstance(self._data, Dataset) else self._data
+        given = {
+            "backbone": tuple(one.name for one in self.backbones),
+            "weights": tuple(one.weights for one in self.backbones),
+            **{name: self.settings[name] for name in ("seeds", "test_fraction", "validation_fraction")},
+            "protocols": self.protocols,
+            **{name: self.settings[name] for name in ("validation", "sensitivity", "prevalence")},
+            "skip_unreadable": self.skip_unreadable,
+        }
+        told = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        recipe = repr(self.recipe.name if by_name else self.recipe)
+        return f"neumo.RecipeRun({str(data)!r}, {recipe}, {told}).run({str(out)!r})"
 
 
 def _look_up(names: str | Sequence[str], weights: str | Sequence[str]) -> list[Backbone]:
@@ -304,9 +341,10 @@ def _look_up(names: str | Sequence[str], weights: str | Sequence[str]) -> list[B
         raise NeumoError(
             f"weights: got {len(weights)} for {len(names)} backbones, expected one for all or one for each"
         )
-    return [
-        backbone(name, one) for name, one in zip(names, weights * (len(names) // len(weights)), strict=True)
-    ]
+    pairs = list(zip(names, weights * (len(names) // len(weights)), strict=True))
+    if len(set(pairs)) < len(pairs):
+        raise NeumoError(f"backbone: got {' and '.join(names)}, expected each once (see a recipe's members)")
+    return [backbone(name, one) for name, one in pairs]
 
 
 def _joined(told: Iterable[str]) -> str:

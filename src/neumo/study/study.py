@@ -14,7 +14,7 @@ from neumo.classifier import notice
 from neumo.data.audit import audit
 from neumo.data.balance import copied
 from neumo.data.duplicates import near_identical_groups
-from neumo.data.inspections import inspect_images
+from neumo.data.inspections import inspect_images, readable
 from neumo.data.sources import read
 from neumo.data.split import every_split, load_split, save_split, with_validation
 from neumo.data.table import Dataset
@@ -147,16 +147,7 @@ class Study:
 
     def _readable(self, dataset: Dataset, seen: pd.DataFrame, groups: pd.Series) -> tuple[Dataset, pd.Series]:
         """The data set and its groups without images that cannot be decoded, if that is wanted."""
-        good = seen["unreadable"] == ""
-        if good.all():
-            return dataset, groups
-        if not self.skip_unreadable:
-            first, n = seen.index[~good][0], (~good).sum()
-            more = f" (and {n - 1:,} more)" if n > 1 else ""
-            raise NeumoError(
-                f"{dataset.table['path'][first]}: {seen['unreadable'][first]}{more}; "
-                "--skip-unreadable leaves such images out"
-            )
+        good = readable(dataset.table, seen, skip=self.skip_unreadable)
         table = dataset.table[good].reset_index(drop=True)
         return dataclasses.replace(dataset, table=table), groups[good].reset_index(drop=True)
 
@@ -202,13 +193,17 @@ class Study:
             for item in dataclasses.fields(self.settings)
             if (value := getattr(self.settings, item.name)) != getattr(Settings(), item.name)
         ]
+        if self.given_split is not None:
+            changed.append(f"given_split={str(self.given_split)!r}")
+        if self.skip_unreadable:
+            changed.append("skip_unreadable=True")
         data = str(self.data.root) if isinstance(self.data, Dataset) else self.data and str(self.data)
         return f"neumo.Study({', '.join([repr(data), *changed])}).run({str(out)!r})"
 
 
 def _save_classifier(final: Trial, split: pd.DataFrame, results: Results, bench: Bench, file: Path) -> None:
     """The ladder's last head of the first seed; its card tells what all protocols say of the step."""
-    card = told(results)
+    card = told(results, final.run)
     classifier = bench.classifier(final, split, card["test"])
     classifier.card |= card
     classifier.save(file)
