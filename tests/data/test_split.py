@@ -21,6 +21,7 @@ from neumo.data.split import (
     save_split,
     split,
     together,
+    with_validation,
 )
 from neumo.errors import NeumoError
 
@@ -110,6 +111,29 @@ def test_official_test_set_with_whole_patients_in_validation(table: pd.DataFrame
         assert rest.groupby(column)["part"].nunique().max() == 1
     in_test = set(divided["patient"][divided["part"] == "test"].dropna())
     assert patients_on_both_sides(divided) == len(in_test & set(rest["patient"].dropna())) > 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_validation_of_a_given_split_keeps_patients_apart_where_that_does(table: pd.DataFrame) -> None:
+    apart = split(table, "patient", validation_fraction=0, seed=1)
+    completed = with_validation(apart, 0.2, seed=3)
+    parts = completed.groupby(together(completed))["part"].nunique()
+    assert (parts == 1).all()
+    assert (completed["part"][apart["part"] == "test"] == "test").all()
+    counts = part_counts(completed)
+    for name in ("normal", "pneumonia"):
+        of_train = counts["train"][name] + counts["validation"][name]
+        assert counts["validation"][name] == pytest.approx(0.2 * of_train, abs=0.05 * of_train + 1)
+    pd.testing.assert_frame_equal(with_validation(completed, 0.5), completed)
+
+    mixed = split(table, "random", validation_fraction=0, seed=1)
+    assert patients_on_both_sides(mixed)
+    for given in (mixed, apart.assign(patient=pd.Series(pd.NA, index=apart.index, dtype="str"))):
+        train = given[given["part"] == "train"].drop(columns="part")
+        drawn = split(train, "random", test_fraction=0.2, validation_fraction=0, seed=3)
+        chosen = set(drawn.index[drawn["part"] == "test"])
+        found = with_validation(given, 0.2, seed=3)["part"]
+        assert set(found.index[found == "validation"]) == chosen
 
 
 def test_images_that_the_data_set_does_not_divide_are_trained_on() -> None:

@@ -201,18 +201,23 @@ def split(
 def with_validation(divided: pd.DataFrame, fraction: float, seed: int = 0) -> pd.DataFrame:
     """Draw a validation part from the training part of a split that has none; another is left as it is.
 
+    Where the split has no patient both in test and training part, whole patients are drawn, with all images
+    of the same bytes, as `split` does by "patient"; otherwise single images.
+
     Args:
         divided: the table with its column "part", as `neumo split` lays out by default.
         fraction: share of the training part, stratified by label.
         seed: of the draw.
 
     Raises:
-        NeumoError: the training part is too small.
+        NeumoError: the training part is too small, or has too few patients.
     """
     if (divided["part"] == "validation").any():
         return divided
     train = divided[divided["part"] == "train"].drop(columns="part").reset_index()
-    drawn = split(train, "random", test_fraction=fraction, validation_fraction=0, seed=seed)
+    apart = train["patient"].notna().any() and not patients_on_both_sides(divided)
+    protocol = "patient" if apart else "random"
+    drawn = split(train, protocol, test_fraction=fraction, validation_fraction=0, seed=seed)
     completed = divided.copy()
     completed.loc[drawn.loc[drawn["part"] == "test", "index"], "part"] = "validation"
     return completed
