@@ -17,11 +17,12 @@ from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features import extract as module
 from neumo.features.backbones import Backbone, backbone
 from neumo.features.engine import BATCH, Engine
-from neumo.features.extract import PIXELS, extract, fit_scaling
+from neumo.features.extract import extract, fit_scaling
 from neumo.features.scaling import RAW, Scaling
 from neumo.features.store import FeatureStore
+from neumo.images import read as reading
 from neumo.images.generate import Transforms, copy_seed, generate
-from neumo.images.read import read_radiograph
+from neumo.images.read import PIXELS, read_radiograph
 from tests.data.pictures import draw
 from tests.features.conftest import distance
 
@@ -127,7 +128,7 @@ def test_the_key_has_all_that_features_depend_on(
     assert newly_computed(transforms=Transforms(zoom_range=0.2)) == 12, "originals stay as they are"
     assert newly_computed(rows=balanced.assign(sha256=balanced["sha256"].str.upper())) == 18
     assert newly_computed(rows=balanced.assign(copy=balanced["copy"] + 10)) == 18
-    monkeypatch.setattr(module, "PIXELS", PIXELS + 1)
+    monkeypatch.setattr(reading, "PIXELS", PIXELS + 1)
     assert newly_computed() == 18
     monkeypatch.setattr(module, "versions", lambda: {"openvino": "2030.0"})
     assert newly_computed() == 18

@@ -47,5 +47,8 @@ def test_choices_and_versions_matter(data: neumo.Dataset, monkeypatch: pytest.Mo
     divided = neumo.split(data.table)
     before = key(data, divided)
     assert key(data, divided, epochs=3) != before
+    monkeypatch.setattr(trial, "pixels_id", lambda: {"simplejpeg": "another"})
+    other = key(data, divided)
+    assert other != before
     monkeypatch.setattr(trial, "versions", lambda: {"torch": "another"})
-    assert key(data, divided) != before
+    assert key(data, divided) not in (before, other)

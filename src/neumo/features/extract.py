@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Container, Iterator
-from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from neumo.features.quantise import Calibration
 from neumo.features.scaling import RAW, Scaling
 from neumo.features.store import FeatureStore
 from neumo.images.generate import Transforms, copy_seed, generate
-from neumo.images.read import PIXELS, read_radiograph
+from neumo.images.read import pixels_id, read_radiograph
 from neumo.progress import advance
 from neumo.threads import in_threads
 
@@ -95,7 +94,7 @@ def extract(
         "scaling": [scaling.mean, scaling.std],
         **({} if ranges is None else {"calibration": ranges.id}),
         **versions(),
-        **_pixels_id(),
+        **pixels_id(),
     }
     places, images = _wanted(rows, transforms)
     features = new_matrix(len(rows), backbone.features)
@@ -228,16 +227,5 @@ def _moments(pixels: np.ndarray) -> np.ndarray:
     return np.array([counts @ grey, counts @ grey**2]).astype(np.float32) / np.float32(pixels.size)
 
 
-def _pixels_id() -> dict[str, str | int]:
-    """What pixels depend on besides the file: how they are read, resized and moved, and by what."""
-    return {
-        "pixels": PIXELS,
-        **{
-            package: version(package)
-            for package in ("pillow", "pydicom", "simplejpeg", "pylibjpeg", "pyjpegls")
-        },
-    }
-
-
 def _moments_space() -> dict[str, str | int]:
-    return {"kind": "pixel-moments", **_pixels_id()}
+    return {"kind": "pixel-moments", **pixels_id()}

@@ -11,6 +11,7 @@ import re
 import stat
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
 
@@ -57,6 +58,12 @@ class Inspection:
     problems: tuple[str, ...]
     pixels: np.ndarray = field(repr=False, compare=False)
     age: float | None = field(default=None, repr=False, compare=False)
+
+
+def pixels_id() -> dict[str, str | int]:
+    """What pixels depend on besides the file: how they are read, resized and changed, and by what."""
+    decoders = ("pillow", "pydicom", "simplejpeg", "pylibjpeg", "pyjpegls")
+    return {"pixels": PIXELS, **{package: version(package) for package in decoders}}
 
 
 def read_radiograph(

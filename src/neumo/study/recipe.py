@@ -30,8 +30,10 @@ from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone, backbone
 from neumo.features.engine import Engine
 from neumo.features.graph import convert
+from neumo.features.networks import versions as network_versions
 from neumo.features.reference import Reference
 from neumo.files import claim
+from neumo.images.read import pixels_id
 from neumo.report.recipe_page import write_recipe
 from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
@@ -42,7 +44,8 @@ from neumo.study.run_folder import save_predictions
 from neumo.study.settings import Settings
 from neumo.study.study import describe
 from neumo.study.trial import counts
-from neumo.training.maps import view_batches
+from neumo.training.finetune import TUNING
+from neumo.training.maps import VIEWS, view_batches
 from neumo.training.recipes import RECIPES, Recipe
 from neumo.training.recipes import recipe as recipe_named
 from neumo.training.train import train_networks
@@ -315,7 +318,8 @@ class RecipeRun:
         recipe = {**self.settings["recipe"], "name": None, "meaning": None}
         backbones = [(one.name, one.weights_id) for one in self.backbones]
         settings = {**self.settings, "recipe": recipe, "seeds": None, "backbone": backbones, "weights": None}
-        return hashlib.sha256(json.dumps([settings, protocol, seed, versions(), told]).encode()).hexdigest()
+        made_by = [versions(), network_versions(), pixels_id(), TUNING, VIEWS]
+        return hashlib.sha256(json.dumps([settings, protocol, seed, made_by, told]).encode()).hexdigest()
 
     def _call(self, out: Path) -> str:
         """What gives this again from Python."""

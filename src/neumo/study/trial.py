@@ -25,9 +25,11 @@ from neumo.features.engine import resolve_precision
 from neumo.features.extract import extract, fit_scaling
 from neumo.features.matrix import Rows, blocks
 from neumo.features.networks import kept_graph
+from neumo.features.networks import versions as network_versions
 from neumo.features.quantise import Calibration, require_nncf
 from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
+from neumo.images.read import pixels_id
 from neumo.study.card import of_run
 from neumo.study.environment import versions
 from neumo.study.judge import judge
@@ -112,7 +114,7 @@ class Bench:
             self.backbone.weights_id,
             dataclasses.asdict(plan.step),
             (plan.protocol, plan.seed, plan.drawn, plan.tested, keras.backend.backend()),
-            versions(),
+            [versions(), network_versions(), pixels_id()],
             self._digest(plan.split),
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

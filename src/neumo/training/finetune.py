@@ -19,7 +19,7 @@ from torch.nn import functional
 from neumo.backend import keras
 from neumo.features.networks import versions
 from neumo.files import cache_folder, whole_file
-from neumo.images.read import PIXELS
+from neumo.images.read import pixels_id
 from neumo.progress import advance
 from neumo.training.maps import VIEWS, FreshMaps
 from neumo.training.network import forward
@@ -220,7 +220,7 @@ def _digest(rows: pd.DataFrame, recipe: Recipe, seed: int, network_id: str, taug
         recipe.identity(),
         seed,
         network_id,
-        [versions(), TUNING, PIXELS, VIEWS],
+        [versions(), torch.__version__, TUNING, pixels_id(), VIEWS],
         rows[["sha256", "label", "part"]].values.tolist(),
     ]
     found = hashlib.sha256(json.dumps(told).encode())

@@ -21,7 +21,7 @@ from neumo.features.scaling import Scaling
 from neumo.files import cache_folder, lock
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
-from neumo.images.read import PIXELS, read_radiograph
+from neumo.images.read import pixels_id, read_radiograph
 from neumo.progress import advance
 from neumo.threads import in_threads
 
@@ -56,7 +56,7 @@ def kept_maps(
     Raises:
         UnreadableImageError: an image cannot be read.
     """
-    changed = [dataclasses.astuple(augmentation), views, PIXELS, VIEWS]
+    changed = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS]
     told = [stem_id, dataclasses.astuple(scaling), versions(), changed]
     key = hashlib.sha256(json.dumps([*told, table["sha256"].tolist()]).encode()).hexdigest()[:16]
     file = maps_folder() / f"{key}.f16"
