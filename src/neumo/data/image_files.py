@@ -82,7 +82,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def images_in(folder: Path, deep: bool = True) -> list[Path]:
-    """The image files in `folder` (and, `deep`, below it, as in `subfolders`), in order of path.
+    """The image files in `folder` (and, `deep`, below it), in order of path; no pictures of neumo's results.
 
     Raises:
         PermissionError: a folder cannot be read; to pass over it would lose its images unseen.
@@ -94,7 +94,7 @@ def images_in(folder: Path, deep: bool = True) -> list[Path]:
 
     found = []
     for base, folders, files in os.walk(folder, onerror=stop, followlinks=True):
-        if base != str(folder) and any(map(_is_marker, files)):
+        if base != str(folder) and any(_is_marker(name) and SPLIT not in name for name in files):
             folders.clear()
             continue
         folders[:] = [name for name in folders if deep and not _is_junk(name)]
@@ -116,6 +116,10 @@ def _check_text(name: str) -> None:
 
 def _is_junk(folder_name: str) -> bool:
     return folder_name.startswith(".") or folder_name == "__MACOSX"
+
+
+SPLIT = "split"
+"""In the marker of a folder whose images are radiographs, not pictures of results."""
 
 
 def _is_marker(file_name: str) -> bool:
