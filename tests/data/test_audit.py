@@ -92,6 +92,7 @@ class TestFaults:
         assert found.identical["count"] == found.near_identical["count"] == 0
         assert found.patients["across_official"] == 0
         assert found.undecodable == found.odd == found.unlisted == found.faults == []
+        assert audit(folder) == found
 
     def test_copies_across_classes_and_official_parts(self, folder: Path) -> None:
         original = folder / "train" / "NORMAL" / "IM-0001-0001.png"

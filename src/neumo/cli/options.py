@@ -24,14 +24,16 @@ LabelColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column
 PatientColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of patients.")]  # noqa: UP045
 Positive = Annotated[
     Optional[list[str]],  # noqa: UP045
-    typer.Option(help="Name of a positive class; all others are negative. Repeatable."),
+    typer.Option(
+        help="Name of a positive class, whole or one between bars (A|B); all others are negative. Repeatable."
+    ),
 ]
 Ages = Annotated[
     Optional[tuple[int, int]],  # noqa: UP045
     typer.Option(
         metavar="YOUNGEST OLDEST",
-        help="Ages of the patients in years, if known: the classifier then warns where a DICOM header says "
-        "another one.",
+        help="Ages of the patients in whole years, if known: the classifier then warns where a DICOM header "
+        "says another one.",
         show_default=False,
     ),
 ]
@@ -39,5 +41,5 @@ SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be decoded.")
 ]
 SkipMissing = Annotated[
-    bool, typer.Option("--skip-missing", help="Of a table: leave out rows whose image is missing.")
+    bool, typer.Option("--skip-missing", help="Leave out rows of a table, and links, whose image is missing.")
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from neumo.data.duplicates import identical_groups, near_identical_groups
 from neumo.data.inspections import inspect_images
+from neumo.data.sources import survey
 from neumo.data.table import NORMAL, PNEUMONIA, Dataset
 
 
@@ -81,21 +82,25 @@ class Audit:
 
 
 def audit(
-    dataset: Dataset, *, seen: pd.DataFrame | None = None, near_identical: pd.Series | None = None
+    data: str | Path | Dataset,
+    *,
+    seen: pd.DataFrame | None = None,
+    near_identical: pd.Series | None = None,
 ) -> Audit:
     """Audit a data set; every image is decoded once, later audits of the same images are quick.
 
     Faults of the data never stop it: they are reported.
 
     Args:
-        dataset: from `neumo.read`, or from `neumo.data.sources.survey` where it may be unfit for training.
+        data: a folder or file for `neumo.read`, which may be unfit for training, or a data set.
         seen: `inspect_images` of the table, where that is there already.
         near_identical: `near_identical_groups` of the table, likewise.
 
     Example:
-        >>> audit(neumo.read("coronahack")).patients["across_official"]
+        >>> audit("coronahack").patients["across_official"]
         170
     """
+    dataset = data if isinstance(data, Dataset) else survey(data)
     table = dataset.table
     seen = inspect_images(table) if seen is None else seen
     near = near_identical_groups(table, seen) if near_identical is None else near_identical
