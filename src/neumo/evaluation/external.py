@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from neumo.data.inspections import inspect_images
+from neumo.data.inspections import inspect_images, readable
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import Evaluation, by_cause, evaluate
@@ -199,13 +199,9 @@ def evaluate_source(
         >>> found.all.evaluation.metrics["auc"], found.shift.verdict
     """
     seen = inspect_images(dataset.table)
-    bad = (seen["unreadable"] != "").to_numpy()
-    if bad.any() and not skip_unreadable:
-        path, why = dataset.table["path"][bad].iloc[0], seen["unreadable"][bad].iloc[0]
-        more = f" (and {bad.sum() - 1:,} more)" if bad.sum() > 1 else ""
-        raise NeumoError(f"{path}: {why}{more}; --skip-unreadable leaves such images out")
-    unreadable = dict(zip(dataset.table["path"][bad], seen["unreadable"][bad], strict=True))
-    table, seen = (one[~bad].reset_index(drop=True) for one in (dataset.table, seen))
+    good = readable(dataset.table, seen, skip=skip_unreadable)
+    unreadable = dict(zip(dataset.table["path"][~good], seen["unreadable"][~good], strict=True))
+    table, seen = (one[good].reset_index(drop=True) for one in (dataset.table, seen))
     if table["label"].nunique() < 2:
         raise NeumoError(f"{dataset.root}: got readable images of one class only, expected both classes")
     predictions = _predictions(classifier, table, journal)
