@@ -16,6 +16,9 @@ IMAGE_SUFFIXES = frozenset(
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
 )
 
+SPLIT = "split"
+"""In the marker of a folder that neumo wrote, where its images are radiographs, not pictures of results."""
+
 
 def find_radiographs(place: str | Path, path_column: str | None = None) -> list[str]:
     """The image files at a place, labelled or not; whether they can be read is not looked at.
@@ -116,10 +119,6 @@ def _check_text(name: str) -> None:
 
 def _is_junk(folder_name: str) -> bool:
     return folder_name.startswith(".") or folder_name == "__MACOSX"
-
-
-SPLIT = "split"
-"""In the marker of a folder whose images are radiographs, not pictures of results."""
 
 
 def _is_marker(file_name: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.errors import NeumoError
+from neumo.images.dicom_age import OLDEST
 from neumo.progress import track
 from neumo.threads import in_threads
 
@@ -84,12 +85,12 @@ class Dataset:
 
         Args:
             youngest: completed years.
-            oldest: likewise, at most 130.
+            oldest: likewise, at most `neumo.images.dicom_age.OLDEST`.
 
         Raises:
             NeumoError: they are no ages.
         """
-        if not 0 <= youngest <= oldest <= 130:
+        if not 0 <= youngest <= oldest <= OLDEST:
             raise NeumoError(
                 f"ages: got {youngest} to {oldest}, expected the youngest and the oldest patient's, in years"
             )
