@@ -12,6 +12,12 @@ from typing import IO
 SHIPPED = Path(__file__).with_name("pneumonia.neumo")
 """The classifier that neumo brings; docs/shipped-classifier.md is its card."""
 
+MARK = ".neumo-"
+"""What a file's name begins with that says what neumo wrote its folder for: a verb's results, or a split."""
+
+SPLIT_MARK = f"{MARK}split.json"
+"""In the folder of a split, which alone is data; see `neumo.data.layout`."""
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
@@ -90,7 +96,7 @@ def claim(folder: str | Path, verb: str) -> Path:
     """
     from neumo.errors import NeumoError
 
-    folder, marker = Path(folder), f".neumo-{verb}"
+    folder, marker = Path(folder), f"{MARK}{verb}"
     if folder.exists() and not folder.is_dir():
         raise NeumoError(f"{folder}: got a file, expected a folder for the results")
     if folder.exists() and any(folder.iterdir()) and not (folder / marker).is_file():

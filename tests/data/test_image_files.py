@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from neumo.data.image_files import find_radiographs, images_in, is_image, subfolders
-from neumo.data.layout import MARKER
 from neumo.errors import NeumoError
+from neumo.files import SPLIT_MARK
 from tests.data.pictures import draw
 
 
@@ -36,7 +36,7 @@ def test_images_that_neumo_wrote_below_are_passed_over(tmp_path: Path) -> None:
     assert images_in(tmp_path) == kept
     assert subfolders(tmp_path) == [tmp_path / "a", tmp_path / "b"]
     assert images_in(tmp_path / "run") == [tmp_path / "run" / "figures" / "roc.png"]
-    (tmp_path / "b" / MARKER).write_text("{}")  # a split holds radiographs, though it is no class
+    (tmp_path / "b" / SPLIT_MARK).write_text("{}")  # a split holds radiographs, though it is no class
     assert images_in(tmp_path) == kept
     assert subfolders(tmp_path) == [tmp_path / "a"]
 

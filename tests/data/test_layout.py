@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_files
 
-from neumo.data.layout import MARKER, class_folders, lay_out
+from neumo.data.layout import class_folders, lay_out
 from neumo.data.sources import read
 from neumo.data.split import load_split, split
 from neumo.data.table import sha256_of
 from neumo.errors import NeumoError
+from neumo.files import SPLIT_MARK
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_every_image_stands_once_in_the_folder_of_its_part_and_class(
         "validation",
         "test",
         "split.csv",
-        MARKER,
+        SPLIT_MARK,
     }
     pd.testing.assert_frame_equal(load_split(tmp_path / "out" / "split.csv", table), divided)
 
@@ -308,7 +309,7 @@ def test_an_image_that_changed_since_it_was_read_is_told(table: pd.DataFrame, tm
 )
 def test_a_damaged_marker_is_told(listed: str, table: pd.DataFrame, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    (tmp_path / "out" / MARKER).write_text(listed)
+    (tmp_path / "out" / SPLIT_MARK).write_text(listed)
     with pytest.raises(NeumoError, match=r"\.neumo-split\.json: got a damaged list"):
         lay_out(split(table), tmp_path / "out")
 
@@ -318,10 +319,10 @@ def test_a_marker_cannot_point_out_of_the_folder(table: pd.DataFrame, tmp_path: 
     divided = split(table)
     lay_out(divided, out)
     victim = Path(table["path"][0])
-    text = (out / MARKER).read_text()
+    text = (out / SPLIT_MARK).read_text()
     for name in (victim.as_posix(), f"../{victim.relative_to(tmp_path).as_posix()}"):
         entry = f'"files": {{"{name}": ["{table["sha256"][0]}"],'
-        (out / MARKER).write_text(text.replace('"files": {', entry))
+        (out / SPLIT_MARK).write_text(text.replace('"files": {', entry))
         lay_out(divided, out)
         assert victim.is_file()
 
@@ -344,7 +345,7 @@ def test_hard_links_where_there_are_no_symbolic_ones(
     for _ in range(2):
         for file, path in zip(lay_out(divided, tmp_path / "out", link=True), table["path"], strict=True):
             assert file.samefile(path)
-    assert not (tmp_path / "out" / ".neumo-incoming").exists()
+    assert not (tmp_path / "out" / ".incoming-neumo-split").exists()
     monkeypatch.setattr(Path, "hardlink_to", refuse)
     with pytest.raises(NeumoError, match=r"got no links from this file system .* lay out copies instead"):
         lay_out(divided, tmp_path / "other", link=True)
@@ -393,8 +394,8 @@ def test_stopped_anywhere_the_next_run_goes_on(
                 lay_out(second, out, link=link)
                 finished = True
             except Killed:
-                if not (out / ".neumo-incoming").is_symlink():
-                    (out / ".neumo-incoming").write_bytes(b"half of an ima")
+                if not (out / ".incoming-neumo-split").is_symlink():
+                    (out / ".incoming-neumo-split").write_bytes(b"half of an ima")
         if (out / "split.csv").exists():  # then all is as it says
             now = (out / "split.csv").read_bytes()
             assert laid_out(out) == whole[now]
@@ -402,7 +403,7 @@ def test_stopped_anywhere_the_next_run_goes_on(
         divided = second if stop % 2 else first
         files = lay_out(divided, out, link=link)
         assert laid_out(out) == expected(divided, files)
-        assert sorted(tree(out).keys() - laid_out(out).keys()) == sorted([MARKER, "own.txt", "split.csv"])
+        assert sorted(tree(out).keys() - laid_out(out).keys()) == sorted([SPLIT_MARK, "own.txt", "split.csv"])
         stop += 1
     assert stop > 20
     assert len(ends) == 2
@@ -436,7 +437,7 @@ def test_killed_by_the_system_the_next_run_goes_on(table: pd.DataFrame, tmp_path
     assert kills
     files = lay_out(divided, out)
     assert laid_out(out) == expected(divided, files)
-    assert {p.name for p in out.iterdir()} == {"train", "validation", "test", "split.csv", MARKER}
+    assert {p.name for p in out.iterdir()} == {"train", "validation", "test", "split.csv", SPLIT_MARK}
 
 
 def laid_out_names(out: Path) -> list[str]:

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from neumo.data.coronahack import CSV_NAME, SYNTHETIC_NAME
 from neumo.data.sources import read
 from neumo.errors import NeumoError
 from neumo.phantom import dataset
-from neumo.phantom.dataset import CHECKSUMS, IMAGES, NOTICE, TABLE, make_phantoms, plan
+from neumo.phantom.dataset import CHECKSUMS, IMAGES, make_phantoms, plan
 
 SMALL: dict[str, Any] = {"patients": 24, "size": 64}
 
@@ -48,7 +49,7 @@ def test_it_reads_as_coronahack(small: Path) -> None:
 
 
 def test_its_csv_has_the_archive_s_words(small: Path, coronahack: Path) -> None:
-    drawn, real = (pd.read_csv(folder / TABLE) for folder in (small, coronahack))
+    drawn, real = (pd.read_csv(folder / CSV_NAME) for folder in (small, coronahack))
     assert list(drawn.columns) == list(real.columns)
     for column in ("Label", "Dataset_type"):
         assert set(drawn[column]) == set(real[column])
@@ -78,7 +79,7 @@ def test_every_part_has_every_kind_of_patient(patients: int, images: int) -> Non
 
 
 def test_it_says_that_it_is_synthetic(small: Path) -> None:
-    text = (small / NOTICE).read_text()
+    text = (small / SYNTHETIC_NAME).read_text()
     assert text.startswith("These radiographs are SYNTHETIC: drawn by a program, not taken of anybody.")
     for fact in (
         "patients     24",
@@ -150,7 +151,7 @@ def test_an_interrupted_set_is_completed(
     with pytest.raises(KeyboardInterrupt):
         make_phantoms(tmp_path / "set", **SMALL, masks=True)
     monkeypatch.undo()
-    assert not (tmp_path / "set" / TABLE).exists()
+    assert not (tmp_path / "set" / CSV_NAME).exists()
     last = max((tmp_path / "set").rglob("*.jpeg"), key=lambda p: p.stat().st_mtime_ns)
     last.write_bytes(last.read_bytes()[:100])
     assert contents(make_phantoms(tmp_path / "set", **SMALL, masks=True)) == contents(small)

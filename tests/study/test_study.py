@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 import neumo
 from neumo.errors import NeumoError
 from neumo.phantom.dataset import make_phantoms
+from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
 from neumo.study.study import Study
 from neumo.training.steps import STEPS
@@ -176,6 +177,17 @@ def test_a_folder_with_other_files_is_refused(phantoms: Path, tmp_path: Path) ->
     with pytest.raises(NeumoError, match=r"got a folder with other files"):
         Study(phantoms, **CHOICES).run(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_results_of_other_data_are_not_written_over(out: Path, phantoms: Path, tmp_path: Path) -> None:
+    other = make_phantoms(tmp_path / "others", patients=8, size=64)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    expected = r"out: got the results of other data \(.*radiographs\), expected a new folder for .*--out$"
+    with pytest.raises(NeumoError, match=expected):
+        Study(other, **CHOICES).run(out)
+    with pytest.raises(NeumoError, match=expected):
+        RecipeRun(other, backbone="MobileNetV2-0.35", weights="none").run(out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 def test_the_saved_classifier_is_the_ladders_last_head(out: Path) -> None:

@@ -54,6 +54,7 @@ def split(
 
     A validation folder is made only if asked for, as the study made none.
     """
+    from neumo.data.coronahack import SYNTHETIC_NAME
     from neumo.data.duplicates import near_identical_groups
     from neumo.data.layout import TABLE, class_folders, lay_out, made_before
     from neumo.data.sources import read
@@ -88,7 +89,7 @@ def split(
     divided = load_split(given, dataset.table) if given else draw()
     if not given and (protocol == "patient" or (PROTOCOLS[protocol].grouped and validation_fraction)):
         divided = draw(groups=near_identical_groups(dataset.table))  # the long part, so all is checked before
-    note = dataset.root / "SYNTHETIC.txt"
+    note = dataset.root / SYNTHETIC_NAME
     own = dataset.negative_name, dataset.positive_name
     folders = class_folders(*own)
     beside = [note] if dataset.synthetic and note.is_file() else ()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from neumo.errors import NeumoError
+from neumo.files import MARK, SPLIT_MARK
 from neumo.images import dicom
 
 TABLE_SUFFIXES = frozenset([".csv", ".tsv", ".txt", ".parquet", ".pq"])
@@ -15,9 +16,6 @@ IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
 )
-
-SPLIT = "split"
-"""In the marker of a folder that neumo wrote, where its images are radiographs, not pictures of results."""
 
 
 def find_radiographs(place: str | Path, path_column: str | None = None) -> list[str]:
@@ -97,7 +95,7 @@ def images_in(folder: Path, deep: bool = True) -> list[Path]:
 
     found = []
     for base, folders, files in os.walk(folder, onerror=stop, followlinks=True):
-        if base != str(folder) and any(_is_marker(name) and SPLIT not in name for name in files):
+        if base != str(folder) and any(_is_mark(name) and name != SPLIT_MARK for name in files):
             folders.clear()
             continue
         folders[:] = [name for name in folders if deep and not _is_junk(name)]
@@ -121,13 +119,13 @@ def _is_junk(folder_name: str) -> bool:
     return folder_name.startswith(".") or folder_name == "__MACOSX"
 
 
-def _is_marker(file_name: str) -> bool:
-    return file_name.startswith(".neumo-")
+def _is_mark(file_name: str) -> bool:
+    return file_name.startswith(MARK)
 
 
 def _is_written(folder: Path) -> bool:
     """Whether neumo wrote a folder: it leaves a file in each, see `neumo.files.claim` and `neumo split`."""
     try:
-        return any(map(_is_marker, os.listdir(folder)))  # noqa: PTH208 - of many files, faster
+        return any(map(_is_mark, os.listdir(folder)))  # noqa: PTH208 - of many files, faster
     except OSError:  # to be told by whoever reads it
         return False

@@ -18,16 +18,13 @@ from neumo.data.labels import assign
 from neumo.data.split import CLASSES, save_split
 from neumo.data.table import NORMAL, PNEUMONIA, sha256_of
 from neumo.errors import NeumoError
-from neumo.files import whole_file
+from neumo.files import SPLIT_MARK, whole_file
 from neumo.progress import track
-
-MARKER = ".neumo-split.json"
-"""In a folder that `lay_out` made: the files that it wrote, each with the SHA-256 digests it may have."""
 
 TABLE = "split.csv"
 """The split itself, beside the parts; written last, so that it is there only when all images are."""
 
-_INCOMING = ".neumo-incoming"
+_INCOMING = ".incoming-neumo-split"
 """A file on its way into the folder, renamed when it is whole."""
 
 _LONGEST = 80
@@ -143,7 +140,7 @@ def made_before(folder: Path) -> Digests:
     Raises:
         NeumoError: the folder has files but was not made by `lay_out`.
     """
-    marker = folder / MARKER
+    marker = folder / SPLIT_MARK
     if marker.is_file():
         try:
             files = json.loads(marker.read_text("utf-8"))["files"]
@@ -155,7 +152,7 @@ def made_before(folder: Path) -> Digests:
             ) from None
     if folder.exists() and not folder.is_dir():
         raise NeumoError(f"{folder}: got a file, expected a new or empty folder")
-    if folder.is_dir() and any(not p.name.startswith(f".{MARKER}.") for p in folder.iterdir()):
+    if folder.is_dir() and any(not p.name.startswith(f".{SPLIT_MARK}.") for p in folder.iterdir()):
         raise NeumoError(
             f"{folder}: got a folder with files that neumo did not make, expected a new or empty one, or one "
             "that neumo split made"
@@ -169,12 +166,12 @@ def _is_below(name: str) -> bool:
 
 def _mark(folder: Path, before: Digests, digests: dict[str, str]) -> None:
     """Note what may be in the folder from now on: the files that were made before, those that will be."""
-    for stale in folder.glob(f".{MARKER}.*"):  # left by a run that was killed here
+    for stale in folder.glob(f".{SPLIT_MARK}.*"):  # left by a run that was killed here
         stale.unlink()
     files = {name: list(found) for name, found in before.items()}
     for name, digest in digests.items():
         files[name] = sorted({*files.get(name, ()), digest})
-    with whole_file(folder / MARKER) as part:
+    with whole_file(folder / SPLIT_MARK) as part:
         part.write_text(json.dumps({"made by": "neumo split", "files": files}, indent=0), "utf-8")
 
 

@@ -14,6 +14,7 @@ from neumo.data.inspections import inspect_images, readable
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import Evaluation, by_cause, evaluate
+from neumo.evaluation.mistakes import worst_mistakes
 from neumo.evaluation.origin import ANSWERS, PIXELS
 from neumo.evaluation.shift import Shift, shift
 from neumo.predictions import Row, predict_each
@@ -21,9 +22,6 @@ from neumo.predictions import Row, predict_each
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
     from neumo.predictions import Journal
-
-MISTAKES = 12
-"""Most wrong images that are named."""
 
 TOLD = ("name", "data", "threshold", "temperature", "made_by")
 """What results repeat of the classifier's card."""
@@ -140,14 +138,7 @@ class External:
     @property
     def mistakes(self) -> list[dict[str, Any]]:
         """The images on which it was surest of the wrong answer."""
-        found = self.predictions
-        wrong = found[(found["probability"] >= self.card["threshold"]["threshold"]) != found["label"]]
-        worst = wrong.assign(off=(wrong["probability"] - wrong["label"]).abs())
-        worst = worst.sort_values(["off", "path"], ascending=[False, True]).head(MISTAKES)
-        return [
-            {str(key): None if pd.isna(value) else value for key, value in row.items()}
-            for row in worst[["path", "label", "cause", "patient", "probability"]].to_dict("records")
-        ]
+        return worst_mistakes(self.predictions, self.card["threshold"]["threshold"])
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; `predictions` are left to their own file."""

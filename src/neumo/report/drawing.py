@@ -26,6 +26,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from neumo.evaluation.metrics import METRICS
 from neumo.files import whole_file
+from neumo.report.card import PROTOCOLS
 from neumo.study.results import Results
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#69727d", "#dce1e6", "#ffffff"
@@ -86,9 +87,9 @@ class Look:
 
 
 LOOKS = {
-    "random": Look("Random split", "random", BLUE, "-", "o"),
-    "patient": Look("Patients kept apart", "patients apart", GREEN, (0, (5, 1.5)), "s"),
-    "official": Look("Official test set", "official", VERMILLION, (0, (1.2, 1.2)), "D"),
+    "random": Look(PROTOCOLS["random"], "random", BLUE, "-", "o"),
+    "patient": Look(PROTOCOLS["patient"], "patients apart", GREEN, (0, (5, 1.5)), "s"),
+    "official": Look(PROTOCOLS["official"], "official", VERMILLION, (0, (1.2, 1.2)), "D"),
 }
 
 

@@ -11,12 +11,12 @@ from neumo.images.generate import Transforms
 from neumo.report.draw_training import drawn_both_ways, training_name
 from neumo.report.drawing import LOOKS, METRICS, Drawing
 from neumo.report.figures import draw
-from neumo.report.spread import Spread, differences, meaning, spread
 from neumo.report.template import render
 from neumo.report.thumbnails import contact_row, most_wrong
 from neumo.study import published
 from neumo.study.results import Results
 from neumo.study.settings import Settings
+from neumo.study.spread import Spread, differences, meaning, spread
 from neumo.training.steps import STEPS
 
 NAMED = {"backbone", "weights", "seeds", "transforms"}

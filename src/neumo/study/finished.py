@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.split import PROTOCOLS
+from neumo.data.table import Dataset
 from neumo.errors import NeumoError
-from neumo.report.spread import Spread, spread
 from neumo.study.results import Results, Run
 from neumo.study.run_folder import read_predictions
+from neumo.study.spread import Spread, spread
 
 EXPECTED = "expected the folder of a run, as neumo study and neumo train write it"
 
@@ -52,6 +53,25 @@ class FinishedRun:
         own = (table["protocol"] == run.protocol) & (table["seed"] == run.seed)
         found = table[own & (table["validation_drawn"] == run.validation_drawn)]
         return found.assign(copy=found.groupby("sha256").cumcount()).set_index(["sha256", "copy"])
+
+
+def check_data(folder: str | Path, dataset: Dataset) -> None:
+    """See that a folder has no results of other data, which a run would write over.
+
+    Raises:
+        NeumoError: it has.
+    """
+    try:
+        found = Results.load(Path(folder, "results.json"))
+    except (NeumoError, OSError):  # none yet, or none that could be lost
+        return
+    told, images = found.dataset, len(dataset.table)
+    moved = found.audit.get("root") != str(dataset.root) and told["images"] != images
+    if told["name"] != dataset.name or moved:
+        raise NeumoError(
+            f"{folder}: got the results of other data ({told['name']}, {told['images']:,} radiographs), "
+            f"expected a new folder for {dataset.name} ({images:,} radiographs); name it with --out"
+        )
 
 
 def read_run(folder: str | Path, name: str = "") -> FinishedRun:

@@ -37,6 +37,7 @@ from neumo.images.read import pixels_id
 from neumo.report.recipe_page import write_recipe
 from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
+from neumo.study.finished import check_data
 from neumo.study.judge import judge
 from neumo.study.kept import find_run, keeping_run
 from neumo.study.results import Results, Run
@@ -180,6 +181,7 @@ class RecipeRun:
         """
         started = time.perf_counter()
         out = claim(out, "study")
+        check_data(out, self.dataset)
         found = audit(self.dataset).to_dict()
         trials = {
             (name, seed): self._trial(out, name, seed) for seed in self.seeds for name in self.protocols

@@ -81,7 +81,7 @@ class Results:
             on from trials that earlier ones finished.
         command: the command line, or the Python call, that gives this again.
         published: the reproduced report's own figures: "steps" and "test", each "loss" and "accuracy".
-        summary: `neumo.report.spread.summary`: means and spreads over the seeds, and differences between
+        summary: `neumo.study.spread.summary`: means and spreads over the seeds, and differences between
             the protocols.
     """
 

@@ -24,14 +24,15 @@ from neumo.files import claim
 from neumo.phantom.dataset import make_phantoms
 from neumo.report.figures import draw, save_figures
 from neumo.report.page import write_page
-from neumo.report.spread import summary
 from neumo.study import published
 from neumo.study.card import told
 from neumo.study.environment import environment
+from neumo.study.finished import check_data
 from neumo.study.kept import run_or_find
 from neumo.study.results import Results, Run
 from neumo.study.run_folder import save_predictions
 from neumo.study.settings import VALIDATION, Settings
+from neumo.study.spread import summary
 from neumo.study.trial import Bench, Plan, Trial
 from neumo.training.steps import STEPS
 
@@ -92,6 +93,7 @@ class Study:
         started = time.perf_counter()
         out = claim(out, "study")
         dataset = self._read(out)
+        check_data(out, dataset)
         network = backbone(self.settings.backbone, self.settings.weights)
         seen = inspect_images(dataset.table)
         groups = near_identical_groups(dataset.table, seen)

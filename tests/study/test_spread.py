@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from neumo.report.spread import Difference, Spread, SpreadOnOnePart, differences, meaning, spread
 from neumo.study.results import Results
+from neumo.study.spread import Difference, Spread, SpreadOnOnePart, differences, meaning, spread
 
 
 def test_spread_over_seeds(study: Results) -> None:
