@@ -41,6 +41,20 @@ def test_coronahack(coronahack: Path) -> None:
     assert found["patients"]["across_official"] == 170
 
 
+def test_lateral_views_are_named(folder: Path) -> None:
+    table = folder / "views.csv"
+    draw(folder / "lateral.png", 3)
+    table.write_text(
+        "path,label,view\nhealthy/a.png,normal,PA\nsick/b.png,sick,AP\nlateral.png,sick,Lateral\n"
+    )
+    found = as_json(table)
+    assert (found["rows"], found["images"], found["lateral"]) == (3, 2, ["lateral.png"])
+    told = neumo(table).stdout
+    assert "rows of lateral views" in told
+    assert "1, left out" in told
+    assert "Rows of lateral views, left out\n  lateral.png" in told
+
+
 def test_people_get_a_table(folder: Path) -> None:
     run = neumo(folder)
     assert run.returncode == 0, run.stderr

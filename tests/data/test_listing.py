@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 import neumo
+from neumo.data.image_files import find_radiographs
+from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
 
@@ -23,3 +26,51 @@ def test_none_is_a_class_and_na_a_patient(tmp_path: Path) -> None:
     table = neumo.read(tmp_path / "t.csv").table
     assert table["label"].tolist() == [0, 0, 1, 1]
     assert table["patient"].fillna("unknown").tolist() == ["NA", "unknown", "null", "NA"]
+
+
+def with_views(folder: Path, heading: str, views: list[str]) -> Path:
+    rows = []
+    for i, view in enumerate(views):
+        draw(folder / f"{i}.png", i)
+        rows.append((f"{i}.png", ["normal", "pneumonia"][i % 2], view))
+    pd.DataFrame(rows, columns=["path", "label", heading]).to_csv(folder / "t.csv", index=False)
+    return folder / "t.csv"
+
+
+@pytest.mark.parametrize(
+    ("heading", "frontal", "lateral"),
+    [
+        ("Frontal/Lateral", "Frontal", "Lateral"),  # CheXpert
+        ("ViewPosition", "PA", "LL"),  # MIMIC-CXR
+        ("Projection", "AP_horizontal", "L"),  # PadChest
+        ("View Position", "AP", " lateral "),
+    ],
+)
+def test_rows_of_lateral_views_are_left_out_and_told(
+    heading: str, frontal: str, lateral: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = with_views(tmp_path, heading, [frontal, "", lateral, lateral, frontal])
+    found = neumo.read(file)
+    assert [Path(path).name for path in found.table["path"]] == ["0.png", "1.png", "4.png"]
+    assert (found.lateral, found.unlisted, found.rows) == (["2.png", "3.png"], [], 5)
+    assert found.listed_counts == {0: 2, 1: 1}
+    assert capsys.readouterr().err == f"neumo: {file}: 2 rows are lateral views; left out\n"
+    assert find_radiographs(file) == [str(tmp_path / f"{i}.png") for i in range(5)]
+    said = f"neumo: {file}: 2 rows are lateral views (column {heading!r}); classifiers know frontal ones\n"
+    assert capsys.readouterr().err == said
+
+
+def test_lateral_views_only(tmp_path: Path) -> None:
+    file = with_views(tmp_path, "view", ["L", "LATERAL"])
+    with pytest.raises(
+        NeumoError, match=r"t.csv: got lateral views only \(column 'view'\), expected frontal"
+    ):
+        neumo.read(file)
+
+
+def test_a_column_of_views_without_lateral_ones_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = neumo.read(with_views(tmp_path, "view", ["PA", "AP", "AP Supine", ""]))
+    assert (len(found.table), found.lateral, capsys.readouterr().err) == (4, [], "")
+    assert neumo.audit(found).lateral == []

@@ -159,6 +159,7 @@ def _checks(found: Audit) -> Table:
         "rows": f"{found.rows:,} ({listed})",
         "images that are there": f"{found.images:,}",
         "rows without a file": f"{len(found.missing):,}",
+        **({"rows of lateral views": f"{len(found.lateral):,}, left out"} if found.lateral else {}),
         "files without a row": f"{len(found.unlisted):,}",
         "files with several rows": f"{len(found.repeated):,}",
         "undecodable images": f"{len(found.undecodable):,}",
@@ -191,6 +192,7 @@ def _details(found: Audit) -> dict[str, list[str]]:
 
     return {
         "Rows without a file": found.missing,
+        "Rows of lateral views, left out": found.lateral,
         "Files without a row": found.unlisted,
         "Files with several rows": found.repeated,
         "Undecodable": [f"{image['file']}: {image['reason']}" for image in found.undecodable],

@@ -36,6 +36,7 @@ class Audit:
         imbalance: "minority" (class name), "share" (of the images, 0 to 0.5), "ratio" (images of the larger
             class per image of the smaller); None where there is one class only.
         missing: files that are listed but not there.
+        lateral: files that are listed as lateral or oblique views, which are left out.
         unlisted: files that are there but not listed.
         repeated: files that are listed more than once.
         undecodable: per image that cannot be decoded "file", "reason".
@@ -65,6 +66,7 @@ class Audit:
     composition: list[dict[str, Any]]
     imbalance: dict[str, Any] | None
     missing: list[str]
+    lateral: list[str]
     unlisted: list[str]
     repeated: list[str]
     undecodable: list[dict[str, Any]]
@@ -128,6 +130,7 @@ def audit(
         composition=_composition(about),
         imbalance=_imbalance(dataset),
         missing=list(dataset.missing),
+        lateral=list(dataset.lateral),
         unlisted=list(dataset.unlisted),
         repeated=list(dataset.repeated),
         undecodable=[

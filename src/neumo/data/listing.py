@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,7 @@ from neumo.data.table import (
     new_table,
 )
 from neumo.errors import NeumoError
+from neumo.images.dicom_view import LATERAL
 
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
     "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
@@ -28,11 +30,14 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
     "cause": "cause pathogen etiology aetiology label1viruscategory",
     "official": "official split datasettype subset partition set",
     "sha256": "sha256",
+    "view": "view viewposition frontallateral projection",
 }
 _OFFICIAL = {
     **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),
     **dict.fromkeys(["test", "testing"], "test"),
 }
+_SIDEWAYS = {*LATERAL, "L"}
+"""What a column of views says, in upper case, of rows that are not frontal."""
 
 
 def load(file: Path) -> pd.DataFrame:
@@ -106,7 +111,13 @@ def paths(file: Path, path_column: str | None = None) -> list[str]:
         NeumoError: the file cannot be read, has no column of paths, or a row without one.
     """
     frame = load(file)
-    column = columns(frame, file, ("path",), path=path_column)["path"]
+    chosen = columns(frame, file, ("path",), path=path_column)
+    column, view = chosen["path"], chosen["view"]
+    if view is not None and (n := int(_lateral(frame[view]).sum())):
+        which = "row is a lateral view" if n == 1 else "rows are lateral views"
+        print(
+            f"neumo: {file}: {n:,} {which} (column {view!r}); classifiers know frontal ones", file=sys.stderr
+        )
     if frame[column].isna().any():
         row = int(frame[column].isna().argmax()) + 1
         raise NeumoError(f"{file}: got no path in row {row} (column {column!r}), expected one in every row")
@@ -128,7 +139,7 @@ def survey(
     Paths are taken relative to the file's folder, else to the working folder, else as the end of a path
     anywhere below the file's folder, with or without suffix, where there is one such path only. Rows that
     name one image with one label again (one row per finding, say) are read once. A column ``sha256`` is
-    held against the files.
+    held against the files. Rows that a column of views calls lateral or oblique are left out.
 
     Raises:
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
@@ -143,6 +154,11 @@ def survey(
         }
     )
     given = given.reindex(columns=list(USUAL)).astype("str")
+    lateral = _lateral(given["view"])
+    if lateral.all():
+        raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
+    beyond = given["path"][lateral].dropna()
+    given = given[~lateral]
     faults = [
         f"{file}: got no {what} in row {row + 1} (column {column[what]!r}), expected one in every row"
         for what in ("path", "label")
@@ -209,6 +225,7 @@ def survey(
         if listed and listed.lower() != got
     ]
     listed_paths = set(table["path"])
+    listed_paths |= {str(where.find(name)) for name in beyond}
     beside = sorted(
         {p for folder in {Path(q).parent for q in listed_paths} for p in images_in(folder, deep=False)}
     )
@@ -217,9 +234,10 @@ def survey(
         name=file.stem,
         layout="listing",
         root=file.parent,
-        rows=len(given),
+        rows=len(frame),
         listed_counts=counts(label),
         missing=list(missing),
+        lateral=list(beyond),
         unlisted=[_relative(p, file.parent) for p in beside if str(p) not in listed_paths],
         repeated=[
             _relative(Path(p), file.parent) for p in found["path"][found["path"].duplicated()].unique()
@@ -228,6 +246,10 @@ def survey(
         negative_name=negative_name,
         faults=tuple(faults),
     )
+
+
+def _lateral(views: pd.Series) -> pd.Series:
+    return views.str.strip().str.upper().isin(_SIDEWAYS)
 
 
 class _Places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def read(
 
     The layout is recognised: the CoronaHack archive (its CSV or any of its folders), class folders with or
     without ``train`` and ``test`` around them (as of Kermany et al. 2018), a CSV or Parquet file with one
-    row per image, or a folder that holds one. Files in DICOM count as images everywhere.
+    row per image, or a folder that holds one. Files in DICOM count as images everywhere. Rows that a column
+    of views calls lateral are left out, which a line on standard error says.
 
     Args:
         data: a folder or a file.
@@ -68,6 +70,9 @@ def read(
     if dataset.faults:
         more = f" (and {len(dataset.faults) - 1:,} more; neumo audit lists all)" if dataset.faults[1:] else ""
         raise NeumoError(dataset.faults[0] + more)
+    if n := len(dataset.lateral):
+        which = "row is a lateral view" if n == 1 else "rows are lateral views"
+        print(f"neumo: {data}: {n:,} {which}; left out", file=sys.stderr)
     return dataset
 
 

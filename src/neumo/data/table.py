@@ -38,6 +38,7 @@ class Dataset:
         rows: rows listed, those without an image included.
         listed_counts: label -> rows as listed, before missing images are left out.
         missing: names of images that are listed but not there.
+        lateral: names of images that are listed as lateral or oblique views, which are left out.
         unlisted: names of images that are there but not listed.
         repeated: names of images that are listed more than once with one label; they are in `table` once.
         citation: how to cite the data, empty where unknown.
@@ -55,6 +56,7 @@ class Dataset:
     rows: int
     listed_counts: dict[int, int]
     missing: list[str] = field(default_factory=list)
+    lateral: list[str] = field(default_factory=list)
     unlisted: list[str] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     citation: str = ""
