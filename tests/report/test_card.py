@@ -78,6 +78,10 @@ def test_tells_everything(card: dict[str, Any], show: Any) -> None:
         assert part in said
     assert "SYNTHETIC" in said
     assert "Official test set" in said
+    itself = said.partition("This classifier is one of them, of seed 0.")[2]
+    for figures in card["own"]["metrics"].values():
+        for part in ("value", "low", "high"):
+            assert f"{figures[part]:.3f}" in itself
 
 
 @pytest.mark.parametrize("rule", ["0.5, the default", "the best on the validation part"])

@@ -43,6 +43,17 @@ def test_is_json_with_the_command_and_the_means(results: Results) -> None:
     assert found["test"]["patient"]["auc"] == found["results"]["patient"]["metrics"]["auc"]["mean"]
 
 
+def test_its_own_figures_are_those_of_its_one_run(results: Results) -> None:
+    own = next(run for run in results.tested("patient") if run.seed == 1)
+    found = json.loads(json.dumps(told(results, own)["own"], allow_nan=False))
+    assert (found["protocol"], found["seed"]) == ("patient", 1)
+    assert own.test is not None
+    assert found["images"] == own.test["n"] == np.sum(found["confusion"])
+    assert found["metrics"]["auc"]["value"] == own.test["metrics"]["auc"]["value"]
+    mean = told(results, own)["test"]["patient"]["auc"]
+    assert found["metrics"]["auc"]["value"] != pytest.approx(mean, abs=1e-6)
+
+
 def test_limits_fit_the_data(results: Results) -> None:
     assert any("drawn by a program" in one for one in limits(results, results.runs[0]))
     results.dataset |= {"synthetic": False, "layout": "coronahack"}

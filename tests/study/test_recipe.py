@@ -30,7 +30,12 @@ from neumo.training.recipes import RECIPES
 from tests.report.test_page import Page
 
 PAIR = dataclasses.replace(RECIPES[0], name="pair", members=2, epochs=1, views=1, thawed=0.2, shifts=8)
-CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "protocols": ("official", "patient")}
+CHOICES = {
+    "backbone": "MobileNetV2-0.35",
+    "weights": "phantom",
+    "protocols": ("official", "patient"),
+    "validation": "usual",
+}
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +146,7 @@ def test_networks_of_several_backbones_are_averaged(phantoms: Path, tmp_path: Pa
 
 def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: Path, tmp_path: Path) -> None:
     quick = dataclasses.replace(PAIR, members=1, shifts=0)
-    run = RecipeRun(phantoms, quick, **CHOICES, validation="hard")  # type: ignore[arg-type]
+    run = RecipeRun(phantoms, quick, **{**CHOICES, "validation": "hard"})  # type: ignore[arg-type]
     results = run.run(tmp_path / "out")
     table = neumo.read(phantoms).table
     usual, hard = (
@@ -158,8 +163,8 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
         "official": True,
         "patient": False,
     }
-    with pytest.raises(NeumoError, match="validation: got 'harder', expected usual or hard"):
-        RecipeRun(phantoms, quick, **CHOICES, validation="harder")  # type: ignore[arg-type]
+    with pytest.raises(NeumoError, match="validation: got 'harder', expected changed or usual or hard"):
+        RecipeRun(phantoms, quick, **{**CHOICES, "validation": "harder"})  # type: ignore[arg-type]
 
 
 def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp_path: Path) -> None:
@@ -167,7 +172,8 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
     quick = dataclasses.replace(PAIR, members=1, shifts=0, views=2)
     choices: dict[str, Any] = {**CHOICES, "protocols": ("patient",)}
     RecipeRun(phantoms, quick, **choices).run(tmp_path / "usual")
-    RecipeRun(phantoms, quick, **choices, validation="changed").run(tmp_path / "changed")
+    del choices["validation"]
+    RecipeRun(phantoms, quick, **choices).run(tmp_path / "changed")
     usual, changed = (neumo.load(tmp_path / name / "classifier.neumo") for name in ("usual", "changed"))
     rows = load_split(tmp_path / "changed/splits/patient-seed0.csv", neumo.read(phantoms).table)
     rows = rows[rows["part"] == "validation"]
@@ -186,6 +192,10 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
     best = max((p >= t)[y == 1].mean() + (p < t)[y == 0].mean() for t in p)
     assert youden == pytest.approx(best, abs=1.01 / np.bincount(y).min())
     assert changed.card["threshold"]["sensitivity"] == pytest.approx(called[y == 1].mean())
+    points = changed.card["operating_points"]
+    for place in (20, 100, 180):
+        found = (p >= points["threshold"][place])[y == 1].mean()
+        assert points["sensitivity"][place] == pytest.approx(found, abs=1.01 / y.sum())
     assert changed.card["threshold"]["rule"].endswith("validation part, as it is and changed in 2 ways")
     order = np.argsort(usual.probabilities(own), kind="stable")
     assert (np.diff(changed.probabilities(own)[order]) > -1e-6).all(), "the network is another one"

@@ -54,11 +54,11 @@ def train(
     validation: Annotated[
         str,
         typer.Option(
-            help="What the threshold is chosen on: usual, images drawn at random; changed, these as they are "
-            "and changed as in training; hard, where the data bring their own test set, the normal images "
-            "that look most like pneumonia by how they were stretched."
+            help="What the threshold is chosen on: changed, images drawn at random, as they are and changed "
+            "as in training; usual, as they are; hard, where the data bring their own test set, the normal "
+            "images that look most like pneumonia by how they were stretched."
         ),
-    ] = "usual",
+    ] = "changed",
     sensitivity: Annotated[
         float | None,
         typer.Option(

@@ -11,6 +11,13 @@ from markupsafe import escape
 from neumo.evaluation.metrics import METRICS
 
 PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "official": "Official test set"}
+OUTCOMES = (
+    ("normal, called normal", 0, 0),
+    ("normal, called pneumonia (false alarms)", 0, 1),
+    ("pneumonia, called pneumonia", 1, 1),
+    ("pneumonia, called normal (missed)", 1, 0),
+)
+"""What can become of a test radiograph, with its row and column of a confusion matrix."""
 
 Block = tuple[str, Any]
 """("text", str), ("code", str), ("list", [str, ...]) or ("table", [row, ...]), a row being [str, ...]."""
@@ -41,7 +48,7 @@ def _sections(card: dict[str, Any]) -> Iterator[tuple[str, list[Block]]]:
     }
     yield "What it does", _what(card)
     yield "Limits", [("list", card.get("limits") or ["This card does not say what is known of its limits."])]
-    yield "Results", list(_results(results))
+    yield "Results", [*_results(results), *_itself(card)]
     if any(found.get("by_cause") for found in results.values()):
         yield "By cause", list(_by_cause(results, card))
     if any(found.get("calibration") for found in results.values()):
@@ -93,15 +100,32 @@ def _results(results: dict[str, Any]) -> Iterator[Block]:
                 ["Mean over the seeds", *(PROTOCOLS.get(name, name) for name in results)],
                 *(
                     [said, *(_count(found["confusion"][row][column]) for found in results.values())]
-                    for said, row, column in (
-                        ("normal, called normal", 0, 0),
-                        ("normal, called pneumonia (false alarms)", 0, 1),
-                        ("pneumonia, called pneumonia", 1, 1),
-                        ("pneumonia, called normal (missed)", 1, 0),
-                    )
+                    for said, row, column in OUTCOMES
                 ),
             ],
         )
+
+
+def _itself(card: dict[str, Any]) -> Iterator[Block]:
+    """Of the one network that this classifier is, where the figures before are of several."""
+    own = card.get("own")
+    if not own:
+        return
+    yield (
+        "text",
+        "The columns above are of networks trained in the same way, one for each seed and test part. This "
+        f"classifier is one of them, of seed {own['seed']}. On its own {own['images']:,} test radiographs, "
+        "which it was not made from, it gave:",
+    )
+    figures = {name: {**one, "mean": one["value"]} for name, one in own["metrics"].items()}
+    yield (
+        "table",
+        [
+            ["This classifier", PROTOCOLS.get(own["protocol"], own["protocol"])],
+            *([METRICS[name], _figure(figures[name])] for name in METRICS if name in figures),
+            *([said, _count(own["confusion"][row][column])] for said, row, column in OUTCOMES),
+        ],
+    )
 
 
 def _figure(one: dict[str, float] | None) -> str:

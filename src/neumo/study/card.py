@@ -50,7 +50,7 @@ def of_run(
         dataset: that it was trained on.
         backbone: that it started from: "name" and "weights_id".
         settings: every choice of the run, JSON-able.
-        validation: labels and predicted probabilities of its validation part, (n,) each.
+        validation: labels and predicted probabilities of what its operating point was chosen on, (n,) each.
     """
     return {
         "name": f"{dataset.name}, {backbone['name']}, {run.step}",
@@ -85,8 +85,10 @@ def told(results: Results, own: Run) -> dict[str, Any]:
         own: the one whose network it is.
 
     Returns:
-        "test" (protocol -> metric -> mean over the seeds), "results" (see `results_for_card`), "limits"
-        (sentences), "ages" (see `neumo.data.table.Dataset.ages`) and "command" (what trains it again).
+        "own" (what the network itself gave on the test part of its run: "protocol", "seed", "images",
+        "confusion" and "metrics": name -> "value", "low" and "high"), "test" (protocol -> metric -> mean over
+        the seeds, so of several networks), "results" (see `results_for_card`), "limits" (sentences), "ages"
+        (see `neumo.data.table.Dataset.ages`) and "command" (what trains it again).
     """
     found = results_for_card(results)
     means = {
@@ -94,6 +96,7 @@ def told(results: Results, own: Run) -> dict[str, Any]:
         for protocol, tested in found.items()
     }
     return {
+        "own": _itself(own),
         "test": means,
         "results": found,
         "limits": limits(results, own),
@@ -141,6 +144,20 @@ def limits(results: Results, own: Run) -> list[str]:
             "patient resemble each other."
         )
     return said
+
+
+def _itself(run: Run) -> dict[str, Any] | None:
+    if run.test is None:
+        return None
+    return without_nan(
+        {
+            "protocol": run.protocol,
+            "seed": run.seed,
+            "images": run.test["n"],
+            "confusion": run.test["confusion"],
+            "metrics": run.test["metrics"],
+        }
+    )
 
 
 def _tested(runs: list[Run]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ from neumo.training.train import train_networks
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
 
-VALIDATION = ("usual", "hard", "changed")
+VALIDATION = ("changed", "usual", "hard")
 """How the validation part may be drawn and asked."""
 
 CHANGED = 6
@@ -92,10 +92,10 @@ class RecipeRun:
         protocols: which ones; all that the data set allows if not given.
         test_fraction: share of the images in the test part, where neumo draws it.
         validation_fraction: share of the rest in the validation part.
-        validation: "usual", at random; "hard", for the protocol whose test part is drawn otherwise than
-            training, "official", see `neumo.data.hard_validation`; or "changed", at random, and calibration
-            and operating point are chosen on these images as they are and as training changes its own: the
-            classes overlap there, which ties the operating point down.
+        validation: what calibration and operating point are chosen on: "changed", images drawn at random, as
+            they are and as training changes its own (the classes overlap there, which ties the operating
+            point down); "usual", these as they are; or "hard", for the protocol whose test part is drawn
+            otherwise than training, "official", see `neumo.data.hard_validation`.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
         prevalence: share of pneumonia that probabilities are calibrated for; that of the validation part if
@@ -121,7 +121,7 @@ class RecipeRun:
         protocols: tuple[str, ...] | None = None,
         test_fraction: float = 0.2,
         validation_fraction: float = 0.2,
-        validation: str = "usual",
+        validation: str = "changed",
         sensitivity: float | None = None,
         prevalence: float | None = None,
         skip_unreadable: bool = False,
@@ -295,17 +295,17 @@ class RecipeRun:
         if changes:
             rule += f", as it is and changed in {changes} ways"
         run.threshold = dataclasses.asdict(dataclasses.replace(point, rule=rule))
-        told = y, _probability(head, of["validation"])
         predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
         predictions["probability"] = _probability(head, of["test"])
         judge(run, predictions)
-        card = of_run(run, self.dataset, self._backbone, self.settings, told)
+        asked = asked_y, _probability(head, asked_x)
+        card = of_run(run, self.dataset, self._backbone, self.settings, asked)
         card |= {"temperature": temperature, "test": {}}
         reference = Reference.fit(of["train"], of["validation"])
         classifier = new_classifier(card, graph, base, head, reference)
         classifier.usual = usual_maps(classifier, rows)
         distance = reference.distance(of["validation"])
-        classifier.origin = Origin.of(rows, distance, told[1])
+        classifier.origin = Origin.of(rows, distance, asked[1][: len(y)])
         return classifier, predictions
 
     def _features(self, engine: Engine, rows: pd.DataFrame, changes: int = 0) -> np.ndarray:

@@ -55,14 +55,18 @@ function tellPoint() {
   $("#threshold").setAttribute("aria-valuetext", `${percent(state.threshold)}; ${words.sensitivity} ${$("#sensitivity").textContent}; ${words.specificity} ${$("#specificity").textContent}`);
 }
 
-// Of the strictest test that the card has: the figures above are of the images by which the point was chosen.
+// Of its own test, and where the card has a stricter one, of networks like it: the figures above are of the images by
+// which the point was chosen.
 function tellTested() {
   const { card, words } = state;
-  const protocol = ["official", "patient", "random"].find((name) => card?.results?.[name]);
-  const [sensitivity, specificity] = ["sensitivity", "specificity"].map((rate) => card?.results?.[protocol]?.metrics?.[rate]?.mean);
-  const known = sensitivity != null && specificity != null;
-  $("#tested").hidden = !known;
-  if (known) $("#tested").textContent = words.tested({ protocol: words.protocols[protocol], sensitivity: percent(sensitivity), specificity: percent(specificity) });
+  const strictest = ["official", "patient", "random"].find((name) => card?.results?.[name]);
+  const say = (said, protocol, [sensitivity, specificity]) =>
+    sensitivity == null || specificity == null ? "" : said({ protocol: words.protocols[protocol], sensitivity: percent(sensitivity), specificity: percent(specificity) });
+  const rates = (metrics, what) => ["sensitivity", "specificity"].map((rate) => metrics?.[rate]?.[what]);
+  const own = say(words.tested, card?.own?.protocol, rates(card?.own?.metrics, "value"));
+  const alike = strictest === card?.own?.protocol ? "" : say(words.testedAlike, strictest, rates(card?.results?.[strictest]?.metrics, "mean"));
+  $("#tested").hidden = !own && !alike;
+  $("#tested").textContent = [own, alike].filter(Boolean).join(" ");
 }
 
 function move(threshold) {

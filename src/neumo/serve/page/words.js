@@ -23,6 +23,8 @@ const en = {
   specificityText: (share) => `of 100 that are ${share.negative}, ${share.count} raise no alarm`,
   tested: (share) =>
     `Tested ${share.protocol}, at the chosen point: sensitivity ${share.sensitivity}, specificity ${share.specificity}.`,
+  testedAlike: (share) =>
+    `Classifiers made in the same way, tested ${share.protocol}: sensitivity ${share.sensitivity}, specificity ${share.specificity}.`,
   protocols: { official: "on the data's own test set", patient: "on other patients of the same source", random: "on a random part of the same source" },
   unknown: "not known for this classifier",
   results: "What the classifier says",
@@ -77,6 +79,8 @@ const es = {
   specificityText: (share) => `de 100 con resultado ${share.negative}, ${share.count} no dan alarma`,
   tested: (share) =>
     `Probado ${share.protocol}, con el punto elegido: sensibilidad ${share.sensitivity}, especificidad ${share.specificity}.`,
+  testedAlike: (share) =>
+    `Clasificadores hechos del mismo modo, probados ${share.protocol}: sensibilidad ${share.sensitivity}, especificidad ${share.specificity}.`,
   protocols: { official: "en el conjunto de prueba propio de los datos", patient: "en otros pacientes del mismo origen", random: "en una parte al azar del mismo origen" },
   unknown: "no se conoce para este clasificador",
   results: "Lo que dice el clasificador",
