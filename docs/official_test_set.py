@@ -22,7 +22,9 @@ import neumo
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.split import together
 from neumo.features.backbones import backbone
+from neumo.features.engine import Engine
 from neumo.features.extract import extract
+from neumo.features.networks import kept_graph
 from neumo.images.exposure import EXPOSURE, exposure
 from neumo.images.read import read_radiograph
 from neumo.images.stretch import STRETCH, stretch
@@ -31,6 +33,8 @@ from neumo.threads import in_threads
 
 BINS = np.array([0.7, 1.2, 1.3, 1.4, 1.5, 1.6, 2.2])
 """Of horizontal over vertical steps."""
+CORNER = 56
+"""Pixels of 224: letters and markers lie there."""
 GROUPS = {
     ("train", 0): ("training, normal", BLUE, "-"),
     ("test", 0): ("test, normal", VERMILLION, "-"),
@@ -62,6 +66,7 @@ class Study:
         self.test = (self.table["official"] == "test").to_numpy()
         self.ids = together(self.table)
         network = backbone("MobileNetV2-0.35", weights)
+        self.engine = Engine(kept_graph(network), network.scaling, "f32")
         self.features = extract(self.table, network, network.scaling)
         self.pixels = np.stack(list(in_threads(read_radiograph, self.table["path"])))
         rows = [[*stretch(p), *exposure(p).values()] for p in self.pixels]
@@ -228,6 +233,26 @@ def errors(study: Study, out: Path) -> None:
         print(f"sensitivity, person number {text}: {right[inside].mean():.3f} of {inside.sum()}")
 
 
+def further_suspects(study: Study, out: Path) -> None:
+    """What corners, where markers are, are worth; how many labels the network doubts."""
+    blanked = study.pixels.copy()
+    level = np.median(blanked, (1, 2)).astype(np.uint8)[:, None, None]
+    for rows in (slice(0, CORNER), slice(-CORNER, None)):
+        for columns in (slice(0, CORNER), slice(-CORNER, None)):
+            blanked[:, rows, columns] = level
+    found = {"as they are": study.p, "corners blanked": study.both(study.engine(blanked), 0.003)}
+    for name, p in found.items():
+        for part, here in (("training", ~study.test), ("test", study.test)):
+            _, auc, sensitivity, specificity = worth(study.y[here], p[here])
+            print(
+                f"{name}, {part}: AUC {auc:.3f}, sensitivity {sensitivity:.3f}, specificity {specificity:.3f}"
+            )
+    for part, label in GROUPS:
+        inside = study.of(part, label)
+        sure = (study.p[inside] > 0.99) if label == 0 else (study.p[inside] < 0.01)
+        print(f"{GROUPS[part, label][0]}: {sure.sum()} of {inside.sum()} surely of the other class (0.99)")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", help="the CoronaHack archive")
@@ -239,7 +264,7 @@ def main() -> None:
     asked.out.mkdir(parents=True, exist_ok=True)
     study = Study(asked.data, asked.weights)
     with matplotlib.rc_context(STYLE):
-        for draw in (numbers, stretched, averages, recognised, told_apart, domains, errors):
+        for draw in (numbers, stretched, averages, recognised, told_apart, domains, errors, further_suspects):
             draw(study, asked.out)
 
 

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -23,6 +24,7 @@ from neumo.features.engine import Engine
 from neumo.features.networks import kept_graph
 from neumo.images.augment import Augmentation, augment
 from neumo.images.read import read_radiograph
+from neumo.images.stretch import stretch
 from neumo.report.drawing import BLUE, ORANGE, STYLE, VERMILLION, canvas
 from neumo.threads import in_threads
 
@@ -116,6 +118,10 @@ def main() -> None:
     print(f"{len(rows)} training images of {together(rows).max() + 1} patients, {y.mean():.2f} pneumonia")
 
     plain = seen(pixels)
+    for name, masks in kept_apart(rows, np.stack([stretch(one) for one in pixels])).items():
+        runs = [worth(y, held, plain, None, left) for held, left in masks]
+        text = "AUC {:.3f}, sensitivity {:.3f}, specificity {:.3f}".format(*np.mean(runs, 0))
+        print(f"validation on {name}: {text}; lowest AUC {np.min(runs, 0)[0]:.3f}", flush=True)
     cures: list[tuple[str, np.ndarray, np.ndarray | None]] = [("nothing", plain, None)]
     cures += [(name, seen(in_threads(change, pixels)), None) for name, change in PREPARED.items()]
     for name, by in CHANGED.items():
@@ -142,12 +148,63 @@ def main() -> None:
         figure.savefig(asked.out / "cures.svg", metadata={"Date": None})
 
 
-def worth(y: np.ndarray, held: np.ndarray, x: np.ndarray, copies: np.ndarray | None) -> list[float]:
+Masks = list[tuple[np.ndarray, np.ndarray]]
+
+
+def kept_apart(rows: pd.DataFrame, numbers: np.ndarray) -> dict[str, Masks]:
+    """Other validation parts, one class of which is of another kind than in training.
+
+    Returns:
+        What is kept apart -> one pair for each kind: images held out, images left out altogether; bool (n,).
+    """
+    y, cause, patient = (rows[name].to_numpy() for name in ("label", "cause", "patient"))
+    normal, nobody = y == 0, np.zeros(len(y), bool)
+    fifth = {0: draw_patients(patient, normal, 0.2), 1: draw_patients(patient, ~normal, 0.2)}
+    number = rows["patient"].str.extract(r"(\d+)$")[0].astype(int).to_numpy()
+    series = np.where(rows["patient"].str.startswith("NORMAL2"), 1, 0)
+    stretches: Masks = []
+    for part in range(5):
+        held = fifth[1].copy()
+        for one in (0, 1):
+            inside = normal & (series == one)
+            held |= inside & np.isin(number, np.array_split(np.unique(number[inside]), 5)[part])
+        stretches.append((held, nobody))
+    scaled = StandardScaler().fit_transform(numbers)
+    kinds = KMeans(5, random_state=0, n_init=10).fit(scaled[normal]).predict(scaled)
+    clusters = [((normal & (kinds == kind)) | fifth[1], nobody) for kind in range(5)]
+    causes = [
+        (fifth[0] | (cause == held), ~normal & (cause != held) & np.isin(patient, patient[cause == held]))
+        for held in ("bacteria", "virus")
+    ]
+    return {
+        "each fifth of the normal archive, by number": stretches,
+        "each of five clusters of normal images by stretch and detail": clusters,
+        "each cause of pneumonia": causes,
+    }
+
+
+def draw_patients(patient: np.ndarray, inside: np.ndarray, share: float) -> np.ndarray:
+    """A share of the patients that have an image inside, as a mask of their images inside."""
+    whose = np.unique(patient[inside].astype(str))
+    drawn = np.random.default_rng(1).permutation(whose)[: round(share * len(whose))]
+    return inside & np.isin(patient.astype(str), drawn)
+
+
+def worth(
+    y: np.ndarray,
+    held: np.ndarray,
+    x: np.ndarray,
+    copies: np.ndarray | None,
+    left_out: np.ndarray | None = None,
+) -> list[float]:
     """AUC, sensitivity, specificity on the held-out images of a head fitted to the others."""
+    truth, p = y[held], x[held]
+    if left_out is not None:
+        y, x, held = y[~left_out], x[~left_out], held[~left_out]
     train = x[~held] if copies is None else np.concatenate([x[~held], copies[~held]])
     head = LogisticRegression(C=0.003, max_iter=400, class_weight="balanced")
     fit = make_pipeline(StandardScaler(), head).fit(train, np.tile(y[~held], len(train) // (~held).sum()))
-    p, truth = fit.predict_proba(x[held])[:, 1], y[held]
+    p = fit.predict_proba(p)[:, 1]
     return [float(roc_auc_score(truth, p)), (p[truth == 1] >= 0.5).mean(), (p[truth == 0] < 0.5).mean()]
 
 
