@@ -107,3 +107,19 @@ def claim(folder: str | Path, verb: str) -> Path:
         f"neumo {verb} writes its results here, and over what it wrote before.\n", encoding="utf-8"
     )
     return folder
+
+
+@contextmanager
+def claimed(folder: str | Path, verb: str) -> Iterator[Path]:
+    """The same as `claim`, and no other process may write there until the block ends.
+
+    Raises:
+        NeumoError: also, another one is writing there.
+    """
+    from neumo.errors import NeumoError
+
+    folder = claim(folder, verb)
+    with (folder / f"{MARK}{verb}").open("ab") as marker:
+        if not lock(marker, wait=False):
+            raise NeumoError(f"{folder}: got a run that is still writing there, expected it to be done; wait")
+        yield folder

@@ -29,7 +29,8 @@ def test_highest_threshold_that_reaches_the_target(target: float) -> None:
     point = choose_threshold(Y, P, sensitivity=target)
     fpr, tpr, thresholds = roc_curve(Y, P, drop_intermediate=False)
     first = int(np.argmax(tpr >= target))
-    assert point.threshold == thresholds[first]
+    assert thresholds[first + 1] < point.threshold < thresholds[first]
+    assert point.threshold == pytest.approx(np.mean(thresholds[first : first + 2]))
     assert point.sensitivity == pytest.approx(tpr[first])
     assert point.specificity == pytest.approx(1 - fpr[first])
     assert f"{target:g}" in point.rule
@@ -46,6 +47,17 @@ def test_threshold_from_float32_probabilities_finds_the_same_images_again() -> N
     p = _random.uniform(size=400).astype(np.float32)
     point = choose_threshold(Y, p, sensitivity=0.9)
     assert (p[Y == 1] >= point.threshold).mean() == point.sensitivity >= 0.9
+
+
+def test_the_image_that_it_was_chosen_by_may_be_rounded() -> None:
+    p = _random.uniform(size=400)
+    point = choose_threshold(Y, p, sensitivity=0.9)
+    assert (p[Y == 1] - 1e-6 >= point.threshold).mean() == point.sensitivity
+
+
+def test_all_may_be_found() -> None:
+    point = choose_threshold([1, 0, 1], [0.2, 0.6, 0.8], sensitivity=1)
+    assert (point.threshold, point.sensitivity, point.specificity) == (pytest.approx(0.1), 1.0, 0.0)
 
 
 @pytest.mark.parametrize("target", [0.0, -0.1, 1.01, 98.0, float("nan")])

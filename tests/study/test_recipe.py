@@ -91,6 +91,8 @@ def test_calibration_and_operating_point_come_from_validation(phantoms: Path, ou
     best = max((p >= t)[y == 1].mean() - (p >= t)[y == 0].mean() for t in p)
     assert youden == pytest.approx(best, abs=1.01 / np.bincount(y).min())  # rounding may turn one image
     told = classifier.card["threshold"]
+    assert classifier.card["temperature"] > 0
+    assert np.isfinite(classifier.card["shift"])
     assert told["sensitivity"] == pytest.approx(called[y == 1].mean())
     assert len(classifier.card["operating_points"]["threshold"]) == 201
 
@@ -238,6 +240,16 @@ def test_what_is_finished_is_not_done_again(
     assert [dataclasses.asdict(run) for run in again.runs] == [dataclasses.asdict(run) for run in before.runs]
     with pytest.raises(AssertionError, match="trained again"):
         RecipeRun(phantoms, dataclasses.replace(PAIR, rate=1e-5), **CHOICES).run(out)  # type: ignore[arg-type]
+
+
+def test_classes_that_are_called_otherwise_are_so_in_the_classifier(
+    phantoms: Path, out: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(out, tmp_path / "out")
+    data = dataclasses.replace(neumo.read(phantoms), positive_name="tuberculosis")
+    RecipeRun(data, PAIR, **{**CHOICES, "protocols": ("official",)}).run(tmp_path / "out")  # type: ignore[arg-type]
+    assert neumo.load(out / "classifier.neumo").card["positive"] == "pneumonia"
+    assert neumo.load(tmp_path / "out" / "classifier.neumo").card["positive"] == "tuberculosis"
 
 
 def test_another_run_of_the_same_seed_gives_the_same_figures(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 import neumo
 from neumo.errors import NeumoError
 from neumo.phantom.dataset import make_phantoms
+from neumo.study import study as module
 from neumo.study.recipe import RecipeRun
 from neumo.study.results import Results
 from neumo.study.study import Study
@@ -185,9 +187,45 @@ def test_results_of_other_data_are_not_written_over(out: Path, phantoms: Path, t
     expected = r"out: got the results of other data \(.*radiographs\), expected a new folder for .*--out$"
     with pytest.raises(NeumoError, match=expected):
         Study(other, **CHOICES).run(out)
-    with pytest.raises(NeumoError, match=expected):
-        RecipeRun(other, backbone="MobileNetV2-0.35", weights="none").run(out)
+    recipe = RecipeRun(phantoms, backbone="MobileNetV2-0.35", weights="none")
+    with pytest.raises(
+        NeumoError, match=r"out: got the results of neumo study, expected a new folder or one of neu"
+    ):
+        recipe.run(out)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_stopped_between_predictions_and_results_it_leaves_no_old_results(
+    out: Path, phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(out, tmp_path / "out")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_save_classifier", stop)
+        with pytest.raises(KeyboardInterrupt):
+            Study(phantoms, seeds=(0, 1), **CHOICES).run(tmp_path / "out")
+    assert not (tmp_path / "out" / "results.json").exists()
+    Study(phantoms, seeds=(0, 1), **CHOICES).run(tmp_path / "out")
+    assert (tmp_path / "out" / "results.json").exists()
+
+
+def test_a_folder_that_another_process_writes_to_is_refused(out: Path, phantoms: Path) -> None:
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    code = f"from neumo.files import claimed\nwith claimed({str(out)!r}, 'study'): print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        with pytest.raises(NeumoError, match="out: got a run that is still writing there, expected it to be"):
+            Study(phantoms, seeds=(0, 1), **CHOICES).run(out)
+        other.communicate(b"\n")
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    Study(phantoms, seeds=(0, 1), **CHOICES).run(out)
 
 
 def test_the_saved_classifier_is_the_ladders_last_head(out: Path) -> None:

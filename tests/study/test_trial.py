@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import Any
 
 import pandas as pd
 import pytest
 
 import neumo
+from neumo.data.balance import balance_then_validate
+from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.study import trial
 from neumo.study.settings import Settings
@@ -52,3 +55,35 @@ def test_choices_and_versions_matter(data: neumo.Dataset, monkeypatch: pytest.Mo
     assert other != before
     monkeypatch.setattr(trial, "versions", lambda: {"torch": "another"})
     assert key(data, divided) not in (before, other)
+
+
+def test_the_version_of_what_makes_8_bit_networks_matters(
+    data: neumo.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    divided = neumo.split(data.table)
+    before, plain = (key(data, divided, precision=precision) for precision in ("int8", "f32"))
+    version = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: version(name) + "x" * (name == "nncf"))
+    assert key(data, divided, precision="int8") != before
+    assert key(data, divided, precision="f32") == plain
+
+
+def test_validation_without_a_radiograph_of_a_class(data: neumo.Dataset) -> None:
+    """Where it is drawn after balancing, all of the rarer class may be generated."""
+    for seed in range(100):
+        divided = neumo.split(data.table, "random", seed=seed)
+        rows = balance_then_validate(divided, 10, 0.1, seed)
+        own = rows[(rows["part"] == "validation") & (rows["copy"] == 0)]
+        if own["label"].nunique() == 1:
+            break
+    choices = Settings(
+        backbone="MobileNetV2-0.35",
+        weights="none",
+        copies=10,
+        validation_fraction=0.1,
+        validation_drawn="after-balancing",
+    )
+    bench = Bench(data, choices, backbone(choices.backbone, choices.weights))
+    plan = Plan(divided, "random", step("base"), seed, "after-balancing", tested=True)
+    with pytest.raises(NeumoError, match=f"validation: got {len(own)} radiographs beside generated images"):
+        bench.fit(plan)

@@ -17,14 +17,14 @@ from neumo import __version__
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.files import cache_folder
 from neumo.images.exposure import EXPOSURE, exposure
-from neumo.images.read import PIXELS
+from neumo.images.read import pixels_id
 from neumo.progress import track
 from neumo.threads import in_threads
 
 HASH_SIZE = 16  # 16 x 16 coefficients: a perceptual hash of 256 bits
 _AT_ONCE = 500  # images in one query; SQLite takes at least 999 values
 _BATCH = 256  # images between two commits: what a kill -9 costs at most
-_KIND = f"{__version__} pixels {PIXELS} phash {HASH_SIZE} exposure"
+_KIND = f"{__version__} {json.dumps(pixels_id())} phash {HASH_SIZE} exposure"
 """What is remembered depends on this, beside an image's bytes."""
 
 

@@ -35,7 +35,8 @@ def choose_threshold(
     """Choose the operating point on the validation part, never on the test part.
 
     A missed pneumonia costs more than a false alarm, so a user may ask for a sensitivity. The highest
-    threshold that reaches it raises the fewest false alarms. Who does not may have the point where
+    threshold that reaches it raises the fewest false alarms; it is set halfway to the next lower probability,
+    so that no rounding loses an image. Who does not may have the point where
     sensitivity and specificity are best together (Youden 1950, Cancer 3:32), which does not depend
     on how common pneumonia is there.
 
@@ -49,8 +50,8 @@ def choose_threshold(
         NeumoError: a class is absent, or the sensitivity is not a fraction.
 
     Example:
-        >>> choose_threshold([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.9], sensitivity=1.0).threshold
-        0.2
+        >>> round(choose_threshold([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.9], sensitivity=1.0).threshold, 3)
+        0.15
     """
     y, p = checked(y, p)
     threshold, rule = 0.5, "0.5, the default"
@@ -59,7 +60,8 @@ def choose_threshold(
             raise NeumoError(f"sensitivity: got {sensitivity}, expected a fraction above 0 and at most 1")
         highest_first = np.sort(p[y == 1])[::-1]
         needed = math.ceil(sensitivity * len(highest_first) - 1e-9)  # 0.07 * 100 is 7.000000000000001
-        threshold = float(highest_first[needed - 1])
+        last = float(highest_first[needed - 1])
+        threshold = (last + float(np.max(p[p < last], initial=0.0))) / 2
         rule = f"the highest that finds {sensitivity:.4g} of the validation part's pneumonias"
     elif balanced:
         threshold, rule = _youden(y, p), "best sensitivity and specificity together on the validation part"

@@ -62,7 +62,10 @@ class Inspection:
 
 def pixels_id() -> dict[str, str | int]:
     """What pixels depend on besides the file: how they are read, resized and changed, and by what."""
-    decoders = ("pillow", "pydicom", "simplejpeg", "pylibjpeg", "pyjpegls")
+    decoders = (
+        *("pillow", "pydicom", "simplejpeg"),
+        *("pylibjpeg", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm"),
+    )
     return {"pixels": PIXELS, **{package: version(package) for package in decoders}}
 
 

@@ -28,11 +28,11 @@ from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone, backbone
-from neumo.features.engine import Engine
+from neumo.features.engine import Engine, resolve_precision
 from neumo.features.graph import convert
 from neumo.features.networks import versions as network_versions
 from neumo.features.reference import Reference
-from neumo.files import claim
+from neumo.files import claimed
 from neumo.images.read import pixels_id
 from neumo.report.recipe_page import write_recipe
 from neumo.study.card import of_run, told
@@ -59,6 +59,9 @@ VALIDATION = ("changed", "usual", "hard")
 
 CHANGED = 6
 """Changed images of each validation radiograph that are asked, at most."""
+
+CALLED = ("name", "positive_name", "negative_name", "citation", "synthetic")
+"""What a classifier's card takes from its data set besides the images."""
 
 STRICTEST = ("official", "patient", "random")
 """The protocol whose classifier is kept: the first that was run."""
@@ -179,9 +182,12 @@ class RecipeRun:
         Raises:
             NeumoError: bad input, in one line; what was finished is kept.
         """
+        with claimed(out, "study") as folder:
+            return self._run(folder, command)
+
+    def _run(self, out: Path, command: str | None) -> Results:
         started = time.perf_counter()
-        out = claim(out, "study")
-        check_data(out, self.dataset)
+        check_data(out, self.dataset, recipe=True)
         found = audit(self.dataset).to_dict()
         trials = {
             (name, seed): self._trial(out, name, seed) for seed in self.seeds for name in self.protocols
@@ -201,13 +207,14 @@ class RecipeRun:
             command=command or self._call(out),
         )
         kept = [(trial.run, trial.predictions) for trial in trials.values()]
+        (out / "results.json").unlink(missing_ok=True)  # old ones must not lie beside new predictions
         save_predictions(kept, self.dataset.synthetic, out / "predictions.csv")
-        results.save(out / "results.json")
         strictest = next(name for name in STRICTEST if name in self.protocols)
         saved = trials[strictest, self.seeds[0]]
         classifier = load(saved.file)
         classifier.card |= told(results, saved.run)
         classifier.save(out / "classifier.neumo")
+        results.save(out / "results.json")
         write_recipe(results, classifier.card, out)
         return results
 
@@ -300,7 +307,7 @@ class RecipeRun:
         judge(run, predictions)
         asked = asked_y, _probability(head, asked_x)
         card = of_run(run, self.dataset, self._backbone, self.settings, asked)
-        card |= {"temperature": temperature, "test": {}}
+        card |= {"temperature": temperature, "shift": shift, "test": {}}
         reference = Reference.fit(of["train"], of["validation"])
         classifier = new_classifier(card, graph, base, head, reference)
         classifier.usual = usual_maps(classifier, rows)
@@ -320,8 +327,10 @@ class RecipeRun:
         recipe = {**self.settings["recipe"], "name": None, "meaning": None}
         backbones = [(one.name, one.weights_id) for one in self.backbones]
         settings = {**self.settings, "recipe": recipe, "seeds": None, "backbone": backbones, "weights": None}
-        made_by = [versions(), network_versions(), pixels_id(), TUNING, VIEWS]
-        return hashlib.sha256(json.dumps([settings, protocol, seed, made_by, told]).encode()).hexdigest()
+        made_by = [versions(), network_versions(), pixels_id(), TUNING, VIEWS, resolve_precision("auto")]
+        named = [getattr(self.dataset, name) for name in CALLED]
+        parts = [settings, protocol, seed, made_by, named, told]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _call(self, out: Path) -> str:
         """What gives this again from Python."""

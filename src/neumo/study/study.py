@@ -20,7 +20,7 @@ from neumo.data.split import every_split, load_split, save_split, with_validatio
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
-from neumo.files import claim
+from neumo.files import claimed
 from neumo.phantom.dataset import make_phantoms
 from neumo.report.figures import draw, save_figures
 from neumo.report.page import write_page
@@ -84,16 +84,19 @@ class Study:
         interrupted study goes on.
 
         Args:
-            out: a folder, made if need be; one with files that are not of a study is refused.
+            out: a folder, made if need be; one with other files, or with results of other data, is refused.
             command: what to show as the way to run this again; by default the call in Python.
 
         Raises:
             NeumoError: bad input, in one line; trials that were finished are kept.
         """
+        with claimed(out, "study") as folder:
+            return self._run(folder, command)
+
+    def _run(self, out: Path, command: str | None) -> Results:
         started = time.perf_counter()
-        out = claim(out, "study")
         dataset = self._read(out)
-        check_data(out, dataset)
+        check_data(out, dataset, recipe=False)
         network = backbone(self.settings.backbone, self.settings.weights)
         seen = inspect_images(dataset.table)
         groups = near_identical_groups(dataset.table, seen)
@@ -134,6 +137,7 @@ class Study:
             published=published.to_dict(),
         )
         results.summary = summary(results)
+        (out / "results.json").unlink(missing_ok=True)  # old ones must not lie beside new predictions
         save_predictions(kept, dataset.synthetic, out / "predictions.csv")
         _save_classifier(final, final_split, results, bench, out / "classifier.neumo")
         results.save(out / "results.json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib.metadata
 import json
 import time
 from dataclasses import dataclass
@@ -108,13 +109,14 @@ class Bench:
             "weights": None,
             "precision": self.precision,
         }
+        quantised_by = importlib.metadata.version("nncf") if self.precision == "int8" else None
         parts = (
             settings,
             self.backbone.name,
             self.backbone.weights_id,
             dataclasses.asdict(plan.step),
             (plan.protocol, plan.seed, plan.drawn, plan.tested, keras.backend.backend()),
-            [versions(), network_versions(), pixels_id()],
+            [versions(), network_versions(), pixels_id(), quantised_by],
             self._digest(plan.split),
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -131,6 +133,8 @@ class Bench:
         rows = self._arrange(plan.split, plan.seed, plan.drawn)
         started = time.perf_counter()
         scaling = self._scaling(rows, step)
+        if plan.drawn == settings.validation_drawn:
+            _check_own(rows)
         x = self._features(rows, scaling)
         computed = time.perf_counter()
         y = rows["label"].to_numpy()
@@ -270,6 +274,16 @@ def probabilities(head: keras.Model, features: np.ndarray | Rows) -> np.ndarray:
     """Probability of pneumonia, float64 (n,), for features float32 (n, d)."""
     parts = [head.predict_on_batch(block)[:, 0] for block in blocks(features)]
     return np.concatenate([np.empty(0), *parts])
+
+
+def _check_own(rows: pd.DataFrame) -> None:
+    """See that validation has radiographs of both classes, by which new ones are told from familiar ones."""
+    own = rows[(rows["part"] == "validation") & (rows["copy"] == 0)]
+    if own["label"].nunique() < 2:
+        raise NeumoError(
+            f"validation: got {len(own):,} radiographs beside generated images, all of one class, expected "
+            "some of both classes; draw it before balancing, or with another seed"
+        )
 
 
 def _check_finite(step: Step, history: dict[str, list[float]]) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from neumo.backend import keras
+from neumo.features.engine import resolve_precision
 from neumo.features.networks import versions
 from neumo.files import cache_folder, whole_file
 from neumo.images.read import pixels_id
@@ -221,6 +222,7 @@ def _digest(rows: pd.DataFrame, recipe: Recipe, seed: int, network_id: str, taug
         seed,
         network_id,
         [versions(), torch.__version__, TUNING, pixels_id(), VIEWS],
+        [resolve_precision("auto"), torch.cuda.is_available()],
         rows[["sha256", "label", "part"]].values.tolist(),
     ]
     found = hashlib.sha256(json.dumps(told).encode())

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from neumo.backend import keras
-from neumo.features.engine import Engine
+from neumo.features.engine import Engine, resolve_precision
 from neumo.features.graph import convert
 from neumo.features.networks import versions
 from neumo.features.scaling import Scaling
@@ -56,7 +56,7 @@ def kept_maps(
     Raises:
         UnreadableImageError: an image cannot be read.
     """
-    changed = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS]
+    changed = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS, resolve_precision("auto")]
     told = [stem_id, dataclasses.astuple(scaling), versions(), changed]
     key = hashlib.sha256(json.dumps([*told, table["sha256"].tolist()]).encode()).hexdigest()[:16]
     file = maps_folder() / f"{key}.f16"
