@@ -108,6 +108,17 @@ class TestCoronaHack:
         with pytest.raises(NeumoError, match=r"Metadata.csv: got the label nan in row 1, expected Normal"):
             read(archive)
 
+    def test_rows_that_contradict_each_other(self, archive: Path) -> None:
+        csv = archive / "Chest_xray_Corona_Metadata.csv"
+        listed = csv.read_text()
+        csv.write_text(listed + "3,person1_virus_6.jpeg,Pnemonia,TEST,,Virus\n")
+        assert len(read(archive).table) == 2
+        csv.write_text(listed + "3,person1_virus_6.jpeg,Normal,TEST,,\n")
+        with pytest.raises(
+            NeumoError, match=r"virus_6.jpeg: got another label in row 4 of .*Metadata.csv than"
+        ):
+            read(archive)
+
     @pytest.fixture
     def archive(self, tmp_path: Path) -> Path:
         root = tmp_path / "archive"
