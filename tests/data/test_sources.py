@@ -114,9 +114,7 @@ class TestCoronaHack:
         csv.write_text(listed + "3,person1_virus_6.jpeg,Pnemonia,TEST,,Virus\n")
         assert len(read(archive).table) == 2
         csv.write_text(listed + "3,person1_virus_6.jpeg,Normal,TEST,,\n")
-        with pytest.raises(
-            NeumoError, match=r"virus_6.jpeg: got another label in row 4 of .*Metadata.csv than"
-        ):
+        with pytest.raises(NeumoError, match=r"virus_6.jpeg: got another label in row 4 of"):
             read(archive)
 
     @pytest.fixture

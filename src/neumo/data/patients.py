@@ -15,31 +15,9 @@ _CAUSE = re.compile(r"^person\d+_(bacteria|virus)_", re.IGNORECASE)
 _FIGURE_PANEL = re.compile(r"[a-z]?-Fig\d+[a-z]?$", re.IGNORECASE)
 _NOBODY = frozenset(
     (
-        *(
-            "anon",
-            "anonym",
-            "anonymous",
-            "anonymized",
-            "anonymised",
-            "anonymize",
-            "anonymise",
-            "anonymization",
-        ),
-        *(
-            "deidentified",
-            "de",
-            "identified",
-            "unknown",
-            "unnamed",
-            "none",
-            "null",
-            "nil",
-            "na",
-            "n",
-            "a",
-            "not",
-        ),
-        *("available", "no", "name", "id", "number", "patient", "removed", "deleted", "redacted", "withheld"),
+        *("anon", "anonym", "anonymous", "anonymized", "anonymised", "anonymize", "anonymise"),
+        *("deidentified", "de", "identified", "unknown", "unnamed", "none", "null", "nil", "na", "n", "a"),
+        *("not", "available", "no", "name", "id", "number", "patient", "removed", "deleted", "redacted"),
     )
 )
 """Words that an identifier may consist of and still tell nobody; one with a number among them does."""
