@@ -246,6 +246,24 @@ class TestClassFolders:
         with pytest.raises(NeumoError, match="got links only"):
             survey(tmp_path / "normal")
 
+    def test_a_class_does_not_reach_another(self, tmp_path: Path) -> None:
+        draw(tmp_path / "NORMAL" / "1.png", 1)
+        draw(tmp_path / "PNEUMONIA" / "2.png", 2)
+        (tmp_path / "NORMAL" / "all").symlink_to("..")
+        assert labels(read(tmp_path)) == {"1.png": 0, "2.png": 1}
+        (tmp_path / "NORMAL" / "more").symlink_to("../PNEUMONIA")
+        with pytest.raises(
+            NeumoError, match=r"2.png: got the same file as .*2.png, expected it in one class"
+        ):
+            read(tmp_path)
+
+    def test_a_pipe_is_told(self, tmp_path: Path) -> None:
+        draw(tmp_path / "NORMAL" / "1.png", 1)
+        draw(tmp_path / "PNEUMONIA" / "2.png", 2)
+        os.mkfifo(tmp_path / "NORMAL" / "pipe.png")
+        with pytest.raises(NeumoError, match=r"pipe.png: got a pipe or device, expected an image"):
+            read(tmp_path)
+
     def test_one_class_only(self, tmp_path: Path) -> None:
         draw(tmp_path / "NORMAL" / "1.png")
         with pytest.raises(NeumoError, match=r"got one class only \(normal\), expected"):
