@@ -51,6 +51,27 @@ def test_is_image_asks_the_content_of_unknown_suffixes(dicom_folder: Path, tmp_p
     assert not is_image(tmp_path / "LICENSE")
 
 
+def test_a_pipe_is_no_image(tmp_path: Path) -> None:
+    kept = draw(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "pipe")
+    code = "import sys; from neumo.data.image_files import *; print(*find_radiographs(sys.argv[1]))"
+    command = [sys.executable, "-c", code, tmp_path]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert found.split() == [str(kept)]
+
+
+def test_a_link_to_a_folder_is_followed_once_and_never_upwards(tmp_path: Path) -> None:
+    kept = [draw(tmp_path / "a" / "1.png"), draw(tmp_path / "b" / "2.png")]
+    beyond = draw(tmp_path.parent / f"{tmp_path.name} beyond" / "3.png")
+    (tmp_path / "a" / "all").symlink_to(tmp_path)
+    (tmp_path / "a" / "self").symlink_to(tmp_path / "a")
+    assert images_in(tmp_path / "a") == kept[:1]
+    assert images_in(tmp_path) == kept
+    (tmp_path / "c").symlink_to(beyond.parent)
+    (tmp_path / "d").symlink_to(beyond.parent)
+    assert images_in(tmp_path) == [*kept, tmp_path / "c" / "3.png"]
+
+
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
     """Three images in two folders, a table of two of them, and a note."""

@@ -88,6 +88,16 @@ class TestDicomPatient:
     def test_placeholders_are_nobody(self, number: str | None, file: Path, tmp_path: Path) -> None:
         assert self.identified(file, tmp_path, number) is None
 
+    @pytest.mark.parametrize("number", ["xxx", "00-00", "-", "Anonymous^Patient", "<removed>", "N/A"])
+    def test_other_placeholders_are_nobody(self, number: str, file: Path, tmp_path: Path) -> None:
+        assert self.identified(file, tmp_path, number) is None
+
+    @pytest.mark.parametrize("number", ["ANON0007", "anon-12", "Anonymous_017", "Canon-5", "Nonette", "X1"])
+    def test_pseudonyms_are_somebody(self, number: str, file: Path, tmp_path: Path) -> None:
+        known = self.identified(file, tmp_path, number)
+        assert known is not None
+        assert known != self.identified(file, tmp_path, number + "1")
+
     def test_a_file_that_is_not_dicom_has_none(self, tmp_path: Path) -> None:
         (tmp_path / "text.dcm").write_text("not DICOM")
         assert dicom_patient(tmp_path / "text.dcm") is None

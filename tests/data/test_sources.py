@@ -108,6 +108,15 @@ class TestCoronaHack:
         with pytest.raises(NeumoError, match=r"Metadata.csv: got the label nan in row 1, expected Normal"):
             read(archive)
 
+    def test_rows_that_contradict_each_other(self, archive: Path) -> None:
+        csv = archive / "Chest_xray_Corona_Metadata.csv"
+        listed = csv.read_text()
+        csv.write_text(listed + "3,person1_virus_6.jpeg,Pnemonia,TEST,,Virus\n")
+        assert len(read(archive).table) == 2
+        csv.write_text(listed + "3,person1_virus_6.jpeg,Normal,TEST,,\n")
+        with pytest.raises(NeumoError, match=r"virus_6.jpeg: got another label in row 4 of"):
+            read(archive)
+
     @pytest.fixture
     def archive(self, tmp_path: Path) -> Path:
         root = tmp_path / "archive"
@@ -236,6 +245,24 @@ class TestClassFolders:
         (tmp_path / "normal" / "1.png").unlink()
         with pytest.raises(NeumoError, match="got links only"):
             survey(tmp_path / "normal")
+
+    def test_a_class_does_not_reach_another(self, tmp_path: Path) -> None:
+        draw(tmp_path / "NORMAL" / "1.png", 1)
+        draw(tmp_path / "PNEUMONIA" / "2.png", 2)
+        (tmp_path / "NORMAL" / "all").symlink_to("..")
+        assert labels(read(tmp_path)) == {"1.png": 0, "2.png": 1}
+        (tmp_path / "NORMAL" / "more").symlink_to("../PNEUMONIA")
+        with pytest.raises(
+            NeumoError, match=r"2.png: got the same file as .*2.png, expected it in one class"
+        ):
+            read(tmp_path)
+
+    def test_a_pipe_is_told(self, tmp_path: Path) -> None:
+        draw(tmp_path / "NORMAL" / "1.png", 1)
+        draw(tmp_path / "PNEUMONIA" / "2.png", 2)
+        os.mkfifo(tmp_path / "NORMAL" / "pipe.png")
+        with pytest.raises(NeumoError, match=r"pipe.png: got a pipe or device, expected an image"):
+            read(tmp_path)
 
     def test_one_class_only(self, tmp_path: Path) -> None:
         draw(tmp_path / "NORMAL" / "1.png")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom import Dataset, uid
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
@@ -17,6 +18,7 @@ from pydicom.filewriter import write_file_meta_info
 
 from neumo.errors import UnreadableImageError
 from neumo.images.read import read_radiograph
+from neumo.images.scans import MAX_SCANS
 
 
 @pytest.fixture
@@ -104,13 +106,53 @@ def test_run_lengths_without_end(dx: Dataset) -> None:
     refused(as_file(dx), "run lengths of more pixels")
 
 
+@pytest.mark.parametrize("ends", ["overlap", "fall", "stand in the header"])
+def test_run_lengths_that_are_gone_through_again(dx: Dataset, ends: str) -> None:
+    pixels = dx.Rows * dx.Columns
+    body = b"\x80" * (pixels // 2)  # makes nothing, and takes a step each
+    end = 64 + len(body)
+    count, starts = {
+        "overlap": (15, [64, end] * 7 + [64]),
+        "fall": (2, [end - 1, 64]),
+        "stand in the header": (1, [0]),
+    }[ends]
+    if ends == "fall":
+        dx.BitsAllocated, dx.BitsStored, dx.HighBit = 16, 16, 15
+    starts += [0] * (15 - len(starts))
+    dx.PixelData = encapsulate([struct.pack("<16I", count, *starts) + body])
+    dx.file_meta.TransferSyntaxUID = uid.RLELossless
+    refused(as_file(dx), "run lengths in other segments")
+
+
+def test_run_lengths_of_nothing_without_end(dx: Dataset) -> None:
+    pixels = dx.Rows * dx.Columns
+    dx.PixelData = encapsulate([struct.pack("<16I", 1, 64, *[0] * 14) + b"\x80" * (2 * pixels)])
+    dx.file_meta.TransferSyntaxUID = uid.RLELossless
+    refused(as_file(dx), "run lengths of more pixels")
+
+
+@pytest.mark.parametrize("syntax", [uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLosslessSV1])
+def test_a_frame_of_too_many_scans(dx: Dataset, syntax: str) -> None:
+    whole = io.BytesIO()
+    Image.fromarray(np.asarray(dx.pixel_array)).save(whole, "JPEG", progressive=True)
+    data = whole.getvalue()
+    last = data.rindex(b"\xff\xda")
+    dx.PixelData = encapsulate([data[:-2] + data[last:-2] * MAX_SCANS + data[-2:]])
+    dx.file_meta.TransferSyntaxUID = uid.UID(syntax)
+    refused(as_file(dx), "too many scans")
+
+
 def test_pixels_in_fragments_without_end(dicom_folder: Path) -> None:
     dataset = pydicom.dcmread(dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome2.dcm")
     dataset.PixelData = dataset.PixelData[:-8] + b"\xfe\xff\x00\xe0\0\0\0\0" * 20_000 + dataset.PixelData[-8:]
     refused(as_file(dataset), "more elements")
 
 
-def test_what_is_no_bomb_is_read(dx: Dataset) -> None:
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_is_no_bomb_is_read(dx: Dataset, bits: int) -> None:
+    if bits == 16:
+        dx.PixelData = (np.asarray(dx.pixel_array).astype("<u2") * 257).tobytes()
+        dx.BitsAllocated, dx.BitsStored, dx.HighBit = 16, 16, 15
     expected = read_radiograph(as_file(dx), None)
     dx.compress(uid.RLELossless, generate_instance_uid=False)
     np.testing.assert_array_equal(read_radiograph(as_file(dx), None), expected)

@@ -16,7 +16,8 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
 
 from neumo.errors import UnreadableImageError
-from neumo.images.read import MAX_SCANS, Inspection, inspect_radiograph, read_radiograph
+from neumo.images.read import Inspection, inspect_radiograph, read_radiograph
+from neumo.images.scans import MAX_SCANS
 
 
 @pytest.fixture(scope="module")
@@ -359,12 +360,17 @@ def test_a_dicom_file_in_memory(dicom_folder: Path) -> None:
         np.testing.assert_array_equal(read_radiograph(io.BytesIO(file.read_bytes())), read_radiograph(file))
 
 
-def test_a_jpeg_of_too_many_scans(tmp_path: Path, grey: np.ndarray) -> None:
-    Image.fromarray(grey).save(tmp_path / "a.jpg", progressive=True)
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("kind", ["JPEG", "MPO"])
+def test_a_jpeg_of_too_many_scans(tmp_path: Path, grey: np.ndarray, mode: str, kind: str) -> None:
+    with (tmp_path / "a.jpg").open("wb") as file:
+        picture = Image.fromarray(grey).convert(mode)
+        more = {"save_all": True, "append_images": [picture]} if kind == "MPO" else {}
+        picture.save(file, kind, progressive=True, **more)
     data = (tmp_path / "a.jpg").read_bytes()
-    last = data.rindex(b"\xff\xda")
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
     read_radiograph(io.BytesIO(data))
-    (tmp_path / "b.jpg").write_bytes(data[:-2] + data[last:-2] * MAX_SCANS + data[-2:])
+    (tmp_path / "b.jpg").write_bytes(data[:end] + data[last:end] * MAX_SCANS + data[end:])
     refused(tmp_path / "b.jpg", "too many scans")
 
 

@@ -23,6 +23,7 @@ KERMANY = (
 )
 
 LOST = "{}: got a link to a file that is not there, expected an image; leave such out with --skip-missing"
+WAITS = "{}: got a pipe or device, expected an image; leave such out with --skip-missing"
 
 Classes = list[tuple[Path, str | None]]  # class folder, official part
 
@@ -82,7 +83,8 @@ def survey(
     listed = set(found["path"])
     there = found["path"].map(lambda path: Path(path).is_file())
     if not skip_missing:
-        faults += [LOST.format(path) for path in found["path"][~there]]
+        faults += [(WAITS if Path(p).exists() else LOST).format(p) for p in found["path"][~there]]
+    faults += _in_two_classes(found[there])
     around = {root, *(folder.parent for folder, _ in classes)}
     loose = sorted({p for folder in around for p in images_in(folder, deep=False) if str(p) not in listed})
     kermany = {f.name for f, _ in classes} == {"NORMAL", "PNEUMONIA"} and found["cause"].eq("bacteria").any()
@@ -101,3 +103,16 @@ def survey(
         negative_name=negative_name,
         faults=tuple(faults),
     )
+
+
+def _in_two_classes(found: pd.DataFrame) -> list[str]:
+    """A fault for each image that a link to its folder puts into another class as well."""
+    real = {folder: folder.resolve() for folder in {Path(path).parent for path in found["path"]}}
+    first: dict[Path, tuple[str, int]] = {}
+    faults = []
+    for path, label in zip(found["path"], found["label"], strict=True):
+        file = real[Path(path).parent] / Path(path).name
+        earlier, as_label = first.setdefault(file, (path, label))
+        if as_label != label:
+            faults.append(f"{path}: got the same file as {earlier}, expected it in one class")
+    return faults

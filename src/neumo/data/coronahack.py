@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from neumo.data.image_files import images_in, subfolders
-from neumo.data.listing import load
+from neumo.data.listing import contradictions, load
 from neumo.data.patients import patient_of
 from neumo.data.table import (
     NORMAL,
@@ -100,6 +100,7 @@ def survey(csv: Path) -> Dataset:
                 f"{csv}: got the label {rows['Label'][row]!r} in row {row + 1}, expected Normal or Pnemonia"
                 for row in np.flatnonzero(label == UNLABELLED)
             ]
+            + contradictions(found[there], csv)
         ),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -60,6 +61,8 @@ def _matching(pattern: str) -> list[str]:
 def is_dicom(path: Path) -> bool:
     """Whether a file's first bytes are those of a DICOM file, whatever it is called."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for its writer
+            return False
         with path.open("rb") as file:
             return dicom.is_dicom(file.read(132))
     except OSError:
@@ -88,21 +91,34 @@ def images_in(folder: Path, deep: bool = True) -> list[Path]:
     Raises:
         PermissionError: a folder cannot be read; to pass over it would lose its images unseen.
         NeumoError: a name is not UTF-8, so that no table can hold it.
+
+    Links are followed, but to no folder a second time, nor to one that `folder` is in.
     """
 
     def stop(error: OSError) -> None:
         raise error
 
     found = []
+    seen = {_identity(above) for above in folder.resolve().parents}
     for base, folders, files in os.walk(folder, onerror=stop, followlinks=True):
+        if (here := _identity(base)) in seen:
+            folders.clear()
+            continue
+        seen.add(here)
         if base != str(folder) and any(_is_mark(name) and name != SPLIT_MARK for name in files):
             folders.clear()
             continue
-        folders[:] = [name for name in folders if deep and not _is_junk(name)]
+        folders[:] = sorted(name for name in folders if deep and not _is_junk(name))
         found += [path for path in (Path(base, name) for name in files) if is_image(path)]
     for path in found:
         _check_text(str(path))
     return sorted(found, key=lambda path: path.parts)  # as paths compare, but faster
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    """What tells a folder from all others, by whatever links it is reached."""
+    about = os.stat(folder)  # noqa: PTH116 - of what `os.walk` gives, faster
+    return about.st_dev, about.st_ino
 
 
 def _check_text(name: str) -> None:

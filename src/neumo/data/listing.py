@@ -210,12 +210,7 @@ def survey(
         }
     )
     first = found.drop_duplicates("path")
-    earlier = found["path"].map(first.set_index("path")["label"])
-    faults += [
-        f"{path}: got another label in row {row + 1} of {file} than in an earlier row, expected one label"
-        for row, path in zip(found.index, found["path"], strict=True)
-        if earlier[row] != found["label"][row]
-    ]
+    faults += contradictions(found, file)
     table = new_table(first)
     faults += [
         f"{path}: got SHA-256 {got[:12]}..., expected {listed[:12]}... as row {row + 1} of {file} lists it"
@@ -246,6 +241,22 @@ def survey(
         negative_name=negative_name,
         faults=tuple(faults),
     )
+
+
+def contradictions(found: pd.DataFrame, file: Path) -> list[str]:
+    """A fault for each row that names an image with another label than the first row that does.
+
+    Args:
+        found: columns path and label; the index counts the rows of the file from 0.
+        file: that lists them.
+    """
+    first = found.drop_duplicates("path")
+    earlier = found["path"].map(first.set_index("path")["label"])
+    return [
+        f"{path}: got another label in row {row + 1} of {file} than in an earlier row, expected one label"
+        for row, path in zip(found.index, found["path"], strict=True)
+        if earlier[row] != found["label"][row]
+    ]
 
 
 def _lateral(views: pd.Series) -> pd.Series:

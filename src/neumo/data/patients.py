@@ -13,7 +13,14 @@ _PATIENT = (
 )
 _CAUSE = re.compile(r"^person\d+_(bacteria|virus)_", re.IGNORECASE)
 _FIGURE_PANEL = re.compile(r"[a-z]?-Fig\d+[a-z]?$", re.IGNORECASE)
-_NOBODY = re.compile(r"^$|^0+$|anon|unknown|none|^x+$|removed", re.IGNORECASE)
+_NOBODY = frozenset(
+    (
+        *("anon", "anonym", "anonymous", "anonymized", "anonymised", "anonymize", "anonymise"),
+        *("deidentified", "de", "identified", "unknown", "unnamed", "none", "null", "nil", "na", "n", "a"),
+        *("not", "available", "no", "name", "id", "number", "patient", "removed", "deleted", "redacted"),
+    )
+)
+"""Words that an identifier may consist of and still tell nobody; one with a number among them does."""
 
 
 def patient_of(name: str | Path) -> str | None:
@@ -73,6 +80,11 @@ def dicom_patient(path: str | Path) -> str | None:
         number = str(header.get("PatientID") or "").strip()
     except Exception:  # pydicom raises nearly every kind on broken files
         return None
-    if _NOBODY.search(number):
+    if _is_placeholder(number):
         return None
     return f"dicom-{hashlib.sha256(number.encode()).hexdigest()[:12]}"
+
+
+def _is_placeholder(number: str) -> bool:
+    words = [word for word in re.split(r"[\W_]+", number.lower()) if word]
+    return set(words) <= _NOBODY or re.fullmatch("0*|x*", "".join(words)) is not None

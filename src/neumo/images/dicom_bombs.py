@@ -6,6 +6,8 @@ import io
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
+from neumo.images.scans import too_many_scans
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -113,7 +115,7 @@ def compressed_frame(dataset: Dataset) -> bytes:
     frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
     syntax, size = dataset.file_meta.TransferSyntaxUID, (dataset.Rows, dataset.Columns)
     if syntax == uid.RLELossless:
-        _check_runs(frame, size[0] * size[1])
+        _check_runs(frame, size[0] * size[1], dataset.BitsAllocated // 8)
     elif syntax in uid.JPEG2000TransferSyntaxes:
         import openjpeg
 
@@ -122,6 +124,8 @@ def compressed_frame(dataset: Dataset) -> bytes:
             raise BombError("pixels of another size than the header's")
     elif _jpeg_size(frame) != (*size, 1):
         raise BombError("pixels of another size than the header's")
+    elif too_many_scans(frame):
+        raise BombError("a JPEG of too many scans")
     return frame
 
 
@@ -142,15 +146,21 @@ def _jpeg_size(frame: bytes) -> tuple[int, int, int]:
     raise BombError("no start of frame")
 
 
-def _check_runs(frame: bytes, pixels: int) -> None:
-    """Refuse run lengths (PS3.5 annex G) of more than `pixels` bytes in a segment; a byte can become 64."""
-    segments = min(int.from_bytes(frame[:4], "little"), 15)
-    starts = [int.from_bytes(frame[4 * i : 4 * i + 4], "little") for i in range(1, segments + 1)]
-    for start, end in zip(starts, [*starts[1:], len(frame)], strict=True):
-        at, made = start, 0
-        while at < min(end, len(frame)):
+def _check_runs(frame: bytes, pixels: int, segments: int) -> None:
+    """Refuse run lengths (PS3.5 annex G) of more than `pixels` bytes in a segment; a byte can become 64.
+
+    Nor may a segment have more runs than pixels, or bytes of another segment: each run takes time.
+    """
+    count, *starts = (int.from_bytes(frame[at : at + 4], "little") for at in range(0, 64, 4))
+    ends = [*starts[1:segments], len(frame)]
+    if count != segments or any(not 64 <= start < end for start, end in zip(starts, ends, strict=False)):
+        raise BombError("run lengths in other segments than the header's")
+    for at, end in zip(starts, ends, strict=False):
+        made = 0
+        while at < end:
             control = frame[at]
-            made += control + 1 if control < 128 else 257 - control if control > 128 else 0
+            # 128 makes nothing, but counts
+            made += control + 1 if control < 128 else 257 - control if control > 128 else 1
             at += control + 2 if control < 128 else 2 if control > 128 else 1
             if made > pixels + 256:
                 raise BombError("run lengths of more pixels than the header's")

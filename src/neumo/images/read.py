@@ -7,7 +7,6 @@ averaging is done by its decoder then. A picture that already has the asked size
 
 from __future__ import annotations
 
-import re
 import stat
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from neumo.errors import UnreadableImageError
 from neumo.images.checks import look
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
+from neumo.images.scans import MAX_SCANS, too_many_scans
 
 PIXELS = 3  # raise it when `read_radiograph` or `generate` gives other pixels than before
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
@@ -30,11 +30,9 @@ EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
     100_000_000  # five times the largest detector: no radiograph, but enough to fill a laptop's memory
 )
-MAX_SCANS = 64  # of a progressive JPEG, which has about ten; each goes through all of the picture once more
 TINY = 112  # pixels of the shorter side: half of the study's 224, and most of what shows is interpolated
 COLOUR_LEVELS = 24  # between a pixel's largest and smallest channel: more than JPEG makes of grey
 COLOUR_SHARE = 0.01  # of the pixels
-_SCAN = re.compile(b"\xff\xda")
 
 
 @dataclass(frozen=True)
@@ -159,12 +157,14 @@ def _decode(
         # not counted, as a file can hold a million; MPO: a camera's JPEG, with a preview as second picture
         if getattr(image, "is_animated", False) and kind != "MPO":
             raise UnreadableImageError(path, f"{kind} of several pictures", "one picture")
-        if kind in ("JPEG", "MPO") and mode in ("L", "RGB"):
-            orientation = _orientation(image)
+        data = b""
+        if kind in ("JPEG", "MPO"):
             file.seek(0)
             data = file.read()
-            if len(_SCAN.findall(data)) > MAX_SCANS:
+            if too_many_scans(data):
                 raise UnreadableImageError(path, f"a {kind} of too many scans", f"at most {MAX_SCANS}")
+        if data and mode in ("L", "RGB"):
+            orientation = _orientation(image)
             height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
             if height * width > max_pixels:  # Pillow may have read another of several headers
                 raise _too_large(path, f"{kind} of {width} x {height} pixels", max_pixels)
