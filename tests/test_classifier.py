@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import neumo
-from neumo.archive import read_archive, write_archive
+from neumo.archive import MOST, read_archive, write_archive
 from neumo.backend import keras
 from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
 from neumo.errors import NeumoError, UnreadableImageError
@@ -360,6 +361,18 @@ def test_another_format_is_refused_in_one_line(saved: Path, tmp_path: Path) -> N
 def test_arrays_that_are_none_are_refused(saved: Path, tmp_path: Path, name: str, content: bytes) -> None:
     file = _rewritten(saved, tmp_path / "odd.neumo", name, lambda _: content)
     with pytest.raises(NeumoError, match=r"odd\.neumo: got .*, expected a classifier that neumo saved"):
+        load(file)
+
+
+@pytest.mark.parametrize("name", ["reference.npz", "usual.npz", "origin.npz"])
+def test_arrays_that_would_fill_the_memory_are_refused(saved: Path, tmp_path: Path, name: str) -> None:
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, np.zeros(MOST, np.uint8))
+    file = _rewritten(saved, tmp_path / "bomb.neumo", name, lambda _: bomb.getvalue())
+    line = (
+        r"^\S+bomb\.neumo: got more than 64 mib of compressed numbers up to arr_0\.npy, expected a classifier"
+    )
+    with pytest.raises(NeumoError, match=line):
         load(file)
 
 

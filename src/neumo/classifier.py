@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from neumo.archive import Data, read_archive, write_archive
+from neumo.archive import Data, read_archive, read_arrays, write_archive
 from neumo.errors import NeumoError
 from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
@@ -324,9 +324,9 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         graphs = {name: (members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")}
         keras_file = members.get("network.keras")
         stored = members.get("reference.npz")
-        reference = None if stored is None else Reference.from_bytes(bytes(stored))
+        reference = None if stored is None else Reference.from_bytes(stored)
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
-        origin = Origin.from_bytes(bytes(members["origin.npz"])) if "origin.npz" in members else None
+        origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
     # the last three: what NumPy raises for a file of arrays that is none
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
@@ -392,8 +392,8 @@ def _graph(xml: Data, weights: Data, otherwise: str) -> openvino.Model:
 
 def _arrays(data: Data) -> tuple[np.ndarray, ...]:
     """What `numpy.savez` was given, in order."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-        return tuple(kept[f"arr_{place}"] for place in range(len(kept)))
+    kept = read_arrays(data)
+    return tuple(kept[f"arr_{place}"] for place in range(len(kept)))
 
 
 def _serialised(graph: openvino.Model, *, halved: bool = False) -> tuple[bytes, bytes]:
