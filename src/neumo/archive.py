@@ -88,13 +88,15 @@ def read_arrays(data: Data) -> dict[str, np.ndarray]:
     """Read the arrays of an ``.npz`` file, which is a ZIP archive itself, by name.
 
     Raises:
-        ValueError, EOFError, zipfile.BadZipFile, zlib.error: it is none, or one that would fill the memory.
+        ValueError: it is none, or one that would fill the memory.
     """
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        _check_room(archive, "numbers")
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_room(archive, "numbers")
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return dict(file)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError("numbers that are damaged, or none") from error
     except MemoryError as error:  # there is room for what was unpacked, not for what it says that it is
         raise ValueError("arrays of more numbers than they have") from error
 

@@ -111,7 +111,7 @@ class Origin:
         """Read what `to_bytes` gave; nothing in it is run.
 
         Raises:
-            KeyError, ValueError: it is something else; also what `neumo.archive.read_arrays` raises.
+            KeyError, ValueError: it is something else.
         """
         file = read_arrays(data)
         names = file["names"].tolist()

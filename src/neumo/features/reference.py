@@ -121,7 +121,7 @@ class Reference:
         """Read what `to_bytes` gave; nothing in it is run.
 
         Raises:
-            KeyError, ValueError: it is something else; also what `neumo.archive.read_arrays` raises.
+            KeyError, ValueError: it is something else.
         """
         file = read_arrays(data)
         rest, limit, doubt = (float(value) for value in file["scale"])
