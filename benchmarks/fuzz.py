@@ -1,8 +1,9 @@
-"""Mutated JPEG, PNG and DICOM files through the reader and the server: crashes, hangs, growth, status 500.
+"""Broken JPEG, PNG, TIFF, WebP and DICOM files through reader and server: crashes, hangs, growth, status 500.
 
 python benchmarks/fuzz.py [FOLDER ...] [--model MODEL] [--files 10000] [--out TABLE]
 
-Broken are a synthetic radiograph in every coding that neumo reads, and real files from the folders.
+Broken are a synthetic radiograph in every coding that neumo reads, and real files from the folders;
+of the real JPEG and PNG files, TIFF and WebP files are made as well.
 
 Everything runs in a process of its own, as a decoder in C can take its process down; it is started again
 behind the file that did. Seconds are of its processor time, so that other work on the machine does not count.
@@ -33,7 +34,13 @@ HANG = 5.0  # seconds of processor time
 STUCK = 120.0  # seconds of any time
 SMALL = 500_000  # bytes; larger files take part less often
 ENDS = ("jpeg", "png", "dcm")
-CONTENT = {"jpeg": "image/jpeg", "png": "image/png", "dicom": "application/dicom"}
+CONTENT = {
+    "jpeg": "image/jpeg",
+    "png": "image/png",
+    "dicom": "application/dicom",
+    "tiff": "image/tiff",
+    "webp": "image/webp",
+}
 
 
 def all_seeds(folders: list[Path]) -> dict[str, list[bytes]]:
@@ -47,7 +54,7 @@ def all_seeds(folders: list[Path]) -> dict[str, list[bytes]]:
 def broken_file(whole: dict[str, list[bytes]], seed: int, index: int) -> tuple[str, bytes]:
     """The file of this number, by kind in turn; of real DICOM files, which are large, a tenth."""
     random = Random(f"{seed} {index}")
-    kind = ("jpeg", "png", "dicom")[index % 3]
+    kind = tuple(CONTENT)[index % len(CONTENT)]
     small = [data for data in whole[kind] if len(data) < SMALL]
     data = random.choice(whole[kind] if random.random() < 0.2 else small)
     return kind, mutate(data, small, random)

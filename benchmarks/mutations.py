@@ -25,6 +25,12 @@ TOKENS = [
     *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"acTL", b"fcTL", b"iCCP", b"zTXt", b"eXIf"),
     *(bytes.fromhex(tag) for tag in ("28001000", "28001100", "28000001", "28000201", "e07f1000", "28000800")),
     *(b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0", b"\xfe\xff\x0d\xe0", b"SQ\0\0\xff\xff\xff\xff", b"OB\0\0"),
+    *(
+        struct.pack("<HH", tag, kind)
+        for tag in (256, 257, 258, 259, 262, 273, 277, 278, 279, 317)
+        for kind in (3, 4)
+    ),
+    *(b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "),
     *(b"\xff\x4f\xff\x51", b"\xff\x93", b"\xff\xf7", b"\xff\xf8", b"\0\0\0\0", b"\xff\xff\xff\xff"),
 ]
 NUMBERS = [
@@ -51,10 +57,13 @@ NUMBERS = [
     2**31,
     2**32 - 1,
 ]
+TIFF_CODINGS = (None, "tiff_lzw", "tiff_adobe_deflate", "packbits")
 
 
 def seeds(pixels: np.ndarray, jpeg: list[Path], png: list[Path], dicom: list[Path]) -> dict[str, list[bytes]]:
     """Whole files by kind: real ones, and one radiograph in every coding that neumo reads.
+
+    Real TIFF and WebP files are made of the first real JPEG and PNG files.
 
     Args:
         pixels: grey levels, uint8 (height, width), for the files that are made here.
@@ -71,6 +80,7 @@ def seeds(pixels: np.ndarray, jpeg: list[Path], png: list[Path], dicom: list[Pat
     exif[0x0112] = 3
     colour = np.stack([pixels, pixels[::-1], pixels[:, ::-1]], axis=-1)
     with_alpha = np.dstack([colour, pixels])
+    made: dict[str, list[bytes]] = {"jpeg": [], "png": [], "tiff": [], "webp": []}
     pictures: list[tuple[str, np.ndarray, dict[str, object]]] = [
         ("JPEG", pixels, {"exif": exif}),
         ("JPEG", pixels, {"progressive": True}),
@@ -80,13 +90,25 @@ def seeds(pixels: np.ndarray, jpeg: list[Path], png: list[Path], dicom: list[Pat
         ("PNG", deep, {}),
         ("PNG", with_alpha, {"exif": exif}),
         ("PNG", colour, {}),
+        ("TIFF", colour, {"compression": "jpeg"}),
+        ("TIFF", with_alpha, {"exif": exif}),
+        ("TIFF", pixels > 128, {"compression": "group4"}),
+        ("WEBP", colour, {"exif": exif}),
+        ("WEBP", with_alpha, {"exif": exif}),
     ]
-    made: dict[str, list[bytes]] = {"jpeg": [], "png": []}
+    real = [np.asarray(Image.open(path).convert("L")) for path in [*jpeg[:4], *png[:4]]]
+    for one in (pixels, deep):
+        pictures += [("TIFF", one, {"compression": coding}) for coding in TIFF_CODINGS]
+    for one in real:
+        pictures += [("TIFF", one, {"compression": coding}) for coding in ("tiff_lzw", "jpeg")]
+    for one in (pixels, *real):
+        pictures += [("WEBP", one, {"quality": 80}), ("WEBP", one, {"lossless": True})]
     for kind, values, options in pictures:
         file = io.BytesIO()
         Image.fromarray(values).save(file, kind, **options)
         made[kind.lower()].append(file.getvalue())
     return {
+        **made,
         "jpeg": made["jpeg"] + [path.read_bytes() for path in jpeg],
         "png": made["png"] + [path.read_bytes() for path in png],
         "dicom": [*_dicoms(pixels), *_dicoms(deep), *(path.read_bytes() for path in dicom)],
@@ -177,7 +199,9 @@ def _by_gdcm(data: bytes) -> list[bytes]:
 
 
 def mutate(data: bytes, others: list[bytes], random: Random) -> bytes:
-    """Break a file in a few places, mostly in its header; checksums of a PNG are mostly set right again.
+    """Break a file in a few places, mostly in its header.
+
+    Checksums of a PNG, and what a WebP says of its length, are mostly set right again.
 
     Args:
         data: a whole file.
@@ -191,12 +215,15 @@ def mutate(data: bytes, others: list[bytes], random: Random) -> bytes:
         random.choice(OPERATIONS)(broken, others, random)
     if broken.startswith(b"\x89PNG") and random.random() < 0.8:
         _set_checksums(broken)
+    if broken.startswith(b"RIFF") and len(broken) >= 8 and random.random() < 0.8:
+        struct.pack_into("<I", broken, 4, len(broken) - 8)
     return bytes(broken)
 
 
 def _place(broken: bytearray, random: Random) -> int:
-    """Half of all places are in the first 600 bytes."""
-    return random.randrange(min(len(broken), 600) if random.random() < 0.5 else len(broken))
+    """Half of all places are in the first 600 bytes, a tenth in the last, where a TIFF has headers."""
+    where, ends = random.random(), random.randrange(min(len(broken), 600))
+    return ends if where < 0.5 else len(broken) - 1 - ends if where < 0.6 else random.randrange(len(broken))
 
 
 def _flip(broken: bytearray, _: list[bytes], random: Random) -> None:

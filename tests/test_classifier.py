@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 
 import neumo
-from neumo.archive import read_archive, write_archive
+from neumo.archive import MOST, read_archive, write_archive
 from neumo.backend import keras
 from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
 from neumo.errors import NeumoError, UnreadableImageError
@@ -22,7 +24,7 @@ from neumo.features.engine import Engine, resolve_precision
 from neumo.features.graph import convert
 from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
-from neumo.images.read import Inspection, read_radiograph
+from neumo.images.read import PIXELS, Inspection, read_radiograph
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.training.head import build_head
 from neumo.training.steps import STEPS
@@ -361,6 +363,33 @@ def test_arrays_that_are_none_are_refused(saved: Path, tmp_path: Path, name: str
     file = _rewritten(saved, tmp_path / "odd.neumo", name, lambda _: content)
     with pytest.raises(NeumoError, match=r"odd\.neumo: got .*, expected a classifier that neumo saved"):
         load(file)
+
+
+@pytest.mark.parametrize("name", ["reference.npz", "usual.npz", "origin.npz"])
+def test_arrays_that_would_fill_the_memory_are_refused(saved: Path, tmp_path: Path, name: str) -> None:
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, np.zeros(MOST, np.uint8))
+    file = _rewritten(saved, tmp_path / "bomb.neumo", name, lambda _: bomb.getvalue())
+    line = (
+        r"^\S+bomb\.neumo: got more than 64 mib of compressed numbers up to arr_0\.npy, expected a classifier"
+    )
+    with pytest.raises(NeumoError, match=line):
+        load(file)
+
+
+def test_pixels_that_this_neumo_reads_otherwise_are_told(
+    saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = f'"pixels": {PIXELS},'.encode()
+    assert load(saved).card["pixels"] == PIXELS
+    for then, told in ((now, False), (b"", False), (b'"pixels": 1,', True)):
+
+        def aged(card: bytes, then: bytes = then) -> bytes:
+            return card.replace(now, then)
+
+        load(_rewritten(saved, tmp_path / "old.neumo", "card.json", aged))
+        line = rf"neumo: \S+old\.neumo: got a classifier of .* \(pixels 1\), .* \(pixels {PIXELS}\): .*\n"
+        assert re.fullmatch(line * told, capsys.readouterr().err)
 
 
 UNREADABLE = {

@@ -1,4 +1,4 @@
-"""Named members in one file whose every byte is vouched for."""
+"""Named members in one file, each vouched for, with nothing beside them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from neumo.errors import NeumoError
 from neumo.files import whole_file
 from neumo.threads import in_threads
 
 SUMS = "SHA256SUMS"
 MOST = 64 << 20
-"""Bytes that what is compressed may take when unpacked, all together; it is text, and weights are stored."""
+"""Bytes that what is compressed may take when unpacked, all together; it is text, and weights are stored.
+As much may the arrays of one ``.npz`` file take."""
 
 
 Data = bytes | memoryview
@@ -46,7 +49,7 @@ def read_archive(file: str | Path, expected: str) -> tuple[dict[str, Data], dict
         What it holds and its SHA-256, hexadecimal, by name.
 
     Raises:
-        NeumoError: no such file, no such archive, or one that was changed or cut off.
+        NeumoError: no such file, no such archive, or one that was changed, added to or cut off.
     """
     try:
         data = Path(file).read_bytes()
@@ -59,6 +62,7 @@ def read_archive(file: str | Path, expected: str) -> tuple[dict[str, Data], dict
             _check_room(archive)
             lines = bytes(_member(archive, data, SUMS)).decode().splitlines()
             sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
+            _check_nothing_else(archive, data, [SUMS, *sums])
             members = {name: _member(archive, data, name) for name in sums}
     # what a ZIP file of something else raises: missing, encrypted, oddly compressed members
     except (
@@ -80,11 +84,43 @@ def read_archive(file: str | Path, expected: str) -> tuple[dict[str, Data], dict
     return members, sums
 
 
+def read_arrays(data: Data) -> dict[str, np.ndarray]:
+    """Read the arrays of an ``.npz`` file, which is a ZIP archive itself, by name.
+
+    Raises:
+        ValueError: it is none, or one that would fill the memory.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _check_room(archive, "numbers")
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return dict(file)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError("numbers that are damaged, or none") from error
+    except MemoryError as error:  # there is room for what was unpacked, not for what it says that it is
+        raise ValueError("arrays of more numbers than they have") from error
+
+
 def _digest(data: Data) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _check_room(archive: zipfile.ZipFile) -> None:
+def _check_nothing_else(archive: zipfile.ZipFile, data: bytes, names: list[str]) -> None:
+    """Refuse what has other members, or bytes before, between or behind them or in comments."""
+    if sorted(archive.namelist()) != sorted(names):
+        raise ValueError("members that are not vouched for")
+    at = length = 0
+    for about in archive.infolist():
+        if about.header_offset != at:
+            break
+        name = len(about.filename.encode())
+        at += 30 + name + about.compress_size
+        length += 46 + name  # in the directory, which is last
+    if at != archive.start_dir or at + length + 22 != len(data):
+        raise ValueError("bytes that no member has")
+
+
+def _check_room(archive: zipfile.ZipFile, of: str = "text") -> None:
     """Refuse, before anything is unpacked, what would take much more memory than the file is large."""
     room = MOST
     for about in archive.infolist():
@@ -94,7 +130,7 @@ def _check_room(archive: zipfile.ZipFile) -> None:
             raise ValueError(f"{about.filename} compressed by method {about.compress_type}")
         room -= about.file_size
         if room < 0:
-            raise ValueError(f"more than {MOST >> 20} MiB of compressed text up to {about.filename}")
+            raise ValueError(f"more than {MOST >> 20} MiB of compressed {of} up to {about.filename}")
 
 
 def _member(archive: zipfile.ZipFile, data: bytes, name: str) -> Data:

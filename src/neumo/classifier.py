@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from neumo.archive import Data, read_archive, write_archive
+from neumo.archive import Data, read_archive, read_arrays, write_archive
 from neumo.errors import NeumoError
 from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
@@ -27,7 +28,7 @@ from neumo.files import SHIPPED
 from neumo.findings import NOTICE, SYNTHETIC, Finding, Prediction, notice
 from neumo.images.checks import TURNED, look
 from neumo.images.many import Read, in_batches, inspect_many
-from neumo.images.read import Inspection
+from neumo.images.read import PIXELS, Inspection
 
 if TYPE_CHECKING:
     import openvino
@@ -60,7 +61,8 @@ class Classifier:
         kept_as: a name that no other network has, to keep the compiled network on disk under; see `Engine`.
 
     Attributes:
-        card: "format", "name", "positive", "negative", "size", "threshold" with the "rule" that chose it,
+        card: "format", "name", "positive", "negative", "size", "pixels" (how they were read, see
+            `neumo.images.read.PIXELS`; older ones lack it), "threshold" with the "rule" that chose it,
             "backbone", "scaling", "data" (what it was trained on, how to cite it, whether it was synthetic),
             "training" (protocol, step, seed, counts, settings), "test" (metrics by protocol, mean over
             seeds), "made_by" (versions) and "notice"; "precision" (see `neumo.features.engine.Engine`) where
@@ -308,7 +310,8 @@ def load(file: str | Path = SHIPPED) -> Classifier:
     Args:
         file: written by `Classifier.save`; by default the classifier that neumo brings.
 
-    The backbone is read when it is first needed, and what is wrong with it is said then.
+    The backbone is read when it is first needed, and what is wrong with it is said then. Where this neumo
+    reads the pixels of radiographs otherwise than the one that trained it, a line on standard error says so.
 
     Raises:
         NeumoError: it is not a classifier, is of another format, or was changed or cut off.
@@ -324,12 +327,16 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         graphs = {name: (members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")}
         keras_file = members.get("network.keras")
         stored = members.get("reference.npz")
-        reference = None if stored is None else Reference.from_bytes(bytes(stored))
+        reference = None if stored is None else Reference.from_bytes(stored)
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
-        origin = Origin.from_bytes(bytes(members["origin.npz"])) if "origin.npz" in members else None
+        origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
     # the last three: what NumPy raises for a file of arrays that is none
     except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
+    if card.get("pixels", PIXELS) != PIXELS:
+        got = f"got a classifier of radiographs as another neumo reads them (pixels {card['pixels']!r})"
+        told = f"expected this one's (pixels {PIXELS}): its probabilities may differ; train it again"
+        print(f"neumo: {file}: {got}, {told}", file=sys.stderr)
     kept_as = digests["backbone.xml"] + digests["backbone.bin"]
     backbone, head = (
         partial(_graph, *parts, f"{file}: got a {name} that OpenVINO cannot read, {expected}")
@@ -348,7 +355,7 @@ def new_classifier(
     """Make a classifier of a frozen backbone and the head that was trained on its features.
 
     Args:
-        card: as `Classifier.card`, without "format", "size" and "notice".
+        card: as `Classifier.card`, without "format", "size", "pixels" and "notice".
         graph: the backbone in OpenVINO, see `neumo.features.networks.kept_graph`.
         base: the same in Keras, scaled grey levels (n, 224, 224, 3) to features (n, d).
         head: features to probabilities, (n, 1).
@@ -367,7 +374,7 @@ def new_classifier(
         network.save(Path(folder, "network.keras"))
         keras_file = Path(folder, "network.keras").read_bytes()
     told = notice(card["data"]["synthetic"])
-    whole_card = {**card, "format": FORMAT, "size": SIZE, "notice": told}
+    whole_card = {**card, "format": FORMAT, "size": SIZE, "pixels": PIXELS, "notice": told}
     return Classifier(whole_card, graph, convert(head), keras_file, reference)
 
 
@@ -392,8 +399,8 @@ def _graph(xml: Data, weights: Data, otherwise: str) -> openvino.Model:
 
 def _arrays(data: Data) -> tuple[np.ndarray, ...]:
     """What `numpy.savez` was given, in order."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as kept:
-        return tuple(kept[f"arr_{place}"] for place in range(len(kept)))
+    kept = read_arrays(data)
+    return tuple(kept[f"arr_{place}"] for place in range(len(kept)))
 
 
 def _serialised(graph: openvino.Model, *, halved: bool = False) -> tuple[bytes, bytes]:

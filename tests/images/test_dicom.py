@@ -379,6 +379,45 @@ def test_holes_in_compressed_pixels(dicom_folder: Path, tmp_path: Path, end: byt
         refused(saved(dataset, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (JPEG")
 
 
+BY_GDCM = ("JPEGExtendedProcess2_4", "JPEGLosslessProcess14", "JPEGLosslessProcess14_1", "RLELossless")
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+@pytest.mark.parametrize("share", [0.7, 0.99])
+@pytest.mark.parametrize(
+    ("syntax", "bits"), [*((name, 8) for name in BY_GDCM), *((name, 12) for name in BY_GDCM[1:])]
+)
+def test_holes_in_pixels_of_other_syntaxes(
+    dx: Dataset,
+    tmp_path: Path,
+    syntax: str,
+    bits: int,
+    share: float,
+    end: bytes,
+    request: pytest.FixtureRequest,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    saved(request.getfixturevalue("deep") if bits == 12 else dx, tmp_path / "a.dcm")
+    by_gdcm(tmp_path / "a.dcm", tmp_path / "b.dcm", getattr(gdcm.TransferSyntax, syntax))
+    assert inspect_radiograph(tmp_path / "b.dcm").problems == ()
+    dataset = pydicom.dcmread(tmp_path / "b.dcm")
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    dataset.PixelData = encapsulate([frame[: int(len(frame) * share)] + end])
+    refused(saved(dataset, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("rows", [1023, 1025])
+def test_rows_that_a_lossless_jpeg_does_not_have(dx: Dataset, tmp_path: Path, rows: int) -> None:
+    saved(dx, tmp_path / "a.dcm")
+    by_gdcm(tmp_path / "a.dcm", tmp_path / "b.dcm", gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    dataset = pydicom.dcmread(tmp_path / "b.dcm")
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    at = frame.index(b"\xff\xc3") + 5
+    dataset.PixelData = encapsulate([frame[:at] + rows.to_bytes(2) + frame[at + 2 :]])
+    refused(saved(dataset, tmp_path / "b.dcm", Rows=rows), "DICOM whose pixels do not decode (JPEG Lossless")
+
+
 def test_deep_values_are_rounded_once(dicom_folder: Path) -> None:
     """Rounding before the picture is shrunk would move a tenth of the pixels by a grey level."""
     file = dicom_folder / "cr_pa_1955x1841_jpegls_15bit_monochrome1.dcm"

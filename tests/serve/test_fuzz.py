@@ -16,5 +16,11 @@ def test_no_broken_file_does_harm(saved: Path) -> None:
     assert run.returncode == 0, run.stdout
     told = dict(re.findall(r"\| (\w+ \w+) \| ([\d,]+) \|", run.stdout))
     assert told["mutated files"] == "300"
-    for kind in ("jpeg", "png", "dicom"):  # some are still read, most are not: the server is tried with both
+    for kind in (
+        "jpeg",
+        "png",
+        "dicom",
+        "tiff",
+        "webp",
+    ):  # some are still read, most are not: the server is tried with both
         assert 0 < int(told[f"{kind} read"]) < int(told[f"{kind} refused"])

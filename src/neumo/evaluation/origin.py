@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neumo.archive import Data, read_arrays
 from neumo.images.exposure import EXPOSURE
 
 if TYPE_CHECKING:
@@ -106,16 +107,16 @@ class Origin:
         return file.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Origin:
+    def from_bytes(cls, data: Data) -> Origin:
         """Read what `to_bytes` gave; nothing in it is run.
 
         Raises:
             KeyError, ValueError: it is something else.
         """
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            names = file["names"].tolist()
-            quantiles, counts = (dict(zip(names, file[of], strict=True)) for of in ("quantiles", "counts"))
-            return cls(quantiles, counts, file["contents"], file["pictures"])
+        file = read_arrays(data)
+        names = file["names"].tolist()
+        quantiles, counts = (dict(zip(names, file[of], strict=True)) for of in ("quantiles", "counts"))
+        return cls(quantiles, counts, file["contents"], file["pictures"])
 
 
 def _contents(sha256: pd.Series) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from neumo.archive import Data, read_arrays
 from neumo.features.matrix import Rows, blocks
 
 COMPONENTS = 64
@@ -116,15 +117,15 @@ class Reference:
         return file.getvalue()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Reference:
+    def from_bytes(cls, data: Data) -> Reference:
         """Read what `to_bytes` gave; nothing in it is run.
 
         Raises:
             KeyError, ValueError: it is something else.
         """
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            rest, limit, doubt = (float(value) for value in file["scale"])
-            return cls(file["mean"], file["directions"], file["variance"], rest, limit, doubt)
+        file = read_arrays(data)
+        rest, limit, doubt = (float(value) for value in file["scale"])
+        return cls(file["mean"], file["directions"], file["variance"], rest, limit, doubt)
 
 
 def _some(features: np.ndarray | Rows) -> np.ndarray:

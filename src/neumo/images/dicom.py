@@ -21,6 +21,7 @@ from neumo.errors import UnreadableImageError
 from neumo.images.dicom_age import age_in_years
 from neumo.images.dicom_bombs import BombError, check_tables, compressed_frame, metered
 from neumo.images.dicom_view import odd_view, upright
+from neumo.images.jpeg_codes import check_codes
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -139,12 +140,15 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
     # pydicom by itself would try every decoder, GDCM first, which fills holes and chatters on standard error
     plugin = ""
     try:
-        if syntax == uid.JPEGBaseline8Bit:
+        if syntax in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit):  # of 8 bits, in either
             return simplejpeg.decode_jpeg(compressed_frame(dataset), "GRAY")[..., 0]
         if syntax in uid.JPEGLSTransferSyntaxes:
             plugin = "pyjpegls"
             if not compressed_frame(dataset).rstrip(b"\0").endswith(b"\xff\xd9"):
                 raise ValueError("no end of image")  # pyjpegls would find out too, after half a minute
+        elif syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
+            plugin = "gdcm"
+            check_codes(compressed_frame(dataset))
         elif syntax.is_compressed:
             compressed_frame(dataset)
             plugin = "pylibjpeg" if syntax in uid.JPEG2000TransferSyntaxes else ""

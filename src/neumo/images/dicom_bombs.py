@@ -6,6 +6,7 @@ import io
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
+from neumo.images.jpeg_codes import segments
 from neumo.images.scans import too_many_scans
 
 if TYPE_CHECKING:
@@ -131,18 +132,9 @@ def compressed_frame(dataset: Dataset) -> bytes:
 
 def _jpeg_size(frame: bytes) -> tuple[int, int, int]:
     """Rows, columns and components by the start of frame of a JPEG or JPEG-LS (ITU-T T.81, B.2.2)."""
-    at = 2
-    while at + 10 <= len(frame):
-        marker = frame[at + 1]
-        if frame[at] != 0xFF:
-            break
-        if marker == 0xFF:  # fill
-            at += 1
-        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            rows, columns = (int.from_bytes(frame[at + i : at + i + 2]) for i in (5, 7))
-            return rows, columns, frame[at + 9]
-        else:
-            at += 2 + int.from_bytes(frame[at + 2 : at + 4])
+    for marker, content, _ in segments(frame):
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            return int.from_bytes(content[1:3]), int.from_bytes(content[3:5]), content[5]
     raise BombError("no start of frame")
 
 
