@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -73,6 +74,26 @@ def test_a_folder_with_a_bad_file_becomes_a_page(run: Run, model: Path, images: 
         assert one["notice"]
         assert one["hottest"] is None or (0 <= one["hottest"]["x"] < 500 and 0 <= one["hottest"]["y"] < 400)
     assert Path("explained.html").read_text().count("<figure") == 3
+
+
+def test_every_way_to_name_radiographs(
+    run: Run, model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = "\n".join(f"images/{i}.png" for i in range(3))
+    Path("list.csv").write_text(f"file\n{listed}\n")
+    Path("list.txt").write_text(f"scan,path\n{listed.replace(chr(10), ',x' + chr(10))},x\n")
+    for way in ([images], ["images/[0-2].png"], ["list.csv"], ["list.txt", "--path-column", "scan"], ["-"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed.encode())))
+        code, out, err = run("explain", model, *way, "--json", "--out", "page.html")
+        assert (code, err) == (0, "")
+        told = [json.loads(line) for line in out.splitlines()]
+        assert [Path(one["path"]).name for one in told] == ["0.png", "1.png", "2.png"]
+        assert Path("page.html").read_text().count("<figure") == 3
+        Path("page.html").unlink()
+    code, out, err = run("explain", model, "*.dcm", "list.csv", "--json")
+    assert (code, len(out.splitlines())) == (1, 3)
+    assert err == "neumo: *.dcm: got a pattern that no image matches, expected radiographs\n"
+    assert run("explain", model, "*.dcm")[0] == 2
 
 
 def test_only_bad_files_end_with_2_and_write_nothing(run: Run, model: Path, tmp_path: Path) -> None:
