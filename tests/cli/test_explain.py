@@ -118,7 +118,11 @@ def test_bad_wishes_are_told(run: Run, model: Path, images: Path) -> None:
 def test_export(run: Run, model: Path, images: Path) -> None:
     code, out, _ = run("export", model, "--out", "a.onnx", "--images", images)
     assert code == 0
-    assert "compared on 3 radiographs" in out
+    assert "compared in ONNX Runtime 1." in out
+    assert "on 3 radiographs: no probability is off" in out
+    code, out, _ = run("export", model, "--out", "b.xml")
+    assert "compared in OpenVINO 20" in out
+    assert "on 16 phantoms, not on real radiographs (--images): no probability is off" in out
     code, out, _ = run("export", model, "--out", "a.xml", "--json")
     found = json.loads(out)
     assert (code, found["files"], found["images"]) == (0, ["a.xml", "a.bin"], 16)
