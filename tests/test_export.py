@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import neumo
 import neumo.export
 from neumo.classifier import Classifier
 from neumo.errors import NeumoError
 from neumo.export import TOLERANCE, export, whole_graph
-from neumo.features.engine import resolve_precision
+from neumo.features.engine import Engine, resolve_precision
 
 NEAR = 2e-2 if resolve_precision("auto") == "bf16" else 1e-4
 
@@ -43,7 +45,8 @@ def test_gives_the_same_probabilities(
         assert found.shape == (n,)
         np.testing.assert_allclose(found, expected[:n], atol=NEAR)
     assert np.ptp(expected) > 0.02  # else the comparison says nothing
-    assert done.images == 16
+    assert (done.images, done.phantoms) == (16, True)
+    assert done.runtime.startswith("ONNX Runtime 1." if format == "onnx" else "OpenVINO 20")
     assert done.difference <= TOLERANCE
     assert sorted(done.files) == sorted(tmp_path.iterdir())  # nothing else is left
 
@@ -69,7 +72,46 @@ def test_real_radiographs_are_compared(
     phantom_classifier: Classifier, coronahack: Path, tmp_path: Path
 ) -> None:
     some = sorted(coronahack.glob("*/*/test/*"))[:40]
-    assert export(phantom_classifier, tmp_path / "model.onnx", "onnx", some).images == 40
+    done = export(phantom_classifier, tmp_path / "model.onnx", "onnx", some)
+    assert (done.images, done.phantoms) == (40, False)
+
+
+def test_the_shipped_classifier_on_real_radiographs(coronahack: Path, tmp_path: Path) -> None:
+    some = sorted(coronahack.glob("*/*/test/*"))[::4]
+    shipped = neumo.load()
+    pixels = np.stack([neumo.read_radiograph(path) for path in some])
+    own = Engine(shipped.network(), shipped.scaling, "f32")(pixels)[:, 0]
+    assert len(own) == 156
+    assert 0.2 < np.mean(own >= shipped.threshold) < 0.9  # of both classes
+    assert np.mean((own > 0.01) & (own < 0.99)) > 0.1  # nor all where a sigmoid is flat
+    for name, format, run in (("a.onnx", "onnx", _onnx), ("a.xml", "openvino", _openvino)):
+        done = export(shipped, tmp_path / name, format, some)
+        assert (done.images, done.phantoms) == (156, False)
+        assert done.difference <= TOLERANCE
+        found = run(tmp_path / name, pixels)
+        np.testing.assert_allclose(found, own, atol=NEAR if format == "openvino" else 1e-3, rtol=0)
+
+
+def test_onnx_is_compared_in_onnx_runtime_where_it_is_installed(
+    phantom_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra test")
+
+    class Wrong(runtime.InferenceSession):  # type: ignore[misc, name-defined]
+        def run(self, names: Any, given: Any) -> Any:
+            return [super().run(names, given)[0] + np.float32(0.01)]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime, "InferenceSession", Wrong)
+        with pytest.raises(NeumoError, match="away from the classifier's in ONNX Runtime"):
+            export(phantom_classifier, tmp_path / "model.onnx")
+        assert list(tmp_path.iterdir()) == []
+        export(phantom_classifier, tmp_path / "model.xml", "openvino")
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "onnxruntime" else find(name)
+    )
+    assert export(phantom_classifier, tmp_path / "model.onnx").runtime.startswith("OpenVINO 20")
 
 
 def test_a_graph_that_says_something_else_is_refused(

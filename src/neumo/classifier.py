@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from neumo.archive import Data, read_archive, read_arrays, write_archive
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
 from neumo.features.compiled import compiled, core
@@ -123,14 +123,14 @@ class Classifier:
 
     def stream(
         self,
-        radiographs: Iterable[str | Path],
+        radiographs: Iterable[str | Path | UnreadableImageError],
         *,
         unreadable: Callable[[NeumoError], None] | None = None,
     ) -> Iterator[Prediction]:
         """Predict any number of radiographs in order, reading ahead; see `predict`.
 
         Args:
-            radiographs: files.
+            radiographs: files; an error among them counts as one that cannot be read.
             unreadable: told of each file that cannot be read, in its place in the order, which is then left
                 out; without it, the first such file ends the stream.
         """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,16 @@ class Exported:
 
     Attributes:
         files: a .onnx file, or OpenVINO's .xml with the .bin beside it.
-        images: how many radiographs it was compared on with the classifier.
+        images: how many images it was compared on with the classifier.
+        phantoms: whether these were phantoms, for want of real radiographs.
+        runtime: what ran it, with its version.
         difference: the largest of a probability.
     """
 
     files: tuple[Path, ...]
     images: int
+    phantoms: bool
+    runtime: str
     difference: float
 
 
@@ -52,7 +57,7 @@ def export(
 
     Scaling, backbone, head, sigmoid and temperature are all in it; its metadata have the card, the names of
     the classes, the threshold and the notice. It is read back and compared with the classifier before it gets
-    its name.
+    its name: an ONNX graph by ONNX Runtime where that is installed, else by OpenVINO.
 
     Args:
         classifier: what to write.
@@ -85,18 +90,19 @@ def export(
     try:
         with named(file):
             _write(graph, part, metadata(classifier))
-        images, difference = _compare(classifier, part, radiographs)
+        runtime, run = _reader(part)
+        images, difference = _compare(classifier, run, radiographs)
         if not difference <= TOLERANCE:
             raise NeumoError(
-                f"{file}: got probabilities {difference:.2g} away from the classifier's, expected "
-                f"{TOLERANCE} at most; nothing was written"
+                f"{file}: got probabilities {difference:.2g} away from the classifier's in {runtime}, "
+                f"expected {TOLERANCE} at most; nothing was written"
             )
         for written, wanted in reversed(parts.items()):
             written.replace(wanted)
     finally:
         for written in parts:
             written.unlink(missing_ok=True)
-    return Exported(tuple(parts.values()), images, difference)
+    return Exported(tuple(parts.values()), images, not radiographs, runtime, difference)
 
 
 def whole_graph(classifier: Classifier) -> openvino.Model:
@@ -142,11 +148,24 @@ def _write(graph: openvino.Model, file: Path, facts: dict[str, str]) -> None:
     openvino.save_model(graph, file, compress_to_fp16=False)
 
 
-def _compare(classifier: Classifier, file: Path, radiographs: Sequence[str | Path]) -> tuple[int, float]:
+def _reader(file: Path) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    """What reads a written graph back: its name and version, and pixels to probabilities in it."""
+    if file.suffix == ".onnx" and importlib.util.find_spec("onnxruntime") is not None:
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        name = f"ONNX Runtime {onnxruntime.__version__}"
+        return name, lambda pixels: session.run(["probability"], {"pixels": pixels})[0]
+    written = core().compile_model(core().read_model(file), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return f"OpenVINO {version('openvino')}", lambda pixels: written([pixels])[0]
+
+
+def _compare(
+    classifier: Classifier, run: Callable[[np.ndarray], np.ndarray], radiographs: Sequence[str | Path]
+) -> tuple[int, float]:
     """How many radiographs were compared, and the largest difference of a probability."""
     own = Engine(classifier.network(), classifier.scaling, "f32")
-    written = core().compile_model(core().read_model(file), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    off = [np.abs(own(pixels)[:, 0] - written([pixels])[0]) for pixels in _batches(radiographs)]
+    off = [np.abs(own(pixels)[:, 0] - run(pixels)) for pixels in _batches(radiographs)]
     return sum(map(len, off)), float(np.concatenate(off).max())
 
 

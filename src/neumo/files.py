@@ -59,6 +59,14 @@ def named(path: str | Path, part: Path | None = None) -> Iterator[None]:
         raise
 
 
+def same_file(path: str | Path, other: str | Path) -> bool:
+    """Whether two paths lead to one file; not where one of them leads nowhere or cannot be followed."""
+    try:
+        return os.path.samefile(path, other)  # noqa: PTH121
+    except (OSError, ValueError):  # a NUL in a name
+        return False
+
+
 def lock(file: IO[bytes], *, wait: bool) -> bool:
     """Keep other processes from locking the same file, until it is closed or this process ends.
 

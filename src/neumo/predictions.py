@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BufferedRandom
 from itertools import islice
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neumo import __version__
+from neumo.data.image_files import Named, name_of
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.files import lock, named, whole_file
 from neumo.progress import advance
@@ -36,17 +37,17 @@ def predicted(prediction: Prediction) -> Row:
 
 def unreadable(path: str, error: NeumoError, notice: str) -> Row:
     """The row of a file that cannot be read: "error" says why, all but path and notice are None or empty."""
-    why = str(error)
+    why = str(error).removeprefix(f"{path}: ")
     if isinstance(error, UnreadableImageError):
         why = why.removeprefix(f"{error.path}: ")
     return {**dict.fromkeys(COLUMNS), "path": path, "warnings": (), "error": why, "notice": notice}
 
 
-def journal(out: Path, classifier: Path, paths: list[str]) -> Journal:
+def journal(out: Path, classifier: Path, paths: Sequence[Named]) -> Journal:
     """The journal of a file of predictions by a saved classifier; where one goes on, this is said."""
     with classifier.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    found = Journal(out, digest, paths)
+    found = Journal(out, digest, [name_of(path) for path in paths])
     if found.done:
         print(f"neumo: {found.path}: goes on after {found.done:,} of {len(paths):,}", file=sys.stderr)
     return found
@@ -54,7 +55,7 @@ def journal(out: Path, classifier: Path, paths: list[str]) -> Journal:
 
 def predict_each(
     classifier: Classifier,
-    paths: list[str],
+    paths: Sequence[Named],
     add: Callable[[Row], object],
     *,
     done: int = 0,
@@ -64,7 +65,7 @@ def predict_each(
 
     Args:
         classifier: what predicts.
-        paths: all of them.
+        paths: all of them; an error among them counts as a file that cannot be read.
         add: takes a row.
         done: how many of the first ones have a row already.
         stop: end at the first file that cannot be read; else it gets a row that says why.
@@ -73,7 +74,7 @@ def predict_each(
         NeumoError: a file cannot be read, with `stop`.
     """
     with advance("Predicting", total=len(paths)) as bar:
-        rest = iter(paths[done:])
+        rest = map(name_of, paths[done:])
         bar.step(done)
 
         def failed(error: NeumoError) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import shutil
@@ -20,6 +19,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MultiFrameGrayscaleByteSecondaryCaptureImageStorage
 
 from neumo.phantom.dataset import make_phantoms
+from tests.permissions import obey_permissions
 
 SMALL = ("--backbone", "MobileNetV2-0.35", "--weights", "none", "--epochs", "2")
 
@@ -146,7 +146,7 @@ class TestEveryVerb:
         hidden = data / "NORMAL"
         hidden.chmod(0)
         try:
-            run = run_verb(verb, data, tmp_path, preexec_fn=_obey_permissions)
+            run = run_verb(verb, data, tmp_path, preexec_fn=obey_permissions)
         finally:
             hidden.chmod(0o755)
         assert_told(run, "NORMAL")
@@ -197,14 +197,6 @@ def test_standard_output_on_a_full_disk(data: Path) -> None:
 def _small_files() -> None:
     """Let no file grow past 300 kB, as on a disk that is full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
-
-
-def _obey_permissions() -> None:
-    """Take from root the two capabilities that let it read whatever it likes."""
-    drop_from_bounding_set, dac_override, dac_read_search = 24, 1, 2
-    libc = ctypes.CDLL(None, use_errno=True)
-    for capability in (dac_override, dac_read_search):
-        libc.prctl(drop_from_bounding_set, capability, 0, 0, 0)
 
 
 @pytest.mark.parametrize("verb", ["study", "train"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -75,6 +76,26 @@ def test_a_folder_with_a_bad_file_becomes_a_page(run: Run, model: Path, images: 
     assert Path("explained.html").read_text().count("<figure") == 3
 
 
+def test_every_way_to_name_radiographs(
+    run: Run, model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = "\n".join(f"images/{i}.png" for i in range(3))
+    Path("list.csv").write_text(f"file\n{listed}\n")
+    Path("list.txt").write_text(f"scan,path\n{listed.replace(chr(10), ',x' + chr(10))},x\n")
+    for way in ([images], ["images/[0-2].png"], ["list.csv"], ["list.txt", "--path-column", "scan"], ["-"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed.encode())))
+        code, out, err = run("explain", model, *way, "--json", "--out", "page.html")
+        assert (code, err) == (0, "")
+        told = [json.loads(line) for line in out.splitlines()]
+        assert [Path(one["path"]).name for one in told] == ["0.png", "1.png", "2.png"]
+        assert Path("page.html").read_text().count("<figure") == 3
+        Path("page.html").unlink()
+    code, out, err = run("explain", model, "*.dcm", "list.csv", "--json")
+    assert (code, len(out.splitlines())) == (1, 3)
+    assert err == "neumo: *.dcm: got a pattern that no image matches, expected radiographs\n"
+    assert run("explain", model, "*.dcm")[0] == 2
+
+
 def test_only_bad_files_end_with_2_and_write_nothing(run: Run, model: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_text("no picture")
     assert run("explain", model, "bad.png", "--out", "page.html")[0] == 2
@@ -97,7 +118,11 @@ def test_bad_wishes_are_told(run: Run, model: Path, images: Path) -> None:
 def test_export(run: Run, model: Path, images: Path) -> None:
     code, out, _ = run("export", model, "--out", "a.onnx", "--images", images)
     assert code == 0
-    assert "compared on 3 radiographs" in out
+    assert "compared in ONNX Runtime 1." in out
+    assert "on 3 radiographs: no probability is off" in out
+    code, out, _ = run("export", model, "--out", "b.xml")
+    assert "compared in OpenVINO 20" in out
+    assert "on 16 phantoms, not on real radiographs (--images): no probability is off" in out
     code, out, _ = run("export", model, "--out", "a.xml", "--json")
     found = json.loads(out)
     assert (code, found["files"], found["images"]) == (0, ["a.xml", "a.bin"], 16)

@@ -22,9 +22,11 @@ import neumo
 from neumo.backend import keras
 from neumo.classifier import NOTICE, Prediction, new_classifier
 from neumo.cli import app
+from neumo.data.image_files import find_each
 from neumo.features.backbones import backbone
 from neumo.features.graph import convert
 from neumo.phantom.radiograph import draw_radiograph
+from tests.permissions import obey_permissions
 
 CARD = {
     "name": "test",
@@ -136,6 +138,98 @@ def test_one_bad_file_does_not_stop_the_rest(
     assert list(readable["probability"]) == pytest.approx([one.probability for one in expected], abs=1e-6)
     assert frame["probability"].isna().sum() == 2
     assert not list(tmp_path.glob("*.journal"))
+
+
+def test_no_bad_place_stops_the_rest(
+    model: Path, files: list[Path], expected: list[Prediction], tmp_path: Path
+) -> None:
+    mixed, shut, other = tmp_path / "mixed", tmp_path / "mixed" / "b shut", tmp_path / "other"
+    for folder in (shut, other, tmp_path / "empty"):
+        folder.mkdir(parents=True)
+    (mixed / "a.jpg").symlink_to(files[0])
+    (mixed / "z.jpg").symlink_to(files[1])
+    (shut / "c.jpg").symlink_to(files[2])
+    for name in (b"d\xe9.jpg", b"d\xe8.jpg"):
+        Path(os.fsdecode(os.fsencode(mixed) + b"/" + name)).symlink_to(files[2])
+    (other / "found.jpg").symlink_to(files[3])
+    listed = tmp_path / "list.csv"  # the second row is searched for below, the last is in a shut folder
+    listed.write_text(f"path,note\n{files[2]},x\nfound,y\n,empty\n  ,blank\n{shut / 'c.jpg'},z\n")
+    (tmp_path / "no.csv").write_text("a,b\n1,2\n")
+    places = [
+        mixed,
+        listed,
+        tmp_path / "*.dcm",
+        tmp_path / "empty",
+        tmp_path / "no.csv",
+        "gone.jpg",
+        files[4],
+    ]
+    expected_rows = [
+        (mixed / "a.jpg", 0),
+        (shut, "got no permission"),
+        (f"{mixed}/d\\xe8.jpg", "got a file name that is not UTF-8, expected one; rename the file"),
+        (f"{mixed}/d\\xe9.jpg", "got a file name that is not UTF-8"),
+        (mixed / "z.jpg", 1),
+        (files[2], 2),
+        (other / "found.jpg", 3),
+        (listed, "got no path in row 3 (column 'path'), expected one in every row"),
+        (listed, "got no path in row 4 (column 'path')"),
+        (shut / "c.jpg", "got no permission"),
+        (tmp_path / "*.dcm", "got a pattern that no image matches, expected radiographs"),
+        (tmp_path / "empty", "got a folder without images"),
+        (tmp_path / "no.csv", "got no column that is called like a path, expected one among"),
+        ("gone.jpg", "got no such file"),
+        (files[4], 4),
+    ]
+    out = tmp_path / "out.jsonl"
+    command = [sys.executable, "-m", "neumo", "predict", *map(str, (model, *places, "--out", out))]
+    shut.chmod(0)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, preexec_fn=obey_permissions
+        )
+    finally:
+        shut.chmod(0o755)
+    assert done.returncode == 1, done.stderr
+    found = rows(out.read_text())
+    assert [one["path"] for one in found] == [str(path) for path, _ in expected_rows]
+    for one, (path, what) in zip(found, expected_rows, strict=True):
+        if isinstance(what, int):
+            assert one["error"] is None
+            assert one["probability"] == pytest.approx(expected[what].probability, abs=1e-6)
+        else:
+            assert str(one["error"]).startswith(what)
+            assert one["probability"] is None
+        assert one["notice"] == NOTICE, path
+    told = [line for line in done.stderr.splitlines() if ": got" in line]
+    assert told == [f"neumo: {one['path']}: {one['error']}" for one in found if one["error"]]
+
+
+def test_a_run_with_bad_places_goes_on_where_it_was(model: Path, files: list[Path], tmp_path: Path) -> None:
+    listed, out = tmp_path / "list.csv", tmp_path / "out.jsonl"
+    listed.write_text(f"path,note\n,empty\n{files[0]},\n,empty\n{files[1]},\n")
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")
+    places = [listed, odd, tmp_path / "*.dcm", files[2]]
+    run(model, *places, "--out", out, code=1)
+    whole = rows(out.read_text())
+    assert len(whole) == 7
+    for done in range(8):
+        kept = neumo.predictions.journal(out, model, find_each(places))
+        for one in whole[:done]:
+            kept.add({**one, "notice": "kept"})
+        kept.close()
+        run(model, *places, "--out", out, code=1)
+        again = rows(out.read_text())
+        assert [one["notice"] == "kept" for one in again] == [True] * done + [False] * (7 - done)
+        assert [{**one, "notice": NOTICE} for one in again] == whole
+
+
+def test_a_place_that_is_alone_and_leads_nowhere(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for place in (tmp_path / "*.dcm", tmp_path / "empty"):
+        done = run(model, place, "--out", tmp_path / "out.csv", code=2)
+        assert "expected radiographs" in done.output + str(done.exception)
+        assert not list(tmp_path.glob("out.csv*"))
 
 
 def test_errors_come_after_the_table_in_one_file(model: Path, files: list[Path], tmp_path: Path) -> None:

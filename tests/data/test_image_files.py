@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from neumo.data.image_files import find_radiographs, images_in, is_image, subfolders
+from neumo.data.image_files import (
+    find_each,
+    find_radiographs,
+    images_in,
+    is_image,
+    name_of,
+    subfolders,
+)
 from neumo.errors import NeumoError
 from neumo.files import SPLIT_MARK
 from tests.data.pictures import draw
@@ -132,6 +139,28 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
         draw(tmp_path / "a.png").rename(file)
         with pytest.raises(NeumoError, match="not UTF-8"):
             find_radiographs(place)
+
+
+def test_each_of_several_places(scans: Path) -> None:
+    odd = os.fsdecode(os.fsencode(scans) + b"/a/\xff.png")
+    draw(scans / "a" / "1.png").rename(odd)
+    draw(scans / "a" / "1.png")
+    (scans / "gaps.csv").write_text("path,note\n,x\na/2.png,y\n")
+    shown = f"{scans}/a/\\xff.png: got a file name that is not UTF-8, expected one; rename the file"
+    gap = f"{scans}/gaps.csv: got no path in row 1 (column 'path'), expected one in every row"
+    none = f"{scans}/*.dcm: got a pattern that no image matches, expected radiographs"
+    one, two = (f"{scans}/a/{i}.png" for i in (1, 2))
+    places = [scans / "a", scans / "*.dcm", scans / "gaps.csv", odd, scans / "**" / "a"]
+    found = find_each(places)
+    assert list(map(str, found)) == [one, two, shown, none, gap, two, shown, one, two, shown]
+    names_of = [name_of(named) for named in found]
+    assert names_of == [str(named).split(": got ")[0] for named in found]
+    "\n".join(names_of).encode()
+    assert list(map(str, find_each([scans / "gaps.csv"]))) == [gap, two]
+    with pytest.raises(NeumoError, match="got a pattern that no image matches"):
+        find_each([scans / "*.dcm"])
+    with pytest.raises(NeumoError, match="got no path in row 1"):
+        find_radiographs(scans / "gaps.csv")
 
 
 def test_looking_for_images_does_without_pandas(scans: Path) -> None:

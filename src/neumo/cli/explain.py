@@ -14,6 +14,7 @@ from neumo.cli.options import ClassifierFile, PathColumn
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
+    from neumo.data.image_files import Named
     from neumo.explain.many import Explained
 
 
@@ -22,7 +23,9 @@ def explain(
     radiographs: Annotated[
         list[Path],
         typer.Argument(
-            readable=False, help="Image files, folders of them, or a CSV or Parquet file with paths."
+            readable=False,
+            help="Image files, folders of them, patterns, CSV or Parquet files with paths, or - for paths on "
+            "standard input, one per line.",
         ),
     ],
     out: Annotated[
@@ -41,18 +44,18 @@ def explain(
     """Show which places of a radiograph speak for pneumonia.
 
     One radiograph becomes a PNG: at its own size, beside itself under the heat map. Several become an HTML
-    page, the most probable first. A file that cannot be read does not stop the others: it is named at the
-    end, and the exit code is 1, or 2 where none can be read. This is a research tool, not a medical device:
-    nothing here is a diagnosis.
+    page, the most probable first. What cannot be read (a file, a subfolder, a row of a table without a path,
+    one of several places) does not stop the others: it is named at the end, and the exit code is 1, or 2
+    where no file can be read. This is a research tool, not a medical device: nothing here is a diagnosis.
     """
     from neumo.classifier import load
-    from neumo.data.image_files import find_radiographs
+    from neumo.data.image_files import find_each
     from neumo.explain.many import explain as explained
     from neumo.explain.page import Row, write_page
     from neumo.findings import chance
     from neumo.progress import track
 
-    files = [path for given in radiographs for path in find_radiographs(given, path_column)]
+    files = find_each(radiographs, path_column)
     out = _checked(out, files)
     model = load(classifier)
     bad: list[str] = []
@@ -77,17 +80,19 @@ def explain(
         raise typer.Exit(1 if rows else 2)
 
 
-def _checked(out: Path | None, files: list[str]) -> Path:
+def _checked(out: Path | None, files: list[Named]) -> Path:
     """Where to write, which is none of the radiographs."""
+    from neumo.data.image_files import name_of
     from neumo.errors import NeumoError
+    from neumo.files import same_file
 
     if out is None:
-        return Path("explained.html") if files[1:] else Path(f"{Path(files[0]).stem}-explained.png")
+        return Path("explained.html") if files[1:] else Path(f"{Path(name_of(files[0])).stem}-explained.png")
     if out.suffix not in (".png", ".html"):
         raise NeumoError(f"{out}: got the suffix {out.suffix!r}, expected .png or .html")
     if out.suffix == ".png" and files[1:]:
         raise NeumoError(f"{out}: got {len(files):,} radiographs for one PNG, expected one, or NAME.html")
-    if out.exists() and any(Path(file).exists() and out.samefile(file) for file in files):
+    if out.exists() and any(same_file(out, name_of(file)) for file in files):
         raise NeumoError(f"{out}: got a radiograph to write over, expected another file")
     return out
 

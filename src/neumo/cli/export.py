@@ -22,7 +22,8 @@ def export(
     images: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
-            help="Radiographs that both are compared on: files, folders, a CSV; phantoms if not given."
+            help="Radiographs that both are compared on: a file, folder, pattern or CSV; repeatable. Phantoms "
+            "if not given."
         ),
     ] = None,
     path_column: PathColumn = None,
@@ -31,7 +32,8 @@ def export(
     """Write a classifier as one ONNX or OpenVINO graph, from grey pixels to the probability.
 
     The graph takes "pixels", uint8 (n, 224, 224), and gives "probability", float32 (n). It is compared with
-    the classifier and only kept where no probability differs by more than 0.001. Its metadata have the card,
+    the classifier, ONNX in ONNX Runtime where that is installed and else in OpenVINO, and only kept where no
+    probability differs by more than 0.001. Its metadata have the card,
     the names of the classes, the threshold and the notice. What it does not do: read files, warn of images
     that are no radiographs, decide.
     """
@@ -49,6 +51,7 @@ def export(
         return
     names = " and ".join(map(str, done.files))
     print(f"{names}: one graph from pixels to the probability of {model.card['positive']}")
-    what = "radiographs" if files else "phantoms"
-    print(f"compared on {done.images} {what}: no probability is off by more than {done.difference:.1g}")
+    what = "phantoms, not on real radiographs (--images)" if done.phantoms else "radiographs"
+    off = f"no probability is off by more than {done.difference:.1g}"
+    print(f"compared in {done.runtime} on {done.images} {what}: {off}")
     print(model.card["notice"])

@@ -13,6 +13,7 @@ from neumo.cli.options import ClassifierFile, PathColumn
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
+    from neumo.data.image_files import Named
     from neumo.predictions import Tally
 
 SHOWN = 50
@@ -43,20 +44,22 @@ def predict(
 ) -> None:
     """Say how probable pneumonia is on each radiograph.
 
-    A file that cannot be read does not stop the others: it is named at the end, and the exit code is 1, or 2
-    where none can be read. This is a research tool, not a medical device: nothing here is a diagnosis.
+    What cannot be read (a file, a subfolder, a row of a table without a path, one of several places) does not
+    stop the others: it is named at the end, and the exit code is 1, or 2 where no file can be read. This is a
+    research tool, not a medical device: nothing here is a diagnosis.
     """
     from neumo.classifier import load
-    from neumo.data.image_files import find_radiographs
+    from neumo.data.image_files import find_each
     from neumo.errors import NeumoError
+    from neumo.files import same_file
     from neumo.predictions import Tally, journal, predict_each
 
     if out is not None and as_json:
         raise NeumoError("--json: got --out as well, expected one; FILE.jsonl is written as JSON lines")
-    if out is not None and out.exists() and any(p.exists() and out.samefile(p) for p in radiographs):
+    if out is not None and out.exists() and any(same_file(out, p) for p in radiographs):
         raise NeumoError(f"{out}: got what is to be predicted, expected another file to write to")
     model = load(classifier)
-    files = [path for given in radiographs for path in find_radiographs(given, path_column)]
+    files = find_each(radiographs, path_column)
     tally = Tally()
     if out is not None:
         kept = journal(out, classifier, files)
@@ -75,7 +78,7 @@ def predict(
         raise typer.Exit(1 if tally.readable else 2)
 
 
-def _print(model: Classifier, files: list[str], tally: Tally, as_json: bool) -> None:
+def _print(model: Classifier, files: list[Named], tally: Tally, as_json: bool) -> None:
     """All rows on standard output: as JSON lines, or as a table, of which a terminal shows the first rows."""
     from neumo.predictions import predict_each
 

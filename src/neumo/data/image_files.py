@@ -6,9 +6,10 @@ import glob
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.files import MARK, SPLIT_MARK
 from neumo.images import dicom
 
@@ -17,6 +18,10 @@ IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
 )
+
+
+Named = str | UnreadableImageError
+"""A file that is to be read, or why one, or a folder of them, cannot even be looked for."""
 
 
 def find_radiographs(place: str | Path, path_column: str | None = None) -> list[str]:
@@ -28,34 +33,105 @@ def find_radiographs(place: str | Path, path_column: str | None = None) -> list[
         path_column: of a CSV or Parquet file.
 
     Raises:
-        NeumoError: there are none.
+        NeumoError: there are none, a folder cannot be read, a row of a table has no path, or a name is not
+            UTF-8, so that no table can hold it.
     """
-    path = Path(place)
-    if str(place) == "-":
-        lines = sys.stdin.buffer.read().splitlines()
-        found, got = [os.fsdecode(line) for line in lines if line.strip()], "nothing on standard input"
-    elif os.path.isdir(path):  # noqa: PTH112 - unlike Path's, says no to a name that is too long
-        found, got = [str(image) for image in images_in(path)], "a folder without images"
-    elif path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
-        from neumo.data import listing  # only here, as it loads pandas
-
-        found, got = listing.paths(path, path_column), "a table without rows"
-    elif glob.has_magic(str(path)) and not os.path.lexists(path):
-        found, got = _matching(str(path)), "a pattern that no image matches"
-    else:
-        found, got = [str(path)], ""
-    for name in found:
-        _check_text(name)
-    if not found:
-        raise NeumoError(f"{place}: got {got}, expected radiographs")
+    found = []
+    for named in _at(place, path_column):
+        if isinstance(named, UnreadableImageError):
+            raise named
+        found.append(named)
     return found
 
 
-def _matching(pattern: str) -> list[str]:
+def find_each(places: Sequence[str | Path], path_column: str | None = None) -> list[Named]:
+    """The image files at several places, as `find_radiographs`, where no bad place or file stops the others.
+
+    What cannot be looked for has an error in its place in the order, which names the folder, table, pattern
+    or file. A place that is alone must name at least one file, be it a bad one.
+
+    Raises:
+        NeumoError: there is one place, and nothing at it.
+    """
+    found: list[Named] = []
+    for place in places:
+        try:
+            found += _at(place, path_column)
+        except (NeumoError, OSError) as error:
+            if len(places) == 1:
+                raise
+            found.append(_fault(place, error))
+    return found
+
+
+def name_of(named: Named) -> str:
+    """What a file is called in tables."""
+    return named if isinstance(named, str) else str(named.path)
+
+
+def _at(place: str | Path, path_column: str | None) -> list[Named]:
+    """The image files at one place, and what is wrong with others there, in order."""
+    path = Path(place)
+    found: list[Named] = [_as_text(str(path))]
+    got = ""
+    if isinstance(found[0], UnreadableImageError):
+        pass
+    elif str(place) == "-":
+        lines = sys.stdin.buffer.read().splitlines()
+        found = [_as_text(os.fsdecode(line)) for line in lines if line.strip()]
+        got = "nothing on standard input"
+    elif os.path.isdir(path):  # noqa: PTH112 - unlike Path's, says no to a name that is too long
+        found, got = _below(path), "a folder without images"
+    elif path.suffix.lower() in TABLE_SUFFIXES and os.path.isfile(path):  # noqa: PTH113 - as above
+        from neumo.data import listing  # only here, as it loads pandas
+
+        listed = listing.paths(path, path_column)
+        found = [_as_text(one) if isinstance(one, str) else one for one in listed]
+    elif glob.has_magic(str(path)) and not os.path.lexists(path):
+        found, got = _matching(str(path)), "a pattern that no image matches"
+    if not found:
+        raise UnreadableImageError(place, got, "radiographs")
+    return found
+
+
+def _matching(pattern: str) -> list[Named]:
     """The image files that a pattern matches, and those below folders that it matches."""
-    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
-    images = [images_in(match) if match.is_dir() else [match] * is_image(match) for match in matches]
-    return list(dict.fromkeys(str(image) for some in images for image in some))
+    found: dict[str, Named] = {}
+    for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207
+        if os.path.isdir(match):  # noqa: PTH112
+            some = _below(Path(match))
+        else:
+            some = [_as_text(str(Path(match)))] * is_image(Path(match))
+        found |= {name_of(one): one for one in some}
+    return list(found.values())
+
+
+def _below(folder: Path) -> list[Named]:
+    """The image files in and below a folder, and what is wrong with others there, in order of path."""
+    faults: list[UnreadableImageError] = []
+    found: list[Named] = [str(path) for path in images_in(folder, faults=faults)]
+    return sorted([*found, *faults], key=lambda named: Path(name_of(named)).parts) if faults else found
+
+
+def _as_text(name: str) -> Named:
+    """The name of a file, or what is wrong with it."""
+    shown = os.fsencode(name).decode(errors="backslashreplace")
+    if shown == name:
+        return name
+    return UnreadableImageError(shown, "a file name that is not UTF-8", "one; rename the file")
+
+
+def _fault(place: str | Path, error: Exception) -> UnreadableImageError:
+    """What is wrong with a place, as an error that stands in for its files."""
+    if isinstance(error, UnreadableImageError):
+        return error
+    if isinstance(error, PermissionError):
+        return UnreadableImageError(place, "no permission", "a file or folder that this user may read")
+    if isinstance(error, OSError):
+        got = f"the system's answer {error.strerror!r}"
+        return UnreadableImageError(place, got, "a file or folder that can be read")
+    got, _, expected = str(error).removeprefix(f"{place}: got ").partition(", expected ")
+    return UnreadableImageError(place, got, expected)
 
 
 def is_dicom(path: Path) -> bool:
@@ -85,18 +161,29 @@ def subfolders(folder: Path) -> list[Path]:
     return sorted(p for p in inside if not _is_written(p))
 
 
-def images_in(folder: Path, deep: bool = True) -> list[Path]:
+def images_in(
+    folder: Path, deep: bool = True, *, faults: list[UnreadableImageError] | None = None
+) -> list[Path]:
     """The image files in `folder` (and, `deep`, below it), in order of path; no pictures of neumo's results.
 
+    Args:
+        folder: where.
+        deep: in its subfolders as well.
+        faults: is told of what is passed over; without it, the first is raised, as to pass over a folder
+            would lose its images unseen.
+
     Raises:
-        PermissionError: a folder cannot be read; to pass over it would lose its images unseen.
+        PermissionError: a folder cannot be read.
         NeumoError: a name is not UTF-8, so that no table can hold it.
 
     Links are followed, but to no folder a second time, nor to one that `folder` is in.
     """
 
     def stop(error: OSError) -> None:
-        raise error
+        if faults is None:
+            raise error
+        named = _as_text(str(error.filename))
+        faults.append(_fault(named, error) if isinstance(named, str) else named)
 
     found = []
     seen = {_identity(above) for above in folder.resolve().parents}
@@ -110,25 +197,22 @@ def images_in(folder: Path, deep: bool = True) -> list[Path]:
             continue
         folders[:] = sorted(name for name in folders if deep and not _is_junk(name))
         found += [path for path in (Path(base, name) for name in files) if is_image(path)]
+    kept = []
     for path in found:
-        _check_text(str(path))
-    return sorted(found, key=lambda path: path.parts)  # as paths compare, but faster
+        named = _as_text(str(path))
+        if isinstance(named, str):
+            kept.append(path)
+        elif faults is None:
+            raise named
+        else:
+            faults.append(named)
+    return sorted(kept, key=lambda path: path.parts)  # as paths compare, but faster
 
 
 def _identity(folder: str | Path) -> tuple[int, int]:
     """What tells a folder from all others, by whatever links it is reached."""
     about = os.stat(folder)  # noqa: PTH116 - of what `os.walk` gives, faster
     return about.st_dev, about.st_ino
-
-
-def _check_text(name: str) -> None:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        shown = name.encode(errors="replace").decode()
-        raise NeumoError(
-            f"{shown}: got a file name that is not UTF-8, expected one; rename the file"
-        ) from None
 
 
 def _is_junk(folder_name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from neumo.data.image_files import images_in, is_dicom
+from neumo.data.image_files import Named, images_in, is_dicom
 from neumo.data.labels import assign, cause_from, class_names, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import (
@@ -19,7 +20,7 @@ from neumo.data.table import (
     counts,
     new_table,
 )
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.dicom_view import LATERAL
 
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
@@ -104,11 +105,13 @@ def columns(
     return chosen
 
 
-def paths(file: Path, path_column: str | None = None) -> list[str]:
+def paths(file: Path, path_column: str | None = None) -> list[Named]:
     """The images that a listing names, with labels or without; whether they are there is not looked at.
 
+    A row without a path has an error in its place.
+
     Raises:
-        NeumoError: the file cannot be read, has no column of paths, or a row without one.
+        NeumoError: the file cannot be read or has no column of paths.
     """
     frame = load(file)
     chosen = columns(frame, file, ("path",), path=path_column)
@@ -118,11 +121,15 @@ def paths(file: Path, path_column: str | None = None) -> list[str]:
         print(
             f"neumo: {file}: {n:,} {which} (column {view!r}); classifiers know frontal ones", file=sys.stderr
         )
-    if frame[column].isna().any():
-        row = int(frame[column].isna().argmax()) + 1
-        raise NeumoError(f"{file}: got no path in row {row} (column {column!r}), expected one in every row")
-    where = _Places(file.parent)
-    return [str(where.find(path.strip())) for path in frame[column]]
+    where = _Places(file.parent, strict=False)
+    found: list[Named] = []
+    for row, path in enumerate(frame[column].str.strip().fillna(""), 1):
+        if path:
+            found.append(str(where.find(path)))
+        else:
+            got = f"no path in row {row} (column {column!r})"
+            found.append(UnreadableImageError(file, got, "one in every row"))
+    return found
 
 
 def survey(
@@ -264,20 +271,22 @@ def _lateral(views: pd.Series) -> pd.Series:
 
 
 class _Places:
-    """Where the images of a listing can be."""
+    """Where the images of a listing can be; not `strict`: passing over what cannot be looked into."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, strict: bool = True) -> None:
         self.folder = folder
+        self._is_file = Path.is_file if strict else os.path.isfile
+        self._faults: list[UnreadableImageError] | None = None if strict else []
         self.by_name: dict[str, list[Path]] | None = None
 
     def find(self, listed: str) -> Path:
         for name in (listed, listed.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
-                if (path := base / name).is_file():
+                if self._is_file(path := base / name):
                     return path
         if self.by_name is None:
             self.by_name = {}
-            for path in images_in(self.folder):
+            for path in images_in(self.folder, faults=self._faults):
                 for key in {path.name, path.stem}:
                     self.by_name.setdefault(key, []).append(path)
         wanted = PurePosixPath(listed.replace("\\", "/"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from neumo.errors import UnreadableImageError
 from neumo.explain.cam import heat_map
 from neumo.features.engine import BATCH
 from neumo.images.checks import as_read, as_scored
@@ -51,14 +52,14 @@ class Explained:
 
 def explain(
     classifier: Classifier,
-    radiographs: Iterable[str],
+    radiographs: Iterable[str | UnreadableImageError],
     unreadable: Callable[[Exception], None],
 ) -> Iterator[Explained]:
     """Predict and explain files in order, reading ahead.
 
     Args:
         classifier: whose probability is explained.
-        radiographs: files that `neumo.read_radiograph` can read.
+        radiographs: files; an error among them counts as one that cannot be read.
         unreadable: told of each file that cannot be read, which is then left out.
 
     Raises:
@@ -77,7 +78,7 @@ def explain(
 
 
 def _readable(
-    radiographs: Iterable[str], unreadable: Callable[[Exception], None]
+    radiographs: Iterable[str | UnreadableImageError], unreadable: Callable[[Exception], None]
 ) -> Iterator[tuple[str | Path, Inspection]]:
     for path, read in inspect_many(radiographs):
         if isinstance(read, Inspection):

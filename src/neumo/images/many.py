@@ -16,8 +16,11 @@ KEPT_BACK = 256
 """Errors that a batch holds at most, so that they are told of in order."""
 
 
-def inspect_many(paths: Iterable[str | Path]) -> Iterator[Read]:
-    """Inspect files in threads, a bounded number ahead; one that cannot be read does not stop the others."""
+def inspect_many(paths: Iterable[str | Path | UnreadableImageError]) -> Iterator[Read]:
+    """Inspect files in threads, a bounded number ahead; one that cannot be read does not stop the others.
+
+    An error among them, of a file that could not even be looked for, comes out in its place.
+    """
     return in_threads(_inspect, paths)
 
 
@@ -35,7 +38,9 @@ def in_batches(read: Iterable[Read], size: int) -> Iterator[list[Read]]:
         yield batch
 
 
-def _inspect(path: str | Path) -> Read:
+def _inspect(path: str | Path | UnreadableImageError) -> Read:
+    if isinstance(path, UnreadableImageError):
+        return path.path, path
     try:
         return path, inspect_radiograph(path)
     except UnreadableImageError as error:
