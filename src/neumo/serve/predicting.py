@@ -79,10 +79,10 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
 
     def unreadable(error: BaseException) -> str:
         """Without the file's name and without what a decoder quotes of its header."""
+        if not isinstance(error, UnreadableImageError):
+            raise error
         metrics.images.labels("unreadable").inc()
-        if isinstance(error, UnreadableImageError):
-            return f"got {error.got}, expected {error.expected}"
-        raise error
+        return f"got {error.got}, expected {error.expected}"
 
     @app.post(
         "/api/predict",
@@ -113,7 +113,11 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
         responses={
             **FAILURES,
             200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-            422: {"model": answers.Failure, "description": "The file cannot be used as a radiograph."},
+            422: {
+                "model": answers.Failure,
+                "description": "The file cannot be used as a radiograph, or Grad-CAM cannot explain this "
+                "classifier.",
+            },
         },
         openapi_extra={"requestBody": BODY},
     )
@@ -127,8 +131,10 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
             reading.add_done_callback(lambda _: upload.close())
             try:
                 found = await asyncio.wrap_future(reading)
-            except NeumoError as error:
+            except UnreadableImageError as error:
                 raise Refused(422, unreadable(error), "unreadable") from error
+            except NeumoError as error:
+                raise Refused(422, str(error), "unexplainable") from error
         prediction = scored(0, found.examined)
         if request.headers.get("accept") == "image/png":
             return Response(found.heat, media_type="image/png")
