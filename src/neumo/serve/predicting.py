@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.checks import MEANING
@@ -96,7 +98,7 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
         gets an error in its place; the others are examined all the same.
         """
         async with _in_time(limits.seconds):
-            uploads = await read_files(request, admission, min(limits.files, limits.queue))
+            uploads = await read_files(request, admission, limits.most_files)
             futures = [app.state.batching.examine(upload) for upload in uploads]
             found = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
         entries = [
@@ -136,16 +138,50 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
             except NeumoError as error:
                 raise Refused(422, str(error), "unexplainable") from error
         prediction = scored(0, found.examined)
-        if request.headers.get("accept") == "image/png":
-            return Response(found.heat, media_type="image/png")
-        return JSONResponse(
-            {
-                **told(found.examined.finding),
-                "prediction": prediction,
-                "radiograph": in_base64(found.radiograph),
-                "heat": in_base64(found.heat),
-            }
-        )
+        if wants_png(request.headers.get("accept", "")):
+            return _Held(found.heat, "image/png", admission)
+        answer = {
+            **told(found.examined.finding),
+            "prediction": prediction,
+            "radiograph": in_base64(found.radiograph),
+            "heat": in_base64(found.heat),
+        }
+        return _Held(JSONResponse(answer).body, "application/json", admission)
+
+
+class _Held(Response):
+    """A large answer, which counts as held in memory until its client has taken it."""
+
+    def __init__(self, body: bytes | memoryview, kind: str, admission: Admission) -> None:
+        super().__init__(body, media_type=kind)
+        self._admission = admission
+        self._size = min(len(body), admission.limits.held_bytes)
+        admission.hold(self._size)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._admission.release(0, self._size)
+
+
+def wants_png(accept: str) -> bool:
+    """Whether a client would rather have a PNG than JSON (RFC 9110, 12.5.1)."""
+
+    def rank(*ranges: str) -> tuple[float, int]:
+        """Quality that the most specific of the ranges, which come last, was given, and how specific it is."""
+        found = (0.0, 0)
+        for place, name in enumerate(ranges):
+            if name in given:
+                found = (given[name], place) if given[name] else (0.0, 0)
+        return found
+
+    given = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (text.strip() for text in part.split(";"))
+        quality = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        given[name] = float(quality) if re.fullmatch(r"[01](\.\d{0,3})?", quality) else 0.0
+    return rank("*/*", "image/*", "image/png") > rank("*/*", "application/*", "application/json")
 
 
 @asynccontextmanager
