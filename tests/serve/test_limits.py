@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import threading
 import time
@@ -101,11 +102,31 @@ def test_a_decompression_bomb_is_not_decoded(classifier: Classifier) -> None:
 
 
 def test_no_room_in_memory(classifier: Classifier) -> None:
-    with serving(classifier, held_bytes=50_000) as client:
-        answer = client.post("/api/predict", files=sent(*[drawn(0)] * 9))
+    png, data = {"content-type": "image/png"}, drawn(0)
+    with (
+        serving(classifier, held_bytes=len(data) * 3 // 2) as client,
+        ThreadPoolExecutor(1) as pool,
+        unread(client) as go_on,
+    ):
+        first = pool.submit(client.post, "/api/predict", content=data, headers=png)
+        wait_for(client, 1)
+        while not counted(client, "neumo_held_bytes"):
+            time.sleep(0.01)
+        answer = client.post("/api/predict", content=data, headers=png)
         refused(answer, 429, "busy")
         assert answer.headers["retry-after"] == "1"
         assert counted(client, 'neumo_refused_total{reason="busy"}') == 1
+        go_on()
+        assert first.result().status_code == 200
+
+
+def test_more_than_all_the_memory_is_not_worth_trying_again(classifier: Classifier) -> None:
+    with serving(classifier, held_bytes=50_000) as client:
+        answer = client.post("/api/predict", files=sent(*[drawn(0)] * 9))
+        refused(answer, 413, "request of more than 50,000 bytes")
+        status, asked = chunks_read(client, FORM, PART)
+        assert (status, asked > 3) == (413, True)
+        assert client.get("/api/limits").json()["request_bytes"] == 50_000
 
 
 @contextmanager
@@ -119,6 +140,16 @@ def held_up(client: TestClient) -> Iterator[Callable[[], None]]:
         return examine(*given)
 
     batching._examine = late
+    yield door.set
+    door.set()
+
+
+@contextmanager
+def unread(client: TestClient) -> Iterator[Callable[[], None]]:
+    """Let no file be read until the function that this gives is called."""
+    door, batching = threading.Event(), client.app.state.batching  # type: ignore[attr-defined]
+    for _ in range(os.cpu_count() or 1):
+        batching.readers.submit(door.wait, 20)
     yield door.set
     door.set()
 

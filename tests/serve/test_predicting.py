@@ -14,6 +14,7 @@ from PIL import Image
 from neumo.classifier import Classifier
 from neumo.explain.cam import heat_map
 from neumo.images.read import inspect_radiograph, read_radiograph
+from neumo.serve.app import create_app
 from tests.serve.conftest import drawn, sent
 
 
@@ -103,6 +104,25 @@ def test_a_large_radiograph_comes_back_small(client: TestClient) -> None:
     told = client.post("/api/explain", files=sent(file.getvalue())).json()
     assert decoded(told["radiograph"]).size == (768, 1024)
     assert (told["prediction"]["width"], told["prediction"]["height"]) == (1500, 2000)
+
+
+def test_a_classifier_that_cannot_be_explained(classifier: Classifier) -> None:
+    """Its features are maximums: there is no average pooling for Grad-CAM to go back to."""
+    import openvino
+    import openvino.opset15 as ops
+
+    given = ops.parameter([-1, 3, 224, 224], np.float32, name="input")
+    pooled = ops.concat([ops.reduce_max(given, [2, 3])] * 2, 1)
+    backbone = openvino.Model([pooled], [given], "backbone")
+    plain = Classifier(classifier.card, backbone, classifier._head, b"")
+    with TestClient(create_app(plain), "http://localhost") as client:
+        assert client.post("/api/predict", files=sent(drawn(0))).status_code == 200
+        answer = client.post("/api/explain", files=sent(drawn(0)))
+        assert answer.status_code == 422
+        assert "Grad-CAM cannot explain this network" in answer.json()["error"]
+        counted = client.get("/metrics").text
+    assert 'outcome="unreadable"' not in counted
+    assert 'neumo_refused_total{reason="unexplainable"} 1.0' in counted
 
 
 def test_explain_takes_one_readable_file(client: TestClient) -> None:

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from neumo.classifier import Classifier
 from neumo.serve.app import create_app
+from neumo.serve.limits import Limits
 from tests.serve.conftest import drawn, sent
 
 
@@ -19,6 +20,19 @@ def test_operating_points(client: TestClient, classifier: Classifier) -> None:
         "chosen": 0.5,
         "rule": "0.5, the default",
         **classifier.card["operating_points"],
+    }
+
+
+def test_the_limits(classifier: Classifier) -> None:
+    limits = Limits(request_bytes=10**6, held_bytes=10**7, file_bytes=10**5, files=9, queue=4, seconds=7.5)
+    with TestClient(create_app(classifier, limits), "http://localhost") as client:
+        told = client.get("/api/limits").json()
+    assert told == {
+        "files": 4,
+        "request_bytes": 10**6,
+        "file_bytes": 10**5,
+        "pixels": 40_000_000,
+        "seconds": 7.5,
     }
 
 

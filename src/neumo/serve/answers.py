@@ -96,6 +96,16 @@ class OperatingPoints(BaseModel):
     )
 
 
+class Taken(BaseModel):
+    """What one request may bring; more is refused with 413."""
+
+    files: int
+    request_bytes: int = Field(description="of the whole body")
+    file_bytes: int = Field(description="of one file in it")
+    pixels: int = Field(description="of one picture")
+    seconds: float = Field(description="from the request's first byte to its answer")
+
+
 class State(BaseModel):
     """Whether the server is alive, or ready."""
 

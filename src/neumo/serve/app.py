@@ -70,7 +70,7 @@ def create_app(
     app.add_middleware(Guard, metrics=metrics, token=token, hosts=hosts, patience=limits.request_bytes)
     app.add_exception_handler(HTTPException, _plain)
     add_predicting(app, classifier, admission, metrics)
-    add_telling(app, classifier, metrics)
+    add_telling(app, classifier, limits, metrics)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from neumo.images.checks import as_read, as_scored
-from neumo.images.read import inspect_radiograph
+from neumo.images.read import inspect_radiograph, read_radiograph
 from neumo.serve.batching import Examined
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ def explain(classifier: Classifier, upload: Upload, max_pixels: int) -> Explaine
     from neumo.explain.cam import heat_map
     from neumo.explain.overlay import coloured
 
-    whole = inspect_radiograph(upload.file, None, max_pixels=max_pixels)
+    whole = read_radiograph(upload.file, None, max_pixels=max_pixels)
     upload.file.seek(0)
     image = inspect_radiograph(upload.file, max_pixels=max_pixels)
     upload.drop()
     finding = classifier.examine(image.pixels[None], [image])[0]
     scored = as_scored(image.pixels, finding.warnings)
     heat = as_read(heat_map(classifier, scored[None])[0], finding.warnings)
-    shown = Image.fromarray(whole.pixels)
+    shown = Image.fromarray(whole)
     shown.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR)
     return Explained(
         Examined(finding, image.width, image.height), _png(shown), _png(Image.fromarray(coloured(heat)))

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neumo.serve.limits import Refused
 from neumo.serve.metrics import Metrics
+from neumo.serve.protocol import FULL
 
 log = logging.getLogger("neumo.serve")
 
@@ -38,6 +39,9 @@ RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items(
 
 RECEIVED = "neumo.received"
 """In a request's scope: whether all of its body has come."""
+
+LARGE = 65_536
+"""Bytes of an answer whose request is not over before the client has taken it."""
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 PRIVATE = ("/api/", "/metrics")
@@ -91,8 +95,11 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.raw.extend(RAW_HEADERS)
                 headers.setdefault("cache-control", "no-store")
-                if state.draining:
+                if state.draining or scope.get(FULL):
                     headers["connection"] = "close"
+            elif len(message.get("body", b"")) > LARGE and not message.get("more_body"):
+                await send({**message, "more_body": True})
+                message = {"type": "http.response.body"}  # it waits until the client has taken nearly all
             await send(message)
 
         state.requests += 1
@@ -136,6 +143,8 @@ class Guard:
         return JSONResponse({"error": error.message}, error.status, error.headers)
 
     def _check(self, scope: Scope) -> None:
+        if scope.get(FULL):
+            raise Refused.busy()
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._known(host):

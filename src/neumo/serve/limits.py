@@ -31,6 +31,16 @@ class Limits:
     queue: int = 256
     held_bytes: int = 512 * MIB
 
+    @property
+    def most_bytes(self) -> int:
+        """Of a request that can be taken when there is no other."""
+        return min(self.request_bytes, self.held_bytes)
+
+    @property
+    def most_files(self) -> int:
+        """Of a request that can be taken when there is no other."""
+        return min(self.files, self.queue)
+
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault
     """A request that the server does not do.
@@ -88,7 +98,7 @@ class Admission:
             self.bytes += size
 
     def release(self, images: int, size: int) -> None:
-        """Count what is gone."""
+        """Count that so much is gone."""
         with self._lock:
             self.images -= images
             self.bytes -= size

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.checks import MEANING
@@ -79,10 +81,10 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
 
     def unreadable(error: BaseException) -> str:
         """Without the file's name and without what a decoder quotes of its header."""
+        if not isinstance(error, UnreadableImageError):
+            raise error
         metrics.images.labels("unreadable").inc()
-        if isinstance(error, UnreadableImageError):
-            return f"got {error.got}, expected {error.expected}"
-        raise error
+        return f"got {error.got}, expected {error.expected}"
 
     @app.post(
         "/api/predict",
@@ -96,7 +98,7 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
         gets an error in its place; the others are examined all the same.
         """
         async with _in_time(limits.seconds):
-            uploads = await read_files(request, admission, min(limits.files, limits.queue))
+            uploads = await read_files(request, admission, limits.most_files)
             futures = [app.state.batching.examine(upload) for upload in uploads]
             found = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
         entries = [
@@ -113,7 +115,11 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
         responses={
             **FAILURES,
             200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-            422: {"model": answers.Failure, "description": "The file cannot be used as a radiograph."},
+            422: {
+                "model": answers.Failure,
+                "description": "The file cannot be used as a radiograph, or Grad-CAM cannot explain this "
+                "classifier.",
+            },
         },
         openapi_extra={"requestBody": BODY},
     )
@@ -127,19 +133,55 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
             reading.add_done_callback(lambda _: upload.close())
             try:
                 found = await asyncio.wrap_future(reading)
-            except NeumoError as error:
+            except UnreadableImageError as error:
                 raise Refused(422, unreadable(error), "unreadable") from error
+            except NeumoError as error:
+                raise Refused(422, str(error), "unexplainable") from error
         prediction = scored(0, found.examined)
-        if request.headers.get("accept") == "image/png":
-            return Response(found.heat, media_type="image/png")
-        return JSONResponse(
-            {
-                **told(found.examined.finding),
-                "prediction": prediction,
-                "radiograph": in_base64(found.radiograph),
-                "heat": in_base64(found.heat),
-            }
-        )
+        if wants_png(request.headers.get("accept", "")):
+            return _Held(found.heat, "image/png", admission)
+        answer = {
+            **told(found.examined.finding),
+            "prediction": prediction,
+            "radiograph": in_base64(found.radiograph),
+            "heat": in_base64(found.heat),
+        }
+        return _Held(JSONResponse(answer).body, "application/json", admission)
+
+
+class _Held(Response):
+    """A large answer, which counts as held in memory until its client has taken it."""
+
+    def __init__(self, body: bytes | memoryview, kind: str, admission: Admission) -> None:
+        super().__init__(body, media_type=kind)
+        self._admission = admission
+        self._size = min(len(body), admission.limits.held_bytes)
+        admission.hold(self._size)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._admission.release(0, self._size)
+
+
+def wants_png(accept: str) -> bool:
+    """Whether a client would rather have a PNG than JSON (RFC 9110, 12.5.1)."""
+
+    def rank(*ranges: str) -> tuple[float, int]:
+        """Quality that the most specific of the ranges, which come last, was given, and how specific it is."""
+        found = (0.0, 0)
+        for place, name in enumerate(ranges):
+            if name in given:
+                found = (given[name], place) if given[name] else (0.0, 0)
+        return found
+
+    given = {}
+    for part in accept.lower().split(","):
+        name, *parameters = (text.strip() for text in part.split(";"))
+        quality = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        given[name] = float(quality) if re.fullmatch(r"[01](\.\d{0,3})?", quality) else 0.0
+    return rank("*/*", "image/*", "image/png") > rank("*/*", "application/*", "application/json")
 
 
 @asynccontextmanager

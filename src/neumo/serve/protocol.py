@@ -9,15 +9,25 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 65_536  # of a request line with its headers, or of anything else that is no body
 HEAD_SECONDS = 10.0  # from a connection, or a request's first byte, to the end of the headers
+WRITE_SECONDS = 30.0  # from an answer that the client does not take at once until it has taken nearly all
+
+FULL = "neumo.full"
+"""In a request's scope: whether it came while there were as many connections as there may be."""
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, which would keep headers without end, and wait for them without end."""
+    """uvicorn's, which would keep headers, wait for them and hold answers without end.
+
+    uvicorn itself would answer beyond ``limit_concurrency`` with text and without headers; here the
+    application is told of it.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._not_body = 0
         self._late: asyncio.TimerHandle | None = None
+        self._untaken: asyncio.TimerHandle | None = None
+        self._most, self.limit_concurrency = self.limit_concurrency, None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -25,6 +35,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._headers_came()
+        self._taken()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -39,11 +50,26 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._headers_came()
+        self.scope[FULL] = self._most is not None and len(self.connections) >= self._most  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._not_body = 0
         super().on_body(body)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taken()
+        self._untaken = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
+
+    def _taken(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def _expect_headers(self) -> None:
         if self._late is None:

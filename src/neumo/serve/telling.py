@@ -10,14 +10,15 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from neumo.report.card import card_html
 from neumo.serve import answers
+from neumo.serve.limits import Limits
 from neumo.serve.metrics import Metrics
 
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
 
 
-def add_telling(app: FastAPI, classifier: Classifier, metrics: Metrics) -> None:
-    """Add the card, the operating points, health, readiness and the counters."""
+def add_telling(app: FastAPI, classifier: Classifier, limits: Limits, metrics: Metrics) -> None:
+    """Add the card, the operating points, the limits, health, readiness and the counters."""
 
     @app.get("/api/card", summary="What the classifier was trained and tested on")
     async def card() -> answers.Card:
@@ -37,6 +38,16 @@ def add_telling(app: FastAPI, classifier: Classifier, metrics: Metrics) -> None:
             chosen=classifier.threshold,
             rule=chosen["rule"],
             **{name: points.get(name, []) for name in ("threshold", "sensitivity", "specificity")},
+        )
+
+    @app.get("/api/limits", summary="What one request may bring")
+    async def taken() -> answers.Taken:
+        return answers.Taken(
+            files=limits.most_files,
+            request_bytes=limits.most_bytes,
+            file_bytes=limits.file_bytes,
+            pixels=limits.pixels,
+            seconds=limits.seconds,
         )
 
     @app.get("/health", summary="Whether the process is alive")

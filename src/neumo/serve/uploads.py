@@ -31,8 +31,8 @@ async def read_files(request: Request, admission: Admission, most: int) -> list[
     limits = admission.limits
     kind, options = parse_options_header(request.headers.get("content-type"))
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limits.request_bytes:
-        raise too_large("request", limits.request_bytes)
+    if length.isdecimal() and int(length) > limits.most_bytes:
+        raise too_large("request", limits.most_bytes)
     if kind == b"multipart/form-data":
         files: _Bare = _Form(admission, most, options.get(b"boundary", b""))
     elif kind.startswith(b"image/") or kind == b"application/dicom":
@@ -43,8 +43,8 @@ async def read_files(request: Request, admission: Admission, most: int) -> list[
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > limits.request_bytes:
-                raise too_large("request", limits.request_bytes)
+            if size > limits.most_bytes:
+                raise too_large("request", limits.most_bytes)
             files.feed(chunk)
         files.end()
     except BaseException:

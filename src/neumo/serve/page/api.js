@@ -11,6 +11,8 @@ export function useToken(given) {
   token = given;
 }
 
+export const hasToken = () => token !== "";
+
 export class Refused extends Error {
   constructor(status, message) {
     super(message);
@@ -23,24 +25,27 @@ async function ask(path, options = {}) {
   const answer = await fetch(path, { ...options, headers });
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
-  const error = new Refused(answer.status, told.error ?? answer.statusText);
+  const error = new Refused(answer.status, told.error || answer.statusText || String(answer.status));
   error.after = Number(answer.headers.get("Retry-After")) || 1;
   throw error;
 }
 
 export const card = async () => (await ask("api/card")).json();
 export const cardPage = async () => (await ask("api/card.html")).text();
+export const limits = async () => (await ask("api/limits")).json();
 export const operatingPoints = async () => (await ask("api/operating-points")).json();
+
+const TRIES = 60;
 
 // File names stay in the browser: they often name the patient.
 async function send(path, files, busy) {
-  for (;;) {
+  for (let left = TRIES; ; left--) {
     const body = new FormData();
     for (const file of files) body.append("files", file, "radiograph");
     try {
       return await (await ask(path, { method: "POST", body })).json();
     } catch (error) {
-      if (error.status !== 429) throw error;
+      if (error.status !== 429 || left <= 1) throw error;
       busy();
       await new Promise((again) => setTimeout(again, 1000 * error.after));
     }

@@ -5,9 +5,11 @@ import { WORDS } from "./words.js";
 
 const $ = (selector, within = document) => within.querySelector(selector);
 const BATCH = 8;
+const FORM = 500; // bytes that a form has around each file, at most
 
-const shown = []; // {name, file, answer | error, card, row, meaning}
-const state = { card: null, points: null, threshold: null, positive: "pneumonia", words: WORDS.en, notice: "", waiting: 0, sort: ["", 1] };
+const shown = []; // {name, file, answer | error, refused, undrawn, card, row, meaning}
+// until the limits are known, one file goes at a time
+const state = { card: null, limits: { files: 1, request_bytes: 0, file_bytes: 0 }, points: null, threshold: null, positive: "pneumonia", words: WORDS.en, notice: "", waiting: 0, sort: ["", 1] };
 
 // words
 
@@ -35,6 +37,8 @@ function tellNotice(notice) {
 }
 
 const tell = (text) => ($("#status").textContent = text);
+const said = (fault) => state.words.faults.find(([kind]) => kind.test(fault))?.[1] ?? fault;
+const faultOf = (error) => (error.status ? error.message : "unreachable");
 
 // the operating point
 
@@ -79,7 +83,7 @@ function move(threshold) {
 // one radiograph
 
 function remarks(one) {
-  if (one.error) return `${state.words.unread}: ${state.words.faults.find(([kind]) => kind.test(one.error))?.[1] ?? one.error}`;
+  if (one.error) return `${one.refused ? state.words.undone : state.words.unread}: ${said(one.error)}`;
   return one.answer.warnings.map((name) => state.words.warnings[name] ?? one.meaning[name] ?? name).join("; ");
 }
 
@@ -87,7 +91,7 @@ function add(name, file) {
   const article = $("#radiograph").content.cloneNode(true).firstElementChild;
   const row = $("tbody").insertRow();
   for (let i = 0; i < 4; i++) row.insertCell();
-  const one = { name, file, card: article, row, meaning: {}, heat: null };
+  const one = { name, file, card: article, row, meaning: {} };
   $("#cards").append(article);
   article.hidden = true;
   $(".opacity input", article).addEventListener("input", (event) => ($(".heat", article).style.opacity = event.target.value / 100));
@@ -124,6 +128,7 @@ function draw(one) {
   bar.style.setProperty("--probability", answer.probability);
   bar.style.setProperty("--threshold", state.threshold);
   $(".size", card).textContent = state.words.size(answer);
+  if (one.undrawn) $(".wait", card).textContent = one.undrawn.includes("Grad-CAM") ? state.words.noHeat : `${state.words.undrawn}: ${said(one.undrawn)}`;
   $(".grey", card).alt = state.words.greyText(one.name);
   $(".heat", card).alt = state.words.heatText;
 }
@@ -143,22 +148,38 @@ async function explain(one) {
     const told = await api.explain(one.file, () => {});
     $(".grey", one.card).src = `data:image/png;base64,${told.radiograph}`;
     $(".heat", one.card).src = `data:image/png;base64,${told.heat}`;
-    $(".heat", one.card).style.opacity = 0.5;
+    $(".heat", one.card).style.opacity = $(".opacity input", one.card).value / 100;
     $(".wait", one.card).remove();
   } catch (error) {
-    $(".wait", one.card).textContent = error.status ? `${state.words.noHeat} ${error.message}` : state.words.failed;
+    one.undrawn = faultOf(error);
+    draw(one);
   }
 }
 
 // many radiographs
+
+// As many as one request may bring; a file that is too large goes alone, so that it stops no other.
+function* requests(added) {
+  let some = [], size = 0;
+  for (const one of added) {
+    const { files, request_bytes: most, file_bytes: largest } = state.limits;
+    const own = one.file.size > largest ? most : one.file.size + FORM;
+    if (some.length && (some.length >= Math.min(BATCH, files) || size + own > most)) {
+      yield some;
+      some = [], size = 0;
+    }
+    some.push(one);
+    size += own;
+  }
+  yield some;
+}
 
 async function examine(files) {
   if (!files.length) return;
   $("#results").hidden = false;
   const added = [...files].map((file) => add(file.name || state.words.radiographs, file));
   state.waiting += added.length;
-  for (let start = 0; start < added.length; start += BATCH) {
-    const some = added.slice(start, start + BATCH);
+  for (const some of requests(added)) {
     tell(state.words.examining(state.waiting));
     try {
       const told = await api.predict(some.map((one) => one.file), () => tell(state.words.busy));
@@ -169,8 +190,8 @@ async function examine(files) {
         else Object.assign(one, { answer, meaning: told.meaning });
       }
     } catch (error) {
-      $("#ask").hidden = error.status !== 401;
-      for (const one of some) one.error = error.status ? error.message : state.words.failed;
+      if (error.status === 401) askForToken();
+      for (const one of some) Object.assign(one, { error: faultOf(error), refused: true });
     }
     for (const one of some) {
       draw(one);
@@ -224,12 +245,17 @@ function clear() {
 
 // the start
 
+function askForToken() {
+  $("#ask").hidden = false;
+  $("#denied").hidden = !api.hasToken();
+}
+
 async function begin() {
   try {
-    [state.card, state.points] = await Promise.all([api.card(), api.operatingPoints()]);
+    [state.card, state.points, state.limits] = await Promise.all([api.card(), api.operatingPoints(), api.limits()]);
   } catch (error) {
-    $("#ask").hidden = error.status !== 401;
-    tell(error.status === 401 ? "" : state.words.failed);
+    if (error.status === 401) askForToken();
+    else tell(said(faultOf(error)));
     return;
   }
   $("#ask").hidden = true;
@@ -241,10 +267,12 @@ async function begin() {
   $("#card").innerHTML = await api.cardPage(); // made by this server, every value escaped
 }
 
-$("#ask").addEventListener("submit", (event) => {
+$("#ask").addEventListener("submit", async (event) => {
   event.preventDefault();
+  $("#denied").hidden = true; // so that it is spoken again
   api.useToken($("#token").value);
-  begin();
+  await begin();
+  if ($("#ask").hidden) $("#files").focus(); // what had it is gone
 });
 $("#files").addEventListener("change", (event) => {
   examine([...event.target.files]);
