@@ -99,7 +99,7 @@ def openvino_from_keras(weights: Path) -> Run:
 
 def onnx_runtime(weights: Path) -> Run:
     """The graph of the engine, channels first, as ONNX, in batches of 8."""
-    import onnxruntime  # type: ignore[import-untyped]
+    import onnxruntime
 
     from neumo.features.backbones import backbone
     from neumo.features.grey import with_grey_input

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -164,7 +165,7 @@ def test_no_bad_place_stops_the_rest(
         "gone.jpg",
         files[4],
     ]
-    expected_rows = [
+    expected_rows: list[tuple[Any, Any]] = [
         (mixed / "a.jpg", 0),
         (shut, "got no permission"),
         (f"{mixed}/d\\xe8.jpg", "got a file name that is not UTF-8, expected one; rename the file"),
@@ -209,7 +210,7 @@ def test_a_run_with_bad_places_goes_on_where_it_was(model: Path, files: list[Pat
     listed, out = tmp_path / "list.csv", tmp_path / "out.jsonl"
     listed.write_text(f"path,note\n,empty\n{files[0]},\n,empty\n{files[1]},\n")
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")
-    places = [listed, odd, tmp_path / "*.dcm", files[2]]
+    places: list[str | Path] = [listed, odd, tmp_path / "*.dcm", files[2]]
     run(model, *places, "--out", out, code=1)
     whole = rows(out.read_text())
     assert len(whole) == 7

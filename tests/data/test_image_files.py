@@ -62,7 +62,7 @@ def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     kept = draw(tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe")
     code = "import sys; from neumo.data.image_files import *; print(*find_radiographs(sys.argv[1]))"
-    command = [sys.executable, "-c", code, tmp_path]
+    command = [sys.executable, "-c", code, str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert found.split() == [str(kept)]
 
@@ -150,7 +150,7 @@ def test_each_of_several_places(scans: Path) -> None:
     gap = f"{scans}/gaps.csv: got no path in row 1 (column 'path'), expected one in every row"
     none = f"{scans}/*.dcm: got a pattern that no image matches, expected radiographs"
     one, two = (f"{scans}/a/{i}.png" for i in (1, 2))
-    places = [scans / "a", scans / "*.dcm", scans / "gaps.csv", odd, scans / "**" / "a"]
+    places: list[str | Path] = [scans / "a", scans / "*.dcm", scans / "gaps.csv", odd, scans / "**" / "a"]
     found = find_each(places)
     assert list(map(str, found)) == [one, two, shown, none, gap, two, shown, one, two, shown]
     names_of = [name_of(named) for named in found]
