@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 from pathlib import Path
@@ -162,4 +163,23 @@ def test_8_bit_integers_go_to_openvino_alone(
     monkeypatch.setitem(phantom_classifier.card, "precision", "int8")
     with pytest.raises(NeumoError, match=r"got a classifier in 8-bit integers.* or the format openvino"):
         export(phantom_classifier, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    phantom_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenVINO names neither the file nor the reason."""
+    import openvino
+
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(openvino, "save_model", full)
+    with pytest.raises(OSError, match=r"model\.xml") as told:
+        export(phantom_classifier, tmp_path / "model.xml", "openvino")
+    assert (told.value.errno, told.value.filename) == (errno.ENOSPC, str(tmp_path / "model.xml"))
+    with pytest.raises(OSError, match=r"graph\.xml") as told:
+        phantom_classifier.save(tmp_path / "model.neumo")
+    assert told.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []

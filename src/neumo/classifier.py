@@ -20,7 +20,7 @@ from neumo.archive import Data, read_archive, read_arrays, write_archive
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
-from neumo.features.compiled import compiled, core
+from neumo.features.compiled import compiled, core, save_graph
 from neumo.features.engine import Engine
 from neumo.features.reference import Reference, clearly_nearer
 from neumo.features.scaling import Scaling
@@ -404,8 +404,6 @@ def _arrays(data: Data) -> tuple[np.ndarray, ...]:
 
 
 def _serialised(graph: openvino.Model, *, halved: bool = False) -> tuple[bytes, bytes]:
-    import openvino
-
     with tempfile.TemporaryDirectory() as folder:
-        openvino.save_model(graph, Path(folder, "graph.xml"), compress_to_fp16=halved)
+        save_graph(graph, Path(folder, "graph.xml"), halved=halved)
         return Path(folder, "graph.xml").read_bytes(), Path(folder, "graph.bin").read_bytes()

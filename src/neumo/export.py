@@ -14,6 +14,7 @@ import numpy as np
 
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE
+from neumo.features.compiled import save_graph
 from neumo.features.engine import Engine, core, with_grey_input
 from neumo.files import named
 from neumo.images.read import read_radiograph
@@ -88,7 +89,7 @@ def export(
     if format == "openvino":
         parts[part.with_suffix(".bin")] = file.with_suffix(".bin")
     try:
-        with named(file):
+        with named(file, part):
             _write(graph, part, metadata(classifier))
         runtime, run = _reader(part)
         images, difference = _compare(classifier, run, radiographs)
@@ -141,11 +142,9 @@ def _write(graph: openvino.Model, file: Path, facts: dict[str, str]) -> None:
 
         file.write_bytes(to_onnx(graph, facts).SerializeToString())
         return
-    import openvino
-
     for key, value in facts.items():
         graph.set_rt_info(value, ["neumo", key])
-    openvino.save_model(graph, file, compress_to_fp16=False)
+    save_graph(graph, file)
 
 
 def _reader(file: Path) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -64,6 +65,16 @@ def test_a_file_cut_off_is_completed(table: pd.DataFrame, stem: keras.Model) -> 
     before = file.read_bytes()
     np.testing.assert_array_equal(kept(table, stem), whole)
     assert file.read_bytes()[: len(before) - 1000] == before[:-1000]
+
+
+def test_a_file_that_cannot_be_written_is_named(table: pd.DataFrame, stem: keras.Model) -> None:
+    kept(table, stem)
+    (file,) = maps_folder().glob("*.f16")
+    file.unlink()
+    file.symlink_to("/dev/full")
+    with pytest.raises(OSError, match=re.escape(str(file))) as told:
+        kept(table, stem)
+    assert told.value.filename == str(file)
 
 
 def test_another_run_that_computes_them_is_waited_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import io
@@ -23,6 +24,27 @@ ROOM = 1 << 30
 """Bytes that they may take on disk; those that were used least lately make room."""
 
 _DIGEST = 32  # bytes of a SHA-256, which stands at the end of each file
+
+
+def save_graph(graph: openvino.Model, file: Path, *, halved: bool = False) -> None:
+    """Write a graph as OpenVINO's .xml, with the .bin beside it.
+
+    Args:
+        graph: what to write.
+        file: the .xml.
+        halved: whether weights are written in 16 bits.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    import openvino
+
+    try:
+        openvino.save_model(graph, file, compress_to_fp16=halved)
+    except RuntimeError as error:
+        if "iostream" not in str(error):  # all that OpenVINO says of a full disk
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file)) from error
 
 
 @functools.cache

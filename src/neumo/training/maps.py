@@ -18,7 +18,7 @@ from neumo.features.engine import Engine, resolve_precision
 from neumo.features.graph import convert
 from neumo.features.networks import versions
 from neumo.features.scaling import Scaling
-from neumo.files import cache_folder, lock
+from neumo.files import cache_folder, lock, named
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.images.read import pixels_id, read_radiograph
@@ -65,7 +65,7 @@ def kept_maps(
     size = 2 * int(np.prod(shape))
     total = (1 + views) * len(table)
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("ab") as grown:
+    with named(file), file.open("ab") as grown:
         if not lock(grown, wait=False):
             print("neumo: another run computes the same maps; waiting for it", file=sys.stderr)
             lock(grown, wait=True)
