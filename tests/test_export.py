@@ -97,7 +97,7 @@ def test_onnx_is_compared_in_onnx_runtime_where_it_is_installed(
 ) -> None:
     runtime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra test")
 
-    class Wrong(runtime.InferenceSession):  # type: ignore[misc, name-defined]
+    class Wrong(runtime.InferenceSession):  # type: ignore[name-defined]
         def run(self, names: Any, given: Any) -> Any:
             return [super().run(names, given)[0] + np.float32(0.01)]
 

@@ -198,7 +198,7 @@ def test_no_bad_place_stops_the_rest(
             assert one["error"] is None
             assert one["probability"] == pytest.approx(expected[what].probability, abs=1e-6)
         else:
-            assert str(one["error"]).startswith(what)
+            assert str(one["error"]).startswith(str(what))
             assert one["probability"] is None
         assert one["notice"] == NOTICE, path
     told = [line for line in done.stderr.splitlines() if ": got" in line]
@@ -209,7 +209,7 @@ def test_a_run_with_bad_places_goes_on_where_it_was(model: Path, files: list[Pat
     listed, out = tmp_path / "list.csv", tmp_path / "out.jsonl"
     listed.write_text(f"path,note\n,empty\n{files[0]},\n,empty\n{files[1]},\n")
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")
-    places = [listed, odd, tmp_path / "*.dcm", files[2]]
+    places: list[str | Path] = [listed, odd, tmp_path / "*.dcm", files[2]]
     run(model, *places, "--out", out, code=1)
     whole = rows(out.read_text())
     assert len(whole) == 7

@@ -129,7 +129,7 @@ def test_each_of_several_places(scans: Path) -> None:
     gap = f"{scans}/gaps.csv: got no path in row 1 (column 'path'), expected one in every row"
     none = f"{scans}/*.dcm: got a pattern that no image matches, expected radiographs"
     one, two = (f"{scans}/a/{i}.png" for i in (1, 2))
-    places = [scans / "a", scans / "*.dcm", scans / "gaps.csv", odd, scans / "**" / "a"]
+    places: list[str | Path] = [scans / "a", scans / "*.dcm", scans / "gaps.csv", odd, scans / "**" / "a"]
     found = find_each(places)
     assert list(map(str, found)) == [one, two, shown, none, gap, two, shown, one, two, shown]
     names_of = [name_of(named) for named in found]

@@ -22,8 +22,8 @@ def export(
     images: Annotated[
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
-            help="Radiographs that both are compared on: a file, folder, pattern or CSV; repeatable. Phantoms "
-            "if not given."
+            help="Radiographs that both are compared on: a file, folder, pattern or CSV; repeatable. "
+            "Phantoms if not given."
         ),
     ] = None,
     path_column: PathColumn = None,
