@@ -150,7 +150,7 @@ def _write(graph: openvino.Model, file: Path, facts: dict[str, str]) -> None:
 def _reader(file: Path) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
     """What reads a written graph back: its name and version, and pixels to probabilities in it."""
     if file.suffix == ".onnx" and importlib.util.find_spec("onnxruntime") is not None:
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 
         session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
         name = f"ONNX Runtime {onnxruntime.__version__}"

@@ -199,7 +199,7 @@ def test_no_bad_place_stops_the_rest(
             assert one["error"] is None
             assert one["probability"] == pytest.approx(expected[what].probability, abs=1e-6)
         else:
-            assert str(one["error"]).startswith(what)
+            assert str(one["error"]).startswith(str(what))
             assert one["probability"] is None
         assert one["notice"] == NOTICE, path
     told = [line for line in done.stderr.splitlines() if ": got" in line]
