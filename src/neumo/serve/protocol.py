@@ -50,7 +50,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._headers_came()
-        self.scope[FULL] = self._most is not None and len(self.connections) >= self._most  # type: ignore[typeddict-unknown-key]
+        self.scope[FULL] = self._most is not None and len(self.connections) >= self._most  # type: ignore[literal-required]
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
