@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +17,18 @@ import httpx2 as httpx
 import pytest
 import uvicorn
 
+import neumo.images
+import neumo.serve
 from neumo.classifier import Classifier
+from neumo.findings import NOTICE, SYNTHETIC
+from neumo.images.checks import MEANING
 from neumo.serve.app import create_app
+from neumo.serve.limits import Limits
 from tests.browser import chromium
 from tests.serve.conftest import drawn
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
 CHROMIUM = chromium()
@@ -29,12 +36,12 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the 
 PATIENCE = 60_000  # ms
 
 
-@pytest.fixture(scope="module")
-def address(classifier: Classifier) -> Iterator[str]:
+@contextmanager
+def served(classifier: Classifier, limits: Limits | None = None, token: str | None = None) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = create_app(classifier)
+    app = create_app(classifier, limits, token)
     server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -48,6 +55,12 @@ def address(classifier: Classifier) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}/"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(classifier: Classifier) -> Iterator[str]:
+    with served(classifier) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +179,198 @@ def test_a_phone_shows_remarks_and_all_of_the_card(browser: Browser, address: st
     assert page.locator("#card td").nth(2).is_visible()
     assert page.inner_text("#card td small") == "0.7 to 0.8"
     assert page.evaluate("getComputedStyle(document.querySelector('#card small')).display") == "block"
+
+
+def test_every_refusal_and_warning_is_in_spanish(browser: Browser, address: str) -> None:
+    told = refusals()
+    for part in (
+        "at most 16 bits",
+        "NaN",
+        "in mode",
+        "too many scans",
+        "memory",
+        "stopping",
+        "took more than",
+    ):
+        assert any(part in text for text in told), part
+    page = opened(browser, address)
+    es = page.evaluate(
+        """async (told) => {
+            const { es } = (await import("./words.js")).WORDS;
+            const english = told.filter((text) => !es.faults.some(([kind]) => kind.test(text)));
+            return { english, warnings: Object.keys(es.warnings), notice: Object.keys(es.notice) };
+        }""",
+        told,
+    )
+    assert es["english"] == []
+    assert set(MEANING) <= set(es["warnings"])
+    assert {NOTICE, SYNTHETIC} <= set(es["notice"])
+
+
+def refusals() -> list[str]:
+    """Every line by which the readers and the server refuse, 7 in place of numbers and names."""
+    images, serve = Path(neumo.images.__file__).parent, Path(neumo.serve.__file__).parent
+    told = ["the server failed on this request", "unreachable"]
+    for file in [*(images / f"{name}.py" for name in ("read", "dicom", "grey")), *serve.glob("*.py")]:
+        for call in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func)
+            if name in ("UnreadableImageError", "refuse"):
+                first = 1 if name == "UnreadableImageError" else 0
+                expected = literal(call.args[first + 1]) if len(call.args) > first + 1 else [""]
+                for got in literal(call.args[first]):
+                    told += [f"got {got}, expected {other}" for other in expected if got + other != "77"]
+            elif name in ("Refused", "cls") and len(call.args) > 2:
+                told += [text for text in literal(call.args[1]) if text != "7"]
+    return told
+
+
+def literal(node: ast.expr) -> list[str]:
+    if isinstance(node, ast.IfExp):
+        return literal(node.body) + literal(node.orelse)
+    if isinstance(node, ast.JoinedStr):
+        return ["".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)]
+    return [node.value if isinstance(node, ast.Constant) else "7"]
+
+
+def test_a_drop_keeps_to_the_limits_of_the_server(
+    browser: Browser, classifier: Classifier, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"{i}.png" for i in range(9)]
+    for i, file in enumerate(files):
+        file.write_bytes(drawn(i) if i != 4 else bytes(200_000))
+    most = 3 * max(file.stat().st_size for file in files if file.name != "4.png")
+    limits = Limits(files=4, request_bytes=most, file_bytes=150_000)
+    with served(classifier, limits) as address:
+        page = opened(browser, address)
+        drop(page, files)
+        remarks = page.locator("tbody td:nth-child(4)").all_inner_texts()
+    assert [i for i, text in enumerate(remarks) if "bytes" in text] == [4]
+    with served(classifier, Limits(files=2)) as address:
+        page = opened(browser, address)
+        drop(page, files[:4])
+        assert page.locator("tbody td:nth-child(2)", has_text="%").count() == 4
+
+
+def test_a_busy_server_is_not_asked_without_end(browser: Browser, address: str, files: list[Path]) -> None:
+    page, asked = opened(browser, address), []
+
+    def busy(route: Route) -> None:
+        asked.append(1)
+        body = '{"error": "the server is busy; try again in a moment"}'
+        route.fulfill(status=429, body=body, headers={"retry-after": "0.001"})
+
+    page.route("**/api/predict", busy)
+    page.set_input_files("#files", files[1:2])
+    page.locator("tbody td:nth-child(4)", has_text="server is busy").wait_for()
+    assert len(asked) == 60
+    page.select_option("#language", "es")
+    assert page.inner_text("tbody td:nth-child(4)").startswith("sin examinar: el servidor está ocupado")
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "told"),
+    [
+        (503, "this took more than 60 s", "No se pudo dibujar el mapa de calor: el servidor tardó demasiado"),
+        (
+            422,
+            "got ReduceMax; Grad-CAM cannot explain this network",
+            "Este clasificador no tiene mapa de calor.",
+        ),
+    ],
+)
+def test_a_heat_map_that_is_not_drawn(
+    browser: Browser, address: str, files: list[Path], status: int, error: str, told: str
+) -> None:
+    page = opened(browser, address)
+    page.route("**/api/explain", lambda route: route.fulfill(status=status, json={"error": error}))
+    drop(page, files[1:2])
+    page.locator(".wait", has_text="heat map" if status == 503 else "No heat map").wait_for()
+    page.select_option("#language", "es")
+    assert page.inner_text(".wait") == told
+
+
+def test_a_slider_that_was_moved_stays(browser: Browser, address: str, files: list[Path]) -> None:
+    page = opened(browser, address)
+    held: list[Route] = []
+    page.route("**/api/explain", lambda route: held.append(route))
+    drop(page, files[1:2])
+    page.locator("#cards article").scroll_into_view_if_needed()
+    page.locator(".opacity input").fill("20")
+    until = time.monotonic() + 20
+    while not held and time.monotonic() < until:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    page.locator("article .heat[src]").wait_for()
+    assert page.locator("article .heat").evaluate("image => image.style.opacity") == "0.2"
+
+
+def test_the_token(browser: Browser, classifier: Classifier, files: list[Path]) -> None:
+    token = "correct-horse-battery-staple"
+    with served(classifier, token=token) as address:
+        page = browser.new_context(locale="en-GB").new_page()
+        page.goto(address)
+        page.locator("#ask").wait_for()
+        assert page.locator("#denied").is_hidden()
+        for _ in range(2):
+            page.fill("#token", "wrong")
+            page.keyboard.press("Enter")
+            page.get_by_role("alert").filter(has_text="does not know this token").wait_for()
+        page.select_option("#language", "es")
+        assert page.inner_text("[role=alert]") == "El servidor no conoce esta clave."
+        page.fill("#token", token)
+        page.click("#ask button")
+        page.wait_for_selector("#point:not([hidden])")
+        assert page.locator("#ask").is_hidden()
+        drop(page, files[1:2])
+        assert "%" in page.inner_text("tbody td:nth-child(2)")
+        page = opened(browser, f"{address}#token={token}")
+        assert page.locator("#ask").is_hidden()
+        assert token not in page.url
+        page = browser.new_context(locale="en-GB").new_page()
+        page.goto(f"{address}#token=wrong")
+        page.locator("#denied").wait_for()
+
+
+def test_the_theme(browser: Browser, address: str) -> None:
+    page = opened(browser, address, color_scheme="light")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    seen = []
+    for theme in ("", "dark", "light"):
+        page.select_option("#theme", theme)
+        seen.append(page.evaluate(colour))
+    assert seen[0] == seen[2] != seen[1]
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_files_that_are_dropped_or_pasted(
+    browser: Browser, address: str, dicom_folder: Path, way: str
+) -> None:
+    page = opened(browser, address)
+    given = [
+        [name, list(data)]
+        for name, data in (
+            ("a.png", drawn(1)),
+            ("b.dcm", (dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome1.dcm").read_bytes()),
+        )
+    ]
+    page.evaluate(
+        """([way, given]) => {
+            const carried = new DataTransfer();
+            for (const [name, data] of given) carried.items.add(new File([new Uint8Array(data)], name));
+            const target = document.querySelector("#drop");
+            const options = { bubbles: true, cancelable: true };
+            const event = way === "drop" ? new DragEvent("drop", { ...options, dataTransfer: carried })
+                : new ClipboardEvent("paste", { ...options, clipboardData: carried });
+            if (target.dispatchEvent(event) && way === "drop") throw new Error("the browser would open it");
+        }""",
+        [way, given],
+    )
+    page.locator("tbody td:first-child:not(:empty)").nth(1).wait_for()
+    assert page.locator("tbody td:nth-child(2)", has_text="%").count() == 2
+    page.locator("#cards article").nth(1).scroll_into_view_if_needed()
+    page.locator("#cards article").nth(1).locator(".grey[src]").wait_for()
 
 
 def test_every_word_is_in_every_language(browser: Browser, address: str) -> None:

@@ -174,7 +174,10 @@ def _fail(job: _Job, error: BaseException) -> None:
     """Answer a file that could not be read; only a `NeumoError` says how."""
     if not isinstance(error, NeumoError):
         log.error("reading a file failed: %s", type(error).__name__)
-        got = "a picture too large for this machine's memory" if isinstance(error, MemoryError) else "a file"
-        error = UnreadableImageError("radiograph", got, "a radiograph that can be read")
+        error = UnreadableImageError(
+            "radiograph",
+            "a picture too large for this machine's memory" if isinstance(error, MemoryError) else "a file",
+            "a radiograph that can be read",
+        )
     if job.answer.set_running_or_notify_cancel():
         job.answer.set_exception(error)

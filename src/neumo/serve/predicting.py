@@ -169,7 +169,7 @@ def wants_png(accept: str) -> bool:
     """Whether a client would rather have a PNG than JSON (RFC 9110, 12.5.1)."""
 
     def rank(*ranges: str) -> tuple[float, int]:
-        """Quality that the most specific of the ranges, which come last, has, and how specific it is."""
+        """Quality that the most specific of the ranges, the last one, was given, and its place."""
         found = (0.0, 0)
         for place, name in enumerate(ranges):
             if name in given:

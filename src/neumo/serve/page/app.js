@@ -37,7 +37,7 @@ function tellNotice(notice) {
 }
 
 const tell = (text) => ($("#status").textContent = text);
-const said = (fault) => state.words.faults.find(([kind]) => kind.test(fault))?.[1] ?? fault;
+const inWords = (fault) => state.words.faults.find(([kind]) => kind.test(fault))?.[1] ?? fault;
 const faultOf = (error) => (error.status ? error.message : "unreachable");
 
 // the operating point
@@ -83,7 +83,7 @@ function move(threshold) {
 // one radiograph
 
 function remarks(one) {
-  if (one.error) return `${one.refused ? state.words.undone : state.words.unread}: ${said(one.error)}`;
+  if (one.error) return `${one.refused ? state.words.undone : state.words.unread}: ${inWords(one.error)}`;
   return one.answer.warnings.map((name) => state.words.warnings[name] ?? one.meaning[name] ?? name).join("; ");
 }
 
@@ -128,7 +128,7 @@ function draw(one) {
   bar.style.setProperty("--probability", answer.probability);
   bar.style.setProperty("--threshold", state.threshold);
   $(".size", card).textContent = state.words.size(answer);
-  if (one.undrawn) $(".wait", card).textContent = one.undrawn.includes("Grad-CAM") ? state.words.noHeat : `${state.words.undrawn}: ${said(one.undrawn)}`;
+  if (one.undrawn) $(".wait", card).textContent = one.undrawn.includes("Grad-CAM") ? state.words.noHeat : `${state.words.undrawn}: ${inWords(one.undrawn)}`;
   $(".grey", card).alt = state.words.greyText(one.name);
   $(".heat", card).alt = state.words.heatText;
 }
@@ -255,7 +255,7 @@ async function begin() {
     [state.card, state.points, state.limits] = await Promise.all([api.card(), api.operatingPoints(), api.limits()]);
   } catch (error) {
     if (error.status === 401) askForToken();
-    else tell(said(faultOf(error)));
+    else tell(inWords(faultOf(error)));
     return;
   }
   $("#ask").hidden = true;
