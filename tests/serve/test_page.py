@@ -230,8 +230,8 @@ def literal(node: ast.expr) -> list[str]:
     if isinstance(node, ast.IfExp):
         return literal(node.body) + literal(node.orelse)
     if isinstance(node, ast.JoinedStr):
-        return ["".join(part.value if isinstance(part, ast.Constant) else "7" for part in node.values)]
-    return [node.value if isinstance(node, ast.Constant) else "7"]
+        return ["".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values)]
+    return [str(node.value) if isinstance(node, ast.Constant) else "7"]
 
 
 def test_a_drop_keeps_to_the_limits_of_the_server(
