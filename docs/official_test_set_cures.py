@@ -160,7 +160,7 @@ def kept_apart(rows: pd.DataFrame, numbers: np.ndarray) -> dict[str, Masks]:
     y, cause, patient = (rows[name].to_numpy() for name in ("label", "cause", "patient"))
     normal, nobody = y == 0, np.zeros(len(y), bool)
     fifth = {0: draw_patients(patient, normal, 0.2), 1: draw_patients(patient, ~normal, 0.2)}
-    number = rows["patient"].str.extract(r"(\d+)$")[0].astype(int).to_numpy()
+    number = rows["patient"].str.extract(r"(\d+)$")[0].fillna("-1").astype(int).to_numpy()
     series = np.where(rows["patient"].str.startswith("NORMAL2"), 1, 0)
     stretches: Masks = []
     for part in range(5):
