@@ -15,7 +15,7 @@ import numpy as np
 
 from neumo.errors import NeumoError
 from neumo.features.backbones import Backbone, smooth_noise
-from neumo.features.compiled import core
+from neumo.features.compiled import core, save_graph
 from neumo.files import cache_folder
 
 if TYPE_CHECKING:
@@ -85,16 +85,14 @@ def _convert(backbone: Backbone) -> openvino.Model:
 
 
 def _keep(graph: openvino.Model, folder: Path) -> openvino.Model:
-    import openvino
-
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         part.mkdir(parents=True, exist_ok=True)
-        openvino.save_model(graph, part / "network.xml", compress_to_fp16=False)
+        save_graph(graph, part / "network.xml")
         (part / "crc32").write_text(_checksum(part))
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
-    except (OSError, RuntimeError) as error:  # OpenVINO reports a full disk as "iostream error"
+    except (OSError, RuntimeError) as error:
         if _read_graph(folder) is None:  # else another process has just kept the same graph
             raise NeumoError(
                 f"{folder}: got no way to write the converted network ({error}), expected a cache folder "
