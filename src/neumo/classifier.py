@@ -6,8 +6,6 @@ import io
 import json
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
@@ -330,8 +328,7 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         reference = None if stored is None else Reference.from_bytes(stored)
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
         origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
-    # the last three: what NumPy raises for a file of arrays that is none
-    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     if card.get("pixels", PIXELS) != PIXELS:
         got = f"got a classifier of radiographs as another neumo reads them (pixels {card['pixels']!r})"
