@@ -295,9 +295,8 @@ class RecipeRun:
             shift += prior_shift(y, self.settings["prevalence"])
         kernel, bias = head.layers[-1].get_weights()
         head.layers[-1].set_weights([kernel / temperature, bias / temperature + shift])
-        point = choose_threshold(
-            asked_y, _probability(head, asked_x), self.settings["sensitivity"], balanced=True
-        )
+        asked = asked_y, _probability(head, asked_x)
+        point = choose_threshold(*asked, self.settings["sensitivity"], balanced=True)
         rule = point.rule.replace("validation", "hard validation") if self._hard(run.protocol) else point.rule
         if changes:
             rule += f", as it is and changed in {changes} ways"
@@ -305,7 +304,6 @@ class RecipeRun:
         predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
         predictions["probability"] = _probability(head, of["test"])
         judge(run, predictions)
-        asked = asked_y, _probability(head, asked_x)
         card = of_run(run, self.dataset, self._backbone, self.settings, asked)
         card |= {"temperature": temperature, "shift": shift, "test": {}}
         reference = Reference.fit(of["train"], of["validation"])
