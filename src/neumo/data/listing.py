@@ -117,10 +117,7 @@ def paths(file: Path, path_column: str | None = None) -> list[Named]:
     chosen = columns(frame, file, ("path",), path=path_column)
     column, view = chosen["path"], chosen["view"]
     if view is not None and (n := int(_lateral(frame[view]).sum())):
-        which = "row is a lateral view" if n == 1 else "rows are lateral views"
-        print(
-            f"neumo: {file}: {n:,} {which} (column {view!r}); classifiers know frontal ones", file=sys.stderr
-        )
+        tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
     where = _Places(file.parent, strict=False)
     found: list[Named] = []
     for row, path in enumerate(frame[column].str.strip().fillna(""), 1):
@@ -264,6 +261,12 @@ def contradictions(found: pd.DataFrame, file: Path) -> list[str]:
         for row, path in zip(found.index, found["path"], strict=True)
         if earlier[row] != found["label"][row]
     ]
+
+
+def tell_lateral(data: str | Path, n: int, what: str) -> None:
+    """Say on standard error how many rows are lateral views, and what of it."""
+    which = "row is a lateral view" if n == 1 else "rows are lateral views"
+    print(f"neumo: {data}: {n:,} {which}{what}", file=sys.stderr)
 
 
 def _lateral(views: pd.Series) -> pd.Series:

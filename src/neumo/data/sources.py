@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -70,9 +69,8 @@ def read(
     if dataset.faults:
         more = f" (and {len(dataset.faults) - 1:,} more; neumo audit lists all)" if dataset.faults[1:] else ""
         raise NeumoError(dataset.faults[0] + more)
-    if n := len(dataset.lateral):
-        which = "row is a lateral view" if n == 1 else "rows are lateral views"
-        print(f"neumo: {data}: {n:,} {which}; left out", file=sys.stderr)
+    if dataset.lateral:
+        listing.tell_lateral(data, len(dataset.lateral), "; left out")
     return dataset
 
 
