@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import neumo.predictions
 from neumo.classifier import Prediction
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.predictions import COLUMNS, Journal, Row, Tally, predicted, unreadable
@@ -111,8 +113,53 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mon
         later.setattr("neumo.predictions.__version__", "99")
         with pytest.raises(NeumoError, match="got a stopped run of another neumo"):
             journal(out)
+    with monkeypatch.context() as later:
+        later.setattr("neumo.predictions.pixels_id", lambda: {"pixels": 99})
+        with pytest.raises(NeumoError, match="got a stopped run of another set of image decoders"):
+            journal(out)
     assert (tmp_path / "out.csv.journal").read_bytes() == before
     write(out, 5, 6, 20)
+
+
+@pytest.mark.parametrize("change", ["rewritten", "gone", "touched"])
+def test_a_row_of_another_file_is_not_gone_on_with(
+    tmp_path: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    classifier = tmp_path / "c.neumo"
+    classifier.write_bytes(b"a classifier")
+    files = [tmp_path / f"{i}.png" for i in range(6)]
+    for file in files[:5]:  # the last one is missing
+        file.write_bytes(b"a radiograph")
+    names = [str(file) for file in files]
+    begun = neumo.predictions.journal(tmp_path / "out.csv", classifier, names)
+    for name in names:
+        begun.add({**row(0), "path": name})
+    begun.close()
+    again = neumo.predictions.journal(tmp_path / "out.csv", classifier, names)
+    assert again.done == 6
+    again.close()
+    capsys.readouterr()
+    if change == "rewritten":
+        files[2].write_bytes(b"another radiograph")
+    elif change == "gone":
+        files[2].unlink()
+    else:
+        os.utime(files[2], (0, 0))
+    again = neumo.predictions.journal(tmp_path / "out.csv", classifier, names)
+    assert again.done == 2
+    assert [set(one) for one in again.rows()] == [set(COLUMNS)] * 2
+    again.close()
+    told = capsys.readouterr().err
+    assert told == f"neumo: {again.path}: goes on after 2 of 6, as {files[2]} was another file then\n"
+
+
+def test_a_file_that_was_missing_is_predicted_when_it_is_there(tmp_path: Path) -> None:
+    name = str(tmp_path / "late.png")
+    begun = Journal(tmp_path / "out.csv", "c1", [name])
+    begun.add({**row(3), "path": name})
+    begun.close()
+    Path(name).write_bytes(b"a radiograph")
+    assert Journal(tmp_path / "out.csv", "c1", [name]).done == 0
 
 
 def test_two_runs_do_not_write_to_one_journal(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from neumo import __version__
 from neumo.data.image_files import Named, name_of
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.files import lock, named, whole_file
+from neumo.images.read import pixels_id
 from neumo.progress import advance
 
 if TYPE_CHECKING:
@@ -48,8 +50,9 @@ def journal(out: Path, classifier: Path, paths: Sequence[Named]) -> Journal:
     with classifier.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     found = Journal(out, digest, [name_of(path) for path in paths])
-    if found.done:
-        print(f"neumo: {found.path}: goes on after {found.done:,} of {len(paths):,}", file=sys.stderr)
+    if found.done or found.changed:
+        why = f", as {found.changed} was another file then" if found.changed else ""
+        print(f"neumo: {found.path}: goes on after {found.done:,} of {len(paths):,}{why}", file=sys.stderr)
     return found
 
 
@@ -91,7 +94,8 @@ class Journal:
 
     They are kept in order, one JSON document per line, in ``FILE.journal`` beside the file that `finish`
     makes of them. A run that was stopped, by ``kill -9`` too, finds its rows there; half a line at the end,
-    written when it was stopped, is dropped. The first line says what the run is of.
+    written when it was stopped, is dropped, and so are rows from the first on whose radiograph has another
+    size or time of change by now. The first line says what the run is of.
 
     Args:
         out: the file in the end; its suffix is one of `WRITERS`.
@@ -100,10 +104,11 @@ class Journal:
 
     Attributes:
         done: how many of `paths` have a row.
+        changed: the first radiograph with a row that was of another file; "" where there is none.
 
     Raises:
-        NeumoError: the journal there is of another classifier, other radiographs or another version of neumo,
-            or of a run that is still going; the suffix is none of `WRITERS`.
+        NeumoError: the journal there is of another classifier, other radiographs, another version of neumo or
+            of what decodes images, or of a run that is still going; the suffix is none of `WRITERS`.
     """
 
     def __init__(self, out: Path, classifier: str, paths: list[str]) -> None:
@@ -113,7 +118,9 @@ class Journal:
             raise NeumoError(f"{out}: got a folder, expected a file to write")
         self.out, self.path = out, out.with_name(f"{out.name}.journal")
         listed = hashlib.sha256("\0".join(paths).encode()).hexdigest()
-        head = {"classifier": classifier, "list of radiographs": listed, "neumo": __version__}
+        head: Row = {"classifier": classifier, "list of radiographs": listed, "neumo": __version__}
+        head["set of image decoders"] = pixels_id()
+        self._paths, self._stamps = paths, [_stamp(path) for path in paths]
         out.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch()
         self._file: BufferedRandom = self.path.open("r+b")
@@ -121,32 +128,35 @@ class Journal:
             if not lock(self._file, wait=False):
                 got = "got a run that is still writing here, expected one at a time"
                 raise NeumoError(f"{self.path}: {got}; choose another --out")
-            self.done = self._read_back(head, len(paths))
+            self.done, self.changed = self._read_back(head)
         except BaseException:
             self._file.close()
             raise
 
-    def _read_back(self, head: Row, most: int) -> int:
-        """Check the first line, cut off what is no whole row, and stand behind the last one."""
+    def _read_back(self, head: Row) -> tuple[int, str]:
+        """Check the first line, cut off what is no whole row or of another file, and stand behind it."""
         lines = _whole_lines(self._file)
         before = next(lines, None)
         if before is None:
             self._file.truncate(0)
             self._file.seek(0)
             self._append(head)
-            return 0
+            return 0, ""
         for what, value in head.items():
             if before.get(what) != value:
                 raise NeumoError(
                     f"{self.path}: got a stopped run of another {what}, expected the same to go on with; "
                     "remove this file to begin anew, or choose another --out"
                 )
-        done, end = 0, self._file.tell()
-        for _ in islice(lines, most):
+        done, end, changed = 0, self._file.tell(), ""
+        for path, stamp, row in zip(self._paths, self._stamps, lines, strict=False):
+            if row.get(_STAMP) != stamp:
+                changed = path
+                break
             done, end = done + 1, self._file.tell()
         self._file.truncate(end)
         self._file.seek(end)
-        return done
+        return done, changed
 
     def add(self, row: Row) -> None:
         """Write down the row of the next file.
@@ -154,13 +164,15 @@ class Journal:
         Raises:
             OSError: the disk is full; what was written before stays.
         """
-        self._append(row)
+        self._append({**row, _STAMP: self._stamps[self.done]})
         self.done += 1
 
     def rows(self) -> Iterator[Row]:
         """All rows so far, in order, read back one by one."""
         with self.path.open("rb") as file:
-            yield from islice(_whole_lines(file), 1, None)
+            for row in islice(_whole_lines(file), 1, None):
+                del row[_STAMP]
+                yield row
 
     def finish(self, watch: Callable[[Row], None]) -> None:
         """Make the file of the rows, showing each to `watch`; then the journal is removed."""
@@ -184,6 +196,19 @@ class Journal:
         with named(self.path):
             self._file.write(json.dumps(row).encode() + b"\n")
             self._file.flush()
+
+
+_STAMP = "stamp"
+"""What a row is called by that tells which file it is of."""
+
+
+def _stamp(path: str) -> list[int] | None:
+    """What changes with a file at this path: its size and time of change; None where there is none."""
+    try:
+        about = os.stat(path)  # noqa: PTH116 - of many files, faster
+    except (OSError, ValueError):
+        return None
+    return [about.st_size, about.st_mtime_ns]
 
 
 def _whole_lines(file: Any) -> Iterator[Row]:
