@@ -118,7 +118,8 @@ def test_escapes_what_the_data_set_is_called(card: dict[str, Any]) -> None:
         assert not re.search(rf"(?<!\\){re.escape(special)}", without_command)
     rows = [line for line in plain.splitlines() if line.startswith("| \\<script")]
     assert rows
-    assert all(len(re.findall(r"(?<!\\)\|", row)) == 5 for row in rows)  # the name's own bar ends no cell
+    bars = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+    assert bars == {3, 5}  # of the two kinds of table: the name's own bar ends no cell
 
 
 def test_a_fence_holds_a_command_with_backticks(card: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 from neumo.evaluation.metrics import METRICS
-from neumo.report.drawing import Drawing
+from neumo.report import draw_result
+from neumo.report.drawing import Drawing, protocol_sides
 from neumo.report.page import repeated_losses, write_page
 from neumo.report.template import per_hundred, took
 from neumo.study import published
@@ -208,6 +210,25 @@ def test_escapes_names(results: Results, tmp_path: Path) -> None:
     assert "src=x" not in [picture["src"] for picture in page.all("img")]
     for section in ("mistakes", "generated", "data"):
         assert nasty in page.said(section)
+
+
+def test_classes_are_called_as_the_data_call_them(
+    study: Results, drawings: dict[str, Drawing], tmp_path: Path
+) -> None:
+    called = {**study.dataset, "positive_name": "tuberculosis", "negative_name": "clear"}
+    results = dataclasses.replace(study, dataset=called)
+    page = page_of(results, tmp_path)
+    assert not re.findall("pneumonia|normal", page.said("test") + page.said("terms"))
+    assert "of 100 tuberculosis" in page.said("test")
+    assert page.said("summary").count("Tuberculosis on chest radiographs") == 1
+    sides = protocol_sides(results)
+    for drawing in (
+        draw_result.calibration(sides),
+        draw_result.confusion(sides[0]),
+        draw_result.by_cause(sides[:1]),
+    ):
+        assert "pneumonia" not in drawing.alt
+        assert re.search("tuberculosis|clear", drawing.alt)
 
 
 def test_one_seed(results: Results, tmp_path: Path) -> None:

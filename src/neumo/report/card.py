@@ -11,14 +11,6 @@ from markupsafe import escape
 from neumo.evaluation.metrics import METRICS
 
 PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "official": "Official test set"}
-OUTCOMES = (
-    ("normal, called normal", 0, 0),
-    ("normal, called pneumonia (false alarms)", 0, 1),
-    ("pneumonia, called pneumonia", 1, 1),
-    ("pneumonia, called normal (missed)", 1, 0),
-)
-"""What can become of a test radiograph, with its row and column of a confusion matrix."""
-
 Block = tuple[str, Any]
 """("text", str), ("code", str), ("list", [str, ...]) or ("table", [row, ...]), a row being [str, ...]."""
 
@@ -48,7 +40,7 @@ def _sections(card: dict[str, Any]) -> Iterator[tuple[str, list[Block]]]:
     }
     yield "What it does", _what(card)
     yield "Limits", [("list", card.get("limits") or ["This card does not say what is known of its limits."])]
-    yield "Results", [*_results(results), *_itself(card)]
+    yield "Results", [*_results(results, card), *_itself(card)]
     if any(found.get("by_cause") for found in results.values()):
         yield "By cause", list(_by_cause(results, card))
     if any(found.get("calibration") for found in results.values()):
@@ -74,7 +66,7 @@ def _what(card: dict[str, Any]) -> list[Block]:
     ]
 
 
-def _results(results: dict[str, Any]) -> Iterator[Block]:
+def _results(results: dict[str, Any], card: dict[str, Any]) -> Iterator[Block]:
     if not results:
         yield "text", "This card has no test results."
         return
@@ -100,7 +92,7 @@ def _results(results: dict[str, Any]) -> Iterator[Block]:
                 ["Mean over the seeds", *(PROTOCOLS.get(name, name) for name in results)],
                 *(
                     [said, *(_count(found["confusion"][row][column]) for found in results.values())]
-                    for said, row, column in OUTCOMES
+                    for said, row, column in _outcomes(card)
                 ),
             ],
         )
@@ -123,9 +115,20 @@ def _itself(card: dict[str, Any]) -> Iterator[Block]:
         [
             ["This classifier", PROTOCOLS.get(own["protocol"], own["protocol"])],
             *([METRICS[name], _figure(figures[name])] for name in METRICS if name in figures),
-            *([said, _count(own["confusion"][row][column])] for said, row, column in OUTCOMES),
+            *([said, _count(own["confusion"][row][column])] for said, row, column in _outcomes(card)),
         ],
     )
+
+
+def _outcomes(card: dict[str, Any]) -> list[tuple[str, int, int]]:
+    """What can become of a test radiograph, with its row and column of a confusion matrix."""
+    positive, negative = _classes(card)
+    return [
+        (f"{negative}, called {negative}", 0, 0),
+        (f"{negative}, called {positive} (false alarms)", 0, 1),
+        (f"{positive}, called {positive}", 1, 1),
+        (f"{positive}, called {negative} (missed)", 1, 0),
+    ]
 
 
 def _figure(one: dict[str, float] | None) -> str:
@@ -143,7 +146,7 @@ def _by_cause(results: dict[str, Any], card: dict[str, Any]) -> Iterator[Block]:
         found = [one.get("by_cause", {}).get(cause) for one in results.values()]
         rows.append([cause or _classes(card)[0], *map(_share, found)])
     yield "table", rows
-    yield "text", f"Sensitivity by cause of pneumonia, with 95 % intervals (Wilson).{_means_said(results)}"
+    yield "text", f"Sensitivity by cause, with 95 % intervals (Wilson).{_means_said(results)}"
 
 
 def _share(one: dict[str, float] | None) -> str:
@@ -209,11 +212,12 @@ def _operating_point(card: dict[str, Any]) -> Iterator[Block]:
 
 def _training(card: dict[str, Any]) -> Iterator[Block]:
     training = card.get("training", {})
+    called = dict(zip(("pneumonia", "normal"), _classes(card), strict=True))
     told = [
         f"protocol: {training.get('protocol', 'not told')}, seed {training.get('seed', 'not told')}, "
         f"way: {training.get('step', 'not told')}",
         *(
-            f"{part}: " + ", ".join(f"{n:,} {kind}" for kind, n in kinds.items() if n)
+            f"{part}: " + ", ".join(f"{n:,} {called.get(kind, kind)}" for kind, n in kinds.items() if n)
             for part, kinds in training.get("counts", {}).items()
         ),
         "made by " + ", ".join(f"{name} {version}" for name, version in card.get("made_by", {}).items()),

@@ -75,7 +75,9 @@ def counts(results: Results) -> Drawing:
     ax.set_ylim(y - 0.7, -0.6)
     ax.grid(axis="y", visible=False)
     image_axis(ax)
-    legend(figure, *(Patch(color=colour, alpha=alpha, label=kind) for kind, (colour, alpha) in KINDS.items()))
+    called = {"pneumonia": results.dataset["positive_name"], "normal": results.dataset["negative_name"]}
+    key = ((called.get(kind, kind), *look) for kind, look in KINDS.items())
+    legend(figure, *(Patch(color=colour, alpha=alpha, label=label) for label, colour, alpha in key))
     said = [
         f"{LOOKS[run.protocol].title}: "
         + ", ".join(f"{part} {sum(kinds.values()):,}" for part, kinds in run.counts.items())

@@ -30,9 +30,10 @@ UNSEEN = Look("Those it was not made from", "not made from", VERMILLION, (0, (1.
 
 def draw_external(found: External) -> dict[str, Drawing]:
     """Every figure that there are numbers for, by name."""
-    sides = [Side("all", ALL, [found.all])]
+    classes = found.dataset.positive_name, found.dataset.negative_name
+    sides = [Side("all", ALL, [found.all], *classes)]
     if found.unseen is not None:
-        sides.append(Side("unseen", UNSEEN, [found.unseen]))
+        sides.append(Side("unseen", UNSEEN, [found.unseen], *classes))
     with matplotlib.rc_context(STYLE):
         drawings = [
             draw_result.roc(sides),

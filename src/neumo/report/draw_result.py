@@ -69,7 +69,7 @@ def precision_recall(sides: Sequence[Side]) -> Drawing:
     ax.set(xlim=(-0.01, 1.01), ylim=(max(-0.01, lowest), 1.01))
     ax.set(xlabel="sensitivity (recall)", ylabel="precision (positive predictive value)")
     sides_legend(figure, sides, "average_precision")
-    alt = "Precision-recall curves; dotted lines are the share of pneumonia."
+    alt = f"Precision-recall curves; dotted lines are the share of {sides[0].positive}."
     return Drawing("precision-recall", figure, f"{alt} {means(sides, 'average_precision')}")
 
 
@@ -90,23 +90,23 @@ def confusion(side: Side) -> Drawing:
         ax.text(x, row + 0.42, f"{counts[row, column]:,.{digits}f}", fontsize=14, ha="center", va="center")
         ax.text(x, row + 0.7, f"{share:.1%}", fontsize=8, color=MUTED, ha="center", va="center")
     ax.set(xlim=(0, 2), ylim=(2, 0), xlabel="the classifier says", ylabel="the truth is")
-    ax.set_xticks([0.485, 1.485], ["normal", "pneumonia"])
-    ax.set_yticks([0.485, 1.485], ["normal", "pneumonia"], rotation=90, va="center")
+    ax.set_xticks([0.485, 1.485], [side.negative, side.positive])
+    ax.set_yticks([0.485, 1.485], [side.negative, side.positive], rotation=90, va="center")
     ax.tick_params(length=0, labelcolor=INK)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.set_title(look.title)
     (tn, fp), (fn, tp) = counts
     alt = (
-        f"{look.title}{', mean over the seeds' if digits else ''}: of {tp + fn:,.{digits}f} with pneumonia "
-        f"{tp:,.{digits}f} found and {fn:,.{digits}f} missed; of {tn + fp:,.{digits}f} normal "
-        f"{tn:,.{digits}f} called normal and {fp:,.{digits}f} false alarms."
+        f"{look.title}{', mean over the seeds' if digits else ''}: of {tp + fn:,.{digits}f} {side.positive} "
+        f"{tp:,.{digits}f} found and {fn:,.{digits}f} missed; of {tn + fp:,.{digits}f} {side.negative} "
+        f"{tn:,.{digits}f} called {side.negative} and {fp:,.{digits}f} false alarms."
     )
     return Drawing(f"confusion-{side.name}", figure, alt)
 
 
 def calibration(sides: Sequence[Side]) -> Drawing:
-    """Predicted probability against the share with pneumonia, seeds taken together, with counts."""
+    """Predicted probability against the share that is positive, seeds taken together, with counts."""
     figure = canvas(4.6)
     ax, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     ax.plot([0, 1], [0, 1], **COIN)
@@ -119,13 +119,13 @@ def calibration(sides: Sequence[Side]) -> Drawing:
             predicted[full], observed[full], marker=look.mark, markersize=4.5, markeredgecolor=PAPER, **line
         )
         below.stairs(count, edges, linewidth=1.3, **line)
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share that has pneumonia")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"share that is {sides[0].positive}")
     below.set_yscale("symlog", linthresh=1)
     below.set_ylim(bottom=0)
     below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    below.set(xlabel="predicted probability of pneumonia", ylabel="radiographs")
+    below.set(xlabel=f"predicted probability of {sides[0].positive}", ylabel="radiographs")
     sides_legend(figure, sides, "brier")
-    alt = "Predicted probability against the share that has pneumonia, with counts below."
+    alt = f"Predicted probability against the share that is {sides[0].positive}, with counts below."
     return Drawing("calibration", figure, f"{alt} {means(sides, 'brier')}")
 
 
@@ -149,14 +149,14 @@ def metrics(sides: Sequence[Side]) -> Drawing:
 
 
 def by_cause(sides: Sequence[Side]) -> Drawing:
-    """Share called right: sensitivity by cause of pneumonia, specificity of the normal radiographs."""
+    """Share called right: sensitivity by cause, specificity of the radiographs without."""
     causes = sorted({cause for side in sides for run in side.runs for cause in run.by_cause})
     figure = canvas(1.4 + 0.5 * len(causes))
     ax = figure.subplots()
     said = []
     for side, y in _beside(sides):
         runs = side.runs
-        for row, cause in enumerate(("normal", *causes)):
+        for row, cause in enumerate((sides[0].negative, *causes)):
             if row == 0:
                 seeds, lows, highs = (values(runs, "specificity", part) for part in ("value", "low", "high"))
             else:
@@ -165,7 +165,7 @@ def by_cause(sides: Sequence[Side]) -> Drawing:
             if seeds:
                 _mean_and_range(ax, side.look, row + y, seeds, float(np.mean(lows)), float(np.mean(highs)))
                 said.append(f"{side.look.title}, {cause}: {np.mean(seeds):.3f}")
-    named_rows(ax, ["normal", *causes])
+    named_rows(ax, [sides[0].negative, *causes])
     ax.set_xlim(right=1.01)
     ax.set_xlabel("share called right")
     sides_legend(figure, sides)

@@ -111,16 +111,23 @@ class Side:
         name: ends the names of figures that show it alone.
         look: how it is called and drawn.
         runs: one per seed.
+        positive: what the radiographs that are to be found have.
+        negative: what the others are.
     """
 
     name: str
     look: Look
     runs: Sequence[Tested]
+    positive: str
+    negative: str
 
 
 def protocol_sides(results: Results) -> list[Side]:
     """The protocols that a study was tested on."""
-    return [Side(name, look, runs) for name, look in LOOKS.items() if (runs := results.tested(name))]
+    classes = results.dataset["positive_name"], results.dataset["negative_name"]
+    return [
+        Side(name, look, runs, *classes) for name, look in LOOKS.items() if (runs := results.tested(name))
+    ]
 
 
 @dataclass(frozen=True)
