@@ -94,6 +94,35 @@ def test_the_openapi_document_is_complete(client: TestClient) -> None:
         assert client.get(path).status_code == 404
 
 
+def test_the_openapi_document_tells_of_the_token_and_of_what_is_refused(classifier: Classifier) -> None:
+    token = "secret" * 6
+    app = create_app(classifier, Limits(file_bytes=100_000), token=token)
+    with TestClient(app, "http://localhost") as locked:
+        document = locked.get("/openapi.json").json()
+        ((name, scheme),) = document["components"]["securitySchemes"].items()
+        assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+        for path, methods in document["paths"].items():
+            for method, told in methods.items():
+                asked = locked.request(method, path).status_code == 401
+                assert (told.get("security") == [{name: []}]) == ("401" in told["responses"]) == asked, path
+        bearer = {"authorization": f"Bearer {token}"}
+        for status, path, headers, body in (
+            (400, "predict", {"content-type": "multipart/form-data; boundary=x"}, b"--x\r\nbroken"),
+            (401, "predict", {"authorization": "Bearer other"}, b"image"),
+            (403, "predict", {"origin": "http://other.example"}, b"image"),
+            (413, "explain", {"content-type": "image/png"}, bytes(200_000)),
+            (415, "predict", {"content-type": "text/html"}, b"<html>"),
+            (421, "predict", {"host": "other.example"}, b"image"),
+            (422, "explain", {"content-type": "image/png"}, b"no image"),
+        ):
+            answer = locked.post(f"/api/{path}", headers={**bearer, **headers}, content=body)
+            assert answer.status_code == status
+            told = document["paths"][f"/api/{path}"]["post"]["responses"][str(status)]
+            assert told["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Failure"}
+            assert set(answer.json()) == set(document["components"]["schemas"]["Failure"]["required"])
+    assert "securitySchemes" not in create_app(classifier).openapi()["components"]
+
+
 def test_the_page_is_at_the_root(client: TestClient) -> None:
     page = client.get("/")
     assert page.status_code == 200

@@ -118,4 +118,24 @@ class Failure(BaseModel):
     error: str = Field(description="what was got and what was expected, in one line")
 
 
+FAILURES = {
+    400: "A broken form.",
+    401: "No token, or a wrong one.",
+    403: "Sent by a page of another site.",
+    413: "Too many files or bytes.",
+    415: "Another content type.",
+    421: "Another host name than this server's.",
+    422: "The file cannot be used as a radiograph, or Grad-CAM cannot explain this classifier.",
+    429: "The server is full; come again after Retry-After seconds.",
+    500: "The server failed; its log says where.",
+    503: "It took too long, or the server is stopping; come again after Retry-After seconds.",
+}
+"""Why a request was not done, by the status of the answer."""
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route answers beside what was asked for."""
+    return {status: {"model": Failure, "description": FAILURES[status]} for status in statuses}
+
+
 Card = dict[str, Any]

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from fastapi import FastAPI, Request, Response
+from fastapi.params import Depends
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from neumo import __version__
 from neumo.features.backbones import SIZE
 from neumo.features.engine import BATCH
+from neumo.serve import answers
 from neumo.serve.batching import Batching
 from neumo.serve.guard import Guard
 from neumo.serve.limits import Admission, Limits
@@ -57,6 +60,8 @@ def create_app(
     limits = limits or Limits()
     admission = Admission(limits)
     metrics = Metrics(admission)
+    bearer = HTTPBearer(scheme_name="token", description="The server's token.", auto_error=False)
+    lock = [] if token is None else [Depends(bearer)]  # for the document alone: the guard checks it
     app = FastAPI(
         title="neumo",
         version=__version__,
@@ -64,13 +69,14 @@ def create_app(
         lifespan=lambda app: _running(app, classifier, limits, metrics),
         docs_url=None,  # it would load its scripts from another host
         redoc_url=None,
+        responses=answers.failures(421, 429, 500),
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
     app.state.ready, app.state.draining, app.state.requests = False, False, 0
     app.add_middleware(Guard, metrics=metrics, token=token, hosts=hosts, patience=limits.request_bytes)
     app.add_exception_handler(HTTPException, _plain)
-    add_predicting(app, classifier, admission, metrics)
-    add_telling(app, classifier, limits, metrics)
+    add_predicting(app, classifier, admission, metrics, lock)
+    add_telling(app, classifier, limits, metrics, lock)
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     return app
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.params import Depends
 from fastapi.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
@@ -38,22 +39,14 @@ BODY = {
         "application/dicom": {"schema": {"type": "string", "format": "binary"}},
     },
 }
-FAILURES: dict[int | str, dict[str, Any]] = {
-    400: {"model": answers.Failure, "description": "A broken form."},
-    401: {"model": answers.Failure, "description": "No token, or a wrong one."},
-    413: {"model": answers.Failure, "description": "Too many files or bytes."},
-    415: {"model": answers.Failure, "description": "Another content type."},
-    429: {
-        "model": answers.Failure,
-        "description": "The server is full; come again after Retry-After seconds.",
-    },
-    503: {"model": answers.Failure, "description": "It took too long, or the server is stopping."},
-}
 
 
-def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, metrics: Metrics) -> None:
-    """Add /api/predict and /api/explain."""
+def add_predicting(
+    app: FastAPI, classifier: Classifier, admission: Admission, metrics: Metrics, lock: Sequence[Depends]
+) -> None:
+    """Add /api/predict and /api/explain, which `lock` tells to need the token."""
     limits, card = admission.limits, classifier.card
+    failures = answers.failures(*([401] if lock else []), 400, 403, 413, 415, 503)
 
     def scored(index: int, examined: Examined) -> dict[str, Any]:
         metrics.images.labels("scored").inc()
@@ -90,7 +83,8 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
         "/api/predict",
         summary="Probability and decision of one or many radiographs",
         response_model=answers.Predictions,
-        responses=FAILURES,
+        responses=failures,
+        dependencies=lock,
         openapi_extra={"requestBody": BODY},
     )
     async def predict(request: Request) -> Response:
@@ -113,14 +107,11 @@ def add_predicting(app: FastAPI, classifier: Classifier, admission: Admission, m
         summary="Heat map of one radiograph",
         response_model=answers.Explanation,
         responses={
-            **FAILURES,
+            **failures,
+            **answers.failures(422),
             200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
-            422: {
-                "model": answers.Failure,
-                "description": "The file cannot be used as a radiograph, or Grad-CAM cannot explain this "
-                "classifier.",
-            },
         },
+        dependencies=lock,
         openapi_extra={"requestBody": BODY},
     )
     async def explain_one(request: Request) -> Response:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Response
+from fastapi.params import Depends
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -17,21 +19,34 @@ if TYPE_CHECKING:
     from neumo.classifier import Classifier
 
 
-def add_telling(app: FastAPI, classifier: Classifier, limits: Limits, metrics: Metrics) -> None:
-    """Add the card, the operating points, the limits, health, readiness and the counters."""
+def add_telling(
+    app: FastAPI, classifier: Classifier, limits: Limits, metrics: Metrics, lock: Sequence[Depends]
+) -> None:
+    """Add the card, the operating points, the limits and the counters, which `lock` tells to need the token.
 
-    @app.get("/api/card", summary="What the classifier was trained and tested on")
+    Health and readiness, which are for whoever watches the process, need none.
+    """
+    private: dict[str, Any] = {
+        "dependencies": lock,
+        "responses": answers.failures(*([401] if lock else []), 503),
+    }
+
+    @app.get("/api/card", summary="What the classifier was trained and tested on", **private)
     async def card() -> answers.Card:
         return classifier.card
 
-    @app.get("/api/card.html", summary="The same for people", response_class=HTMLResponse)
+    @app.get("/api/card.html", summary="The same for people", response_class=HTMLResponse, **private)
     async def card_page() -> str:
         """A fragment without styles and scripts."""
         return card_html(classifier.card)
 
-    @app.get("/api/operating-points", summary="Sensitivity and specificity of every threshold, on validation")
+    @app.get(
+        "/api/operating-points",
+        summary="Sensitivity and specificity by threshold",
+        **private,
+    )
     async def operating_points() -> answers.OperatingPoints:
-        """The lists are empty where a classifier does not know them."""
+        """Those of the validation part; the lists are empty where a classifier does not know them."""
         chosen = classifier.card["threshold"]
         points = classifier.card.get("operating_points", {})
         return answers.OperatingPoints(
@@ -40,7 +55,7 @@ def add_telling(app: FastAPI, classifier: Classifier, limits: Limits, metrics: M
             **{name: points.get(name, []) for name in ("threshold", "sensitivity", "specificity")},
         )
 
-    @app.get("/api/limits", summary="What one request may bring")
+    @app.get("/api/limits", summary="What one request may bring", **private)
     async def taken() -> answers.Taken:
         return answers.Taken(
             files=limits.most_files,
@@ -61,6 +76,6 @@ def add_telling(app: FastAPI, classifier: Classifier, limits: Limits, metrics: M
             return answers.State(status="stopping" if app.state.draining else "starting")
         return answers.State(status="ok")
 
-    @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
+    @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse, **private)
     async def counters() -> Response:
         return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)
