@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import tempfile
@@ -43,13 +44,16 @@ def refused(answer: httpx2.Response, status: int, words: str) -> None:
     assert "\n" not in answer.json()["error"]
 
 
-def chunks_read(client: TestClient, headers: dict[str, str], start: bytes = b"") -> tuple[int, int]:
+def chunks_read(
+    client: TestClient, headers: dict[str, str], start: bytes = b"", pause: float = 0
+) -> tuple[int, int]:
     """Send a body without end, 10 kB at a time; the status, and how often the server came for more."""
     asked, status = 0, 0
 
     async def receive() -> dict[str, Any]:
         nonlocal asked
         asked += 1
+        await asyncio.sleep(pause)
         return {"type": "http.request", "body": start if asked == 1 else bytes(10_000), "more_body": True}
 
     async def send(message: Any) -> None:
@@ -180,6 +184,23 @@ def test_a_request_that_takes_too_long(classifier: Classifier) -> None:
         assert counted(client, "neumo_queue_images") == 2  # still there: they are being computed
         go_on()
         wait_for(client, 0)
+
+
+def test_a_heat_map_that_takes_too_long(classifier: Classifier) -> None:
+    with serving(classifier, seconds=0.3) as client, unread(client) as go_on:
+        refused(client.post("/api/explain", files=sent(drawn(0))), 503, "0.3 s")
+        go_on()
+        wait_for(client, 0)
+
+
+@pytest.mark.parametrize("headers", [FORM, {"content-type": "image/png"}])
+def test_a_body_that_trickles_is_not_waited_for(classifier: Classifier, headers: dict[str, str]) -> None:
+    start = time.monotonic()
+    with serving(classifier, seconds=0.5) as client:
+        status, asked = chunks_read(client, headers, PART if headers is FORM else b"", pause=0.1)
+        assert status == 503
+    assert 1 < asked < 40
+    assert time.monotonic() - start < 20
 
 
 def test_nothing_is_written_to_disk(classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -386,26 +386,83 @@ def test_every_word_is_in_every_language(browser: Browser, address: str) -> None
     assert missing == []
 
 
+def tab_to(page: Page, which: str) -> None:
+    """Go on with the tabulator key until an element has the focus."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("which => document.activeElement.matches(which)", which):
+            return
+    raise AssertionError(f"{which} is not reached")
+
+
 def test_by_keyboard_alone(browser: Browser, address: str, files: list[Path]) -> None:
     page = opened(browser, address)
-    drop(page, files[1:3])
-    page.keyboard.press("Tab")
-    reached, active = [], "document.activeElement.id || document.activeElement.dataset.sort"
-    for _ in range(40):
-        reached.append(page.evaluate(active))
-        page.keyboard.press("Tab")
-    assert {"files", "threshold", "reset", "download", "probability", "language"} <= set(reached)
-    page.focus("#threshold")
+    tab_to(page, "#files")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(files[1:4])
+    page.locator("tbody tr td:first-child:not(:empty)").nth(2).wait_for()
+    tab_to(page, "#threshold")
     page.keyboard.press("End")
     assert page.inner_text("#threshold-value") == "100.0%"
+    tab_to(page, "#reset")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#threshold-value") == "50.0%"
+    tab_to(page, "#download")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert len(download.value.path().read_text().splitlines()) >= 4
+    tab_to(page, "[data-sort=probability]")
+    shown = []
+    for _ in range(2):
+        page.keyboard.press("Space")
+        shown.append(
+            [float(text.rstrip("%")) for text in page.locator("tbody td:nth-child(2)").all_inner_texts()]
+        )
+    assert shown[0] in (sorted(shown[0]), sorted(shown[0], reverse=True))
+    assert shown[0] == shown[1][::-1]
+    page.locator("article .heat[src]").first.wait_for()
+    tab_to(page, "article .opacity input")
+    page.keyboard.press("Home")
+    assert page.locator("article .heat").first.evaluate("image => image.style.opacity") == "0"
+    tab_to(page, "#about summary")
+    page.keyboard.press("Enter")
+    page.locator("#card .model-card").wait_for()
+    tab_to(page, "#language")
+    page.keyboard.press("e")
+    page.keyboard.press("s")
+    page.wait_for_function("document.documentElement.lang === 'es'")
+    tab_to(page, "#clear")
+    page.keyboard.press("Enter")
+    assert page.locator("#results").is_hidden()
+
+
+def test_nothing_is_wider_than_a_narrow_phone(browser: Browser, address: str, files: list[Path]) -> None:
+    long = files[1].with_name("1.2.826.0.1.3680043." + "8" * 120 + ".png")
+    long.write_bytes(files[1].read_bytes())
+    files = [*files, long]
+    for language in ("en-GB", "es-ES"):
+        page = opened(browser, address, viewport={"width": 320, "height": 640}, locale=language)
+        drop(page, files)
+        page.click("#about summary")
+        page.locator("#card .model-card").wait_for()
+        assert page.locator("#cards article").count() == len(files)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        beyond = """[...document.querySelectorAll("body *")].filter(one => one.checkVisibility()
+            && !one.closest(".wide, .scroll, pre, .skip") && one.getBoundingClientRect().right > 320.5)
+            .map(one => one.outerHTML.slice(0, 80))"""
+        assert page.evaluate(beyond) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en-GB", "es-ES"])
+@pytest.mark.parametrize("width", [390, 1280])
 def test_no_serious_fault_of_accessibility(
-    browser: Browser, address: str, files: list[Path], scheme: str
+    browser: Browser, address: str, files: list[Path], scheme: str, language: str, width: int
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (the extra test)")
-    page = opened(browser, address, color_scheme=scheme, bypass_csp=True)
+    size = {"width": width, "height": 800}
+    page = opened(browser, address, color_scheme=scheme, locale=language, viewport=size, bypass_csp=True)
     drop(page, files)
     page.click("#about summary")
     found = axe.Axe().run(page).response["violations"]

@@ -7,12 +7,29 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 import uvicorn
 
 from neumo.serve import protocol
+
+MUCH = 64 * 2**20
+"""Bytes that are more than the system's buffers hold."""
+
+
+async def full(scope: Any, receive: Any, send: Any) -> None:
+    status = 429 if scope[protocol.FULL] else 200
+    head = {"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]}
+    await send(head)
+    await send({"type": "http.response.body"})
+
+
+async def much(scope: Any, receive: Any, send: Any) -> None:
+    length = [(b"content-length", str(MUCH).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": length})
+    await send({"type": "http.response.body", "body": bytes(MUCH)})
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -25,17 +42,23 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-@pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+@contextmanager
+def serving(app: Any, **config: Any) -> Iterator[tuple[str, int]]:
     listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(echo, http=protocol.Protocol, lifespan="off", log_config=None, ws="none")
-    server = uvicorn.Server(config)
+    usual: dict[str, Any] = {"http": protocol.Protocol, "lifespan": "off", "log_config": None, "ws": "none"}
+    server = uvicorn.Server(uvicorn.Config(app, **usual, **config))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()
     yield listening.getsockname()
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    with serving(echo) as address:
+        yield address
 
 
 def answer(client: socket.socket) -> bytes:
@@ -94,3 +117,32 @@ def test_a_slow_body_and_a_second_request(address: tuple[str, int]) -> None:
         found = answer(client)
     assert found.count(b"200 OK") == 2
     assert (found.count(b"x"), found.count(b"y"), found.count(b"z")) == (70_000, 30_000, 100_000)
+
+
+@pytest.mark.parametrize("pause", [0.1, 3])
+def test_who_does_not_take_an_answer_is_let_go(monkeypatch: pytest.MonkeyPatch, pause: float) -> None:
+    monkeypatch.setattr(protocol, "WRITE_SECONDS", 1)
+    with serving(much) as address, socket.create_connection(address) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        time.sleep(pause)
+        taken = len(answer(client))
+    assert (taken > MUCH) == (pause < 1)
+
+
+def test_connections_beyond_the_limit_are_told_apart() -> None:
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    with serving(full, limit_concurrency=3) as address:
+        with ExitStack() as stack:
+            told = []
+            for _ in range(4):
+                client = stack.enter_context(socket.create_connection(address))
+                client.sendall(request)
+                told.append(client.recv(1000).split()[1])
+            assert told == [b"200", b"200", b"429", b"429"]
+        with socket.create_connection(address) as client:  # the others are gone
+            until = time.monotonic() + 20
+            while True:
+                client.sendall(request)
+                if client.recv(1000).split()[1] == b"200":
+                    break
+                assert time.monotonic() < until
