@@ -83,7 +83,7 @@ def prepared(phase: str, weights: str, folder: Path) -> Callable[[str], None]:
 
     def head(name: str) -> None:
         from neumo.data.split import split
-        from neumo.study.settings import Settings
+        from neumo.results.settings import Settings
         from neumo.study.trial import Bench, Plan
         from neumo.training.steps import Step
 

@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="also write the table to this file")
     choices = parser.parse_args()
 
-    from neumo.study.results import Results
+    from neumo.results.results import Results
 
     with tempfile.TemporaryDirectory() as folder:
         study = choices.study or Path(folder, "study")

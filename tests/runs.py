@@ -16,9 +16,9 @@ from neumo.data.split import part_counts, split
 from neumo.data.table import Dataset
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.images.read import read_radiograph
+from neumo.results.results import Results, Run
+from neumo.results.settings import Settings
 from neumo.study.judge import judge
-from neumo.study.results import Results, Run
-from neumo.study.settings import Settings
 
 
 def make_run(

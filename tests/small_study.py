@@ -17,8 +17,8 @@ from neumo.evaluation.metrics import by_cause, evaluate
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.images.read import read_radiograph
 from neumo.phantom.dataset import make_phantoms
-from neumo.study.results import Results, Run
-from neumo.study.settings import Settings
+from neumo.results.results import Results, Run
+from neumo.results.settings import Settings
 from neumo.training.head import fit_head
 from neumo.training.steps import STEPS
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from neumo.evaluation.metrics import Evaluation, evaluate
     from neumo.images.read import read_radiograph
     from neumo.phantom.dataset import make_phantoms
-    from neumo.study.comparison import compare
+    from neumo.results.comparison import compare
+    from neumo.results.results import Results
     from neumo.study.recipe import RecipeRun
-    from neumo.study.results import Results
     from neumo.study.study import Study
     from neumo.study.train import train
 
@@ -69,9 +69,9 @@ _HOME = {
     "neumo.evaluation.metrics": ("Evaluation", "evaluate"),
     "neumo.images.read": ("read_radiograph",),
     "neumo.phantom.dataset": ("make_phantoms",),
-    "neumo.study.comparison": ("compare",),
+    "neumo.results.comparison": ("compare",),
+    "neumo.results.results": ("Results",),
     "neumo.study.recipe": ("RecipeRun",),
-    "neumo.study.results": ("Results",),
     "neumo.study.study": ("Study",),
     "neumo.study.train": ("train",),
 }

@@ -4,7 +4,7 @@ import pytest
 
 from neumo.report.drawing import Drawing
 from neumo.report.figures import draw
-from neumo.study.results import Results
+from neumo.results.results import Results
 from tests.small_study import results as results
 from tests.small_study import study as study
 

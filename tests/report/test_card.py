@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from neumo.report.card import card_html, card_markdown
+from neumo.results.results import Results
 from neumo.study.card import told
-from neumo.study.results import Results
 
 
 class Balanced(HTMLParser):

@@ -10,8 +10,8 @@ from neumo.evaluation.metrics import METRICS
 from neumo.report.compare_page import write_comparison
 from neumo.report.draw_compare import draw_comparison, run_looks
 from neumo.report.template import signed, three
-from neumo.study.comparison import Comparison, compare
-from neumo.study.results import Results
+from neumo.results.comparison import Comparison, compare
+from neumo.results.results import Results
 from tests.report.test_page import Page
 
 

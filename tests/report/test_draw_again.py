@@ -8,7 +8,7 @@ from pathlib import Path
 
 from neumo.report.drawing import Drawing
 from neumo.report.page import write_page
-from neumo.study.results import Results
+from neumo.results.results import Results
 
 
 def test_draws_the_same_page_again(study: Results, drawings: dict[str, Drawing], tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from PIL import Image
 from neumo.report import draw_data, draw_result, draw_training
 from neumo.report.drawing import STYLE, VARIABLES, Drawing, protocol_sides
 from neumo.report.figures import draw, save_figures
-from neumo.study import published
-from neumo.study.results import Results
+from neumo.results import published
+from neumo.results.results import Results
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -13,8 +13,8 @@ from neumo.report import draw_result
 from neumo.report.drawing import Drawing, protocol_sides
 from neumo.report.page import repeated_losses, write_page
 from neumo.report.template import per_hundred, took
-from neumo.study import published
-from neumo.study.results import Results
+from neumo.results import published
+from neumo.results.results import Results
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 NOTICE = "A research tool, not a medical device."

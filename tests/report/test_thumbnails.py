@@ -9,7 +9,7 @@ from PIL import Image
 from neumo.images.generate import Transforms, copy_seed, generate
 from neumo.images.read import read_radiograph
 from neumo.report.thumbnails import contact_row, most_wrong, thumbnail
-from neumo.study.results import Results
+from neumo.results.results import Results
 
 
 def pixels(url: str | None) -> np.ndarray:

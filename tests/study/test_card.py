@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neumo.results.results import Results
 from neumo.study.card import limits, results_for_card, told
-from neumo.study.results import Results
 
 
 @pytest.fixture

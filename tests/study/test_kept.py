@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from neumo.results.results import Run
 from neumo.study.kept import find_run, keeping_run
-from neumo.study.results import Run
 
 
 def run(loss: float) -> Run:

@@ -21,8 +21,8 @@ from neumo.images import augment as augment_module
 from neumo.images.augment import augment
 from neumo.images.generate import copy_seed
 from neumo.images.read import read_radiograph
+from neumo.results.results import Results
 from neumo.study.recipe import RecipeRun
-from neumo.study.results import Results
 from neumo.training import recipes as recipes_module
 from neumo.training import train as module
 from neumo.training.finetune import tuned_folder

@@ -20,9 +20,9 @@ from sklearn.metrics import roc_auc_score
 import neumo
 from neumo.errors import NeumoError
 from neumo.phantom.dataset import make_phantoms
+from neumo.results.results import Results
 from neumo.study import study as module
 from neumo.study.recipe import RecipeRun
-from neumo.study.results import Results
 from neumo.study.study import Study
 from neumo.training.steps import STEPS
 

@@ -8,7 +8,7 @@ from statistics import stdev
 
 import pytest
 
-from neumo.study.results import Results
+from neumo.results.results import Results
 from neumo.study.tables import show, show_recipe, spread
 from neumo.training.steps import STEPS
 

@@ -12,8 +12,8 @@ import neumo
 from neumo.data.balance import balance_then_validate
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
+from neumo.results.settings import Settings
 from neumo.study import trial
-from neumo.study.settings import Settings
 from neumo.study.trial import Bench, Plan
 from neumo.training.steps import step
 

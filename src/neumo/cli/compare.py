@@ -13,7 +13,7 @@ from neumo.cli.options import AsJson
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from neumo.study.comparison import Comparison, PairTest
+    from neumo.results.comparison import Comparison, PairTest
 
 SHOWN = ("accuracy", "auc", "sensitivity", "specificity")
 """Metrics of the table for people; --json and the page have all."""
@@ -35,7 +35,7 @@ def compare(
     Images are matched by content, protocol and seed. Only what the runs left on disk is read.
     """
     from neumo.files import claim
-    from neumo.study.comparison import compare as compare_runs
+    from neumo.results.comparison import compare as compare_runs
 
     found = compare_runs(*runs)
     if as_json:

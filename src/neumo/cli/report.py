@@ -23,7 +23,7 @@ def report(
     from neumo.report.figures import draw, save_figures
     from neumo.report.page import write_page
     from neumo.report.recipe_page import write_recipe
-    from neumo.study.results import Results
+    from neumo.results.results import Results
 
     file = folder / "results.json"
     if not file.is_file():

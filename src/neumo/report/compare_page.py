@@ -12,7 +12,7 @@ from neumo.files import whole_file
 from neumo.report.draw_compare import draw_comparison
 from neumo.report.drawing import LOOKS, Drawing
 from neumo.report.template import render
-from neumo.study.comparison import Comparison
+from neumo.results.comparison import Comparison
 
 
 def write_comparison(

@@ -30,7 +30,7 @@ from neumo.report.drawing import (
     named_rows,
 )
 from neumo.report.figures import finished
-from neumo.study.comparison import Comparison, PairTest
+from neumo.results.comparison import Comparison, PairTest
 
 COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, INK)
 LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), "-.", (0, (3, 1, 1, 1, 1, 1)))

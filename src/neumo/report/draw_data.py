@@ -16,7 +16,7 @@ from neumo.report.drawing import (
     legend,
     named_rows,
 )
-from neumo.study.results import Results
+from neumo.results.results import Results
 
 KINDS = {"pneumonia": (MUTED, 0.95), "normal": (MUTED, 0.45), "generated": (ORANGE, 0.85)}
 """Kind of image -> colour and opacity; none of the protocols' colours."""

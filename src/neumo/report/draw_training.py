@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from neumo.report.drawing import BLUE, GRID, INK, MUTED, ORANGE, PAPER, VERMILLION, Drawing, canvas, legend
 from neumo.report.drawing import values as test_values
-from neumo.study import published
-from neumo.study.results import Results, Run
+from neumo.results import published
+from neumo.results.results import Results, Run
 
 REPORT: dict[str, Any] = {"color": VERMILLION, "linestyle": (0, (4, 2)), "linewidth": 1.1}
 

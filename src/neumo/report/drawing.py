@@ -27,7 +27,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from neumo.evaluation.metrics import METRICS
 from neumo.files import whole_file
 from neumo.report.card import PROTOCOLS
-from neumo.study.results import Results
+from neumo.results.results import Results
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#69727d", "#dce1e6", "#ffffff"
 BLUE, GREEN, VERMILLION, ORANGE = "#0072b2", "#009e73", "#d55e00", "#e69f00"

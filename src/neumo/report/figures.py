@@ -9,8 +9,8 @@ import matplotlib
 
 from neumo.report import draw_data, draw_result, draw_training
 from neumo.report.drawing import MUTED, STYLE, Drawing, protocol_sides
-from neumo.study import published
-from neumo.study.results import Results
+from neumo.results import published
+from neumo.results.results import Results
 
 
 def draw(results: Results) -> dict[str, Drawing]:

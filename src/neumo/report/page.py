@@ -13,10 +13,10 @@ from neumo.report.drawing import LOOKS, METRICS, Drawing
 from neumo.report.figures import draw
 from neumo.report.template import render
 from neumo.report.thumbnails import contact_row, most_wrong
-from neumo.study import published
-from neumo.study.results import Results
-from neumo.study.settings import Settings
-from neumo.study.spread import Spread, differences, meaning, spread
+from neumo.results import published
+from neumo.results.results import Results
+from neumo.results.settings import Settings
+from neumo.results.spread import Spread, differences, meaning, spread
 from neumo.training.steps import STEPS
 
 NAMED = {"backbone", "weights", "seeds", "transforms"}

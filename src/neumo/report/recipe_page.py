@@ -11,8 +11,8 @@ from neumo.report.card import card_html
 from neumo.report.drawing import LOOKS
 from neumo.report.figures import draw, save_figures
 from neumo.report.template import render
-from neumo.study.results import Results
-from neumo.study.spread import spread
+from neumo.results.results import Results
+from neumo.results.spread import spread
 
 
 def write_recipe(results: Results, card: dict[str, Any], folder: str | Path) -> Path:

@@ -13,7 +13,7 @@ from PIL import Image
 from neumo.errors import NeumoError
 from neumo.images.generate import Transforms, copy_seed, generate
 from neumo.images.read import read_radiograph
-from neumo.study.results import Run
+from neumo.results.results import Run
 
 SIDE = 224
 """Pixels of a picture: what the network saw."""

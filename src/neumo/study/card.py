@@ -11,9 +11,9 @@ from neumo.data.split import PROTOCOLS
 from neumo.data.table import Dataset
 from neumo.evaluation.metrics import without_nan
 from neumo.evaluation.operating_point import operating_points
+from neumo.results.results import Results, Run
+from neumo.results.spread import spread
 from neumo.study.environment import versions
-from neumo.study.results import Results, Run
-from neumo.study.spread import spread
 
 ALWAYS = (
     "A research tool, not a medical device: nothing it says may guide the care of a patient.",

@@ -6,7 +6,7 @@ import pandas as pd
 
 from neumo.evaluation.metrics import by_cause, evaluate
 from neumo.evaluation.mistakes import worst_mistakes
-from neumo.study.results import Run
+from neumo.results.results import Run
 
 
 def judge(run: Run, predictions: pd.DataFrame) -> None:

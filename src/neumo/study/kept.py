@@ -14,8 +14,8 @@ import pandas as pd
 from neumo.backend import keras
 from neumo.features.scaling import Scaling
 from neumo.files import whole_file
-from neumo.study.results import Run
-from neumo.study.run_folder import read_predictions
+from neumo.results.results import Run
+from neumo.results.run_folder import read_predictions
 from neumo.study.trial import Bench, Plan, Trial
 
 

@@ -35,14 +35,14 @@ from neumo.features.reference import Reference
 from neumo.files import claimed
 from neumo.images.read import pixels_id
 from neumo.report.recipe_page import write_recipe
+from neumo.results.finished import check_data
+from neumo.results.results import Results, Run
+from neumo.results.run_folder import save_predictions
+from neumo.results.settings import Settings
 from neumo.study.card import of_run, told
 from neumo.study.environment import environment, versions
-from neumo.study.finished import check_data
 from neumo.study.judge import judge
 from neumo.study.kept import find_run, keeping_run
-from neumo.study.results import Results, Run
-from neumo.study.run_folder import save_predictions
-from neumo.study.settings import Settings
 from neumo.study.study import describe
 from neumo.study.trial import counts
 from neumo.training.finetune import TUNING

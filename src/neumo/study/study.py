@@ -24,15 +24,15 @@ from neumo.files import claimed
 from neumo.phantom.dataset import make_phantoms
 from neumo.report.figures import draw, save_figures
 from neumo.report.page import write_page
-from neumo.study import published
+from neumo.results import published
+from neumo.results.finished import check_data
+from neumo.results.results import Results, Run
+from neumo.results.run_folder import save_predictions
+from neumo.results.settings import VALIDATION, Settings
+from neumo.results.spread import summary
 from neumo.study.card import told
 from neumo.study.environment import environment
-from neumo.study.finished import check_data
 from neumo.study.kept import run_or_find
-from neumo.study.results import Results, Run
-from neumo.study.run_folder import save_predictions
-from neumo.study.settings import VALIDATION, Settings
-from neumo.study.spread import summary
 from neumo.study.trial import Bench, Plan, Trial
 from neumo.training.steps import STEPS
 

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from neumo.data.split import PROTOCOLS
 from neumo.evaluation.metrics import METRICS
-from neumo.study import published
-from neumo.study.results import Results, Run
+from neumo.results import published
+from neumo.results.results import Results, Run
 from neumo.training.steps import STEPS
 
 

@@ -13,7 +13,7 @@ from neumo.data.split import load_split, split, with_validation
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
-from neumo.study.settings import Settings
+from neumo.results.settings import Settings
 from neumo.study.trial import Bench, Plan
 from neumo.training.steps import STEPS, step
 
@@ -35,7 +35,7 @@ def train(
         given_split: a saved split to use instead.
         ladder_step: which head; the last of the study's ladder if not given.
         seed: of the split, the initial weights and the order of the images.
-        settings: see `neumo.study.settings.Settings`; given by name.
+        settings: see `neumo.results.settings.Settings`; given by name.
 
     Returns:
         The classifier; its card has the figures of the test part.

@@ -31,11 +31,11 @@ from neumo.features.quantise import Calibration, require_nncf
 from neumo.features.reference import Reference
 from neumo.features.scaling import Scaling
 from neumo.images.read import pixels_id
+from neumo.results.results import Run
+from neumo.results.settings import Settings
 from neumo.study.card import of_run
 from neumo.study.environment import versions
 from neumo.study.judge import judge
-from neumo.study.results import Run
-from neumo.study.settings import Settings
 from neumo.training.head import fit_head
 from neumo.training.steps import Step
 

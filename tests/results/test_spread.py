@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from neumo.study.results import Results
-from neumo.study.spread import Difference, Spread, SpreadOnOnePart, differences, meaning, spread
+from neumo.results.results import Results
+from neumo.results.spread import Difference, Spread, SpreadOnOnePart, differences, meaning, spread
 
 
 def test_spread_over_seeds(study: Results) -> None:

@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from neumo.errors import NeumoError
-from neumo.study.comparison import compare
-from neumo.study.results import Results
+from neumo.results.comparison import compare
+from neumo.results.results import Results
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ class Results:
             "negative_name", "ages" (see `neumo.data.table.Dataset.ages`).
         audit: `neumo.data.audit.Audit.to_dict()`.
         backbone: "name", "weights" (as asked for), "weights_id" (digest), "features", "parameters".
-        settings: every choice of the run by name, see `neumo.study.settings.Settings`, with "given_split",
+        settings: every choice of the run by name, see `neumo.results.settings.Settings`, with "given_split",
             the saved split that stood in for the random one, or None.
         runs: the ladder on the random protocol (every step, every seed), the final step on the other
             protocols, and the final step with validation drawn the other way.
@@ -81,7 +81,7 @@ class Results:
             on from trials that earlier ones finished.
         command: the command line, or the Python call, that gives this again.
         published: the reproduced report's own figures: "steps" and "test", each "loss" and "accuracy".
-        summary: `neumo.study.spread.summary`: means and spreads over the seeds, and differences between
+        summary: `neumo.results.spread.summary`: means and spreads over the seeds, and differences between
             the protocols.
     """
 

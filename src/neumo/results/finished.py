@@ -10,9 +10,9 @@ import pandas as pd
 from neumo.data.split import PROTOCOLS
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
-from neumo.study.results import Results, Run
-from neumo.study.run_folder import read_predictions
-from neumo.study.spread import Spread, spread
+from neumo.results.results import Results, Run
+from neumo.results.run_folder import read_predictions
+from neumo.results.spread import Spread, spread
 
 EXPECTED = "expected the folder of a run, as neumo study and neumo train write it"
 

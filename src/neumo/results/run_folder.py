@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.files import whole_file
-from neumo.study.results import Run
+from neumo.results.results import Run
 
 
 def save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, file: Path) -> None:

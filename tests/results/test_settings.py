@@ -8,7 +8,7 @@ import math
 import pytest
 
 from neumo.errors import NeumoError
-from neumo.study.settings import Settings
+from neumo.results.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neumo.study.results import Results, Run
+from neumo.results.results import Results, Run
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from neumo.data.split import PROTOCOLS
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import LOWER_IS_BETTER, Estimate, without_nan
 from neumo.evaluation.paired import DeLong, McNemar, Pair, delong, differences, mcnemar
-from neumo.study.finished import FinishedRun, read_run
+from neumo.results.finished import FinishedRun, read_run
 
 
 @dataclass(frozen=True)

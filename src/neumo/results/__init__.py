@@ -1,0 +1,1 @@
+"""What runs found: written down, read back, summed up over seeds, compared."""
