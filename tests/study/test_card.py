@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import neumo
 from neumo.results.results import Results
-from neumo.study.card import limits, results_for_card, told
+from neumo.study.card import limits, of_run, results_for_card, told
 
 
 @pytest.fixture
@@ -41,6 +42,17 @@ def test_is_json_with_the_command_and_the_means(results: Results) -> None:
     found = json.loads(json.dumps(told(results, results.runs[0]), allow_nan=False))
     assert found["command"] == results.command
     assert found["test"]["patient"]["auc"] == found["results"]["patient"]["metrics"]["auc"]["mean"]
+
+
+def test_says_what_file_it_started_from_but_not_where_that_lay(two_runs: tuple[Path, Path]) -> None:
+    results = Results.load(two_runs[1] / "results.json")
+    data = neumo.read(two_runs[0].parent / "phantoms")
+    started = {"name": "A + B", "weights_id": "0"}
+    settings = {**results.settings, "weights": "/home/doe/a.weights.h5 + imagenet"}
+    card = of_run(results.runs[0], data, started, settings, ([0, 1], [0.1, 0.9]))
+    assert card["training"]["settings"]["weights"] == "a.weights.h5 + imagenet"
+    assert settings["weights"].startswith("/home")
+    assert "/home" not in json.dumps(card)
 
 
 def test_its_own_figures_are_those_of_its_one_run(results: Results) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,10 +72,15 @@ def of_run(
             "step": run.step,
             "seed": run.seed,
             "counts": run.counts,
-            "settings": settings,
+            "settings": {**settings, "weights": _without_folders(settings["weights"])},
         },
         "made_by": versions(),
     }
+
+
+def _without_folders(weights: str) -> str:
+    """What a network started from, without the folders on the way to a file: a card is passed on."""
+    return " + ".join(Path(one).name for one in weights.split(" + "))
 
 
 def told(results: Results, own: Run) -> dict[str, Any]:
