@@ -74,3 +74,30 @@ def test_a_column_of_views_without_lateral_ones_changes_nothing(
     found = neumo.read(with_views(tmp_path, "view", ["PA", "AP", "AP Supine", ""]))
     assert (len(found.table), found.lateral, capsys.readouterr().err) == (4, [], "")
     assert neumo.audit(found).lateral == []
+
+
+def test_images_that_are_called_by_their_patient(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As RSNA's table of the pneumonia detection challenge: a row per finding, a file per patient."""
+    names = ["0004cfab", "000924cf", "0", "1"]
+    for i, name in enumerate(names):
+        draw(tmp_path / "stage_2_train_images" / f"{name}.png", i)
+    rows = [
+        (names[0], "", "0"),
+        (names[1], "10", "1"),
+        (names[1], "90", "1"),
+        ("0", "", "0"),
+        ("1", "5", "1"),
+    ]
+    file = tmp_path / "stage_2_train_labels.csv"
+    pd.DataFrame(rows, columns=["patientId", "x", "Target"]).to_csv(file, index=False)
+    found = neumo.read(file)
+    assert [Path(path).stem for path in found.table["path"]] == names
+    assert found.table["label"].tolist() == [0, 1, 0, 1]
+    assert found.table["patient"].tolist() == names
+    assert (
+        capsys.readouterr().err == f"neumo: {file}: takes column 'patientId' for paths, as it names images\n"
+    )
+    assert [Path(path).stem for path in find_radiographs(file)] == [names[i] for i in (0, 1, 1, 2, 3)]
+    (tmp_path / "stage_2_train_images" / "0.png").unlink()
+    with pytest.raises(NeumoError, match="got no column that is called like a path"):
+        neumo.read(file)

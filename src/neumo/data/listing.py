@@ -41,6 +41,10 @@ _SIDEWAYS = {*LATERAL, "L"}
 """What a column of views says, in upper case, of rows that are not frontal."""
 
 
+TRIED = 20
+"""Values of a column that are looked for as files."""
+
+
 def load(file: Path) -> pd.DataFrame:
     """A CSV (separator comma, semicolon, tab or bar) or Parquet file as a frame of strings, NA where empty.
 
@@ -81,6 +85,9 @@ def columns(
 ) -> dict[str, str | None]:
     """Which column is which: as `given`, else by the `USUAL` names; those `needed` are always there.
 
+    Where none is called like a path, it is the column whose values name image files, as `survey` looks for
+    them: a patient's number, say, in data of one file for each.
+
     Raises:
         NeumoError: a given column is not there, or there is none for one that is needed.
     """
@@ -96,6 +103,8 @@ def columns(
         taken = set(chosen.values()) | set(given.values())
         guess = (by_plain_name[u] for u in usual.split() if u in by_plain_name)
         chosen[what] = name or next((column for column in guess if column not in taken), None)
+    if "path" in needed and chosen["path"] is None:
+        chosen["path"] = _naming_images(frame, file)
     for what in needed:
         if chosen[what] is None:
             raise NeumoError(
@@ -103,6 +112,18 @@ def columns(
                 f"({quoted(frame.columns)}) to be named with --{what}-column"
             )
     return chosen
+
+
+def _naming_images(frame: pd.DataFrame, file: Path) -> str | None:
+    """The column of most different values whose first `TRIED` all name image files, which is told."""
+    where = _Places(file.parent, strict=False)
+    values = {column: _filled(frame[column]).dropna().unique() for column in frame}
+    for column in sorted(values, key=lambda column: -len(values[column])):
+        first = values[column][:TRIED]
+        if len(first) and all(os.path.isfile(where.find(value)) for value in first):  # noqa: PTH113 - too long
+            print(f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr)
+            return str(column)
+    return None
 
 
 def paths(file: Path, path_column: str | None = None) -> list[Named]:
@@ -151,12 +172,7 @@ def survey(
     frame = load(file)
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
     column = {what: name for what, name in column.items() if name is not None}
-    given = pd.DataFrame(
-        {
-            what: frame[name].str.strip().pipe(lambda s: s.mask(s.isin(["", "nan", "NaN"])))
-            for what, name in column.items()
-        }
-    )
+    given = pd.DataFrame({what: _filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
     lateral = _lateral(given["view"])
     if lateral.all():
@@ -296,6 +312,12 @@ class _Places:
         n = len(wanted.parts)
         ends = [p for p in self.by_name.get(wanted.name, []) if p.parts[-n:-1] == wanted.parts[:-1]]
         return ends[0] if len(ends) == 1 else self.folder / listed
+
+
+def _filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:
+    """Texts without spaces around them, NA where nothing is left or one of `but`."""
+    bare = values.str.strip()
+    return bare.mask(bare.isin(["", *but]))
 
 
 def _or_none(values: pd.Series) -> list[str | None]:
