@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from neumo.evaluation.operating_point import choose_threshold
 from neumo.report.card import card_html, card_markdown
+from neumo.report.spanish import in_spanish
 from neumo.results.results import Results
 from neumo.study.card import told
 
@@ -95,6 +97,37 @@ def test_the_operating_point_is_told_as_it_was_chosen(card: dict[str, Any], rule
 def test_notice_is_on_top(card: dict[str, Any]) -> None:
     assert card_markdown(card).splitlines()[2].startswith("> **A research tool, not a medical device")
     assert Balanced(card_html(card)).text.split()[:3] == ["A", "research", "tool,"]
+
+
+ENGLISH = re.compile(r"\b(the|of|and|to|for|from|which|it|its|that|with|on|is|are|not|called|radiographs?)\b")
+
+
+@pytest.mark.parametrize("layout", ["coronahack", "class-folders"])
+def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Path], layout: str) -> None:
+    results = Results.load(two_runs[1] / "results.json")
+    results.dataset |= {"layout": layout, "synthetic": False, "ages": [18, 90]}
+    results.skipped = {"patient": "no patients"}
+    results.settings["prevalence"] = 0.1
+    rules = [
+        choose_threshold([0, 1], [0.1, 0.9]).rule,
+        choose_threshold([0, 1], [0.1, 0.9], sensitivity=0.9).rule.replace("validation", "hard validation"),
+        choose_threshold([0, 1], [0.1, 0.9], balanced=True).rule + ", as it is and changed in 6 ways",
+    ]
+    for rule in rules:
+        whole = {**card, **told(results, results.runs[0]), "threshold": {**card["threshold"], "rule": rule}}
+        whole |= {"shift": 0.2, "training": {**card["training"], "counts": results.runs[0].counts}}
+        empty: dict[str, Any] = {}
+        for one in (whole, {**whole, "data": {**card["data"], "synthetic": False}}, empty):
+            spanish = Balanced(card_html(one, in_spanish)).text
+            for kept in (card["name"], card["data"]["citation"], str(one.get("command", "linear"))):
+                spanish = spanish.replace(kept, "")
+            spanish = re.sub(r"hecho con .*|A classifier|Guangzhou Women and.*Center", "", spanish)
+            assert not ENGLISH.findall(spanish), spanish
+            assert "neumonía" in spanish
+            numbers = [
+                sorted(re.findall(r"\d+", Balanced(card_html(one, say)).text)) for say in (str, in_spanish)
+            ]
+            assert numbers[0] == numbers[1]
 
 
 def test_escapes_what_the_data_set_is_called(card: dict[str, Any]) -> None:

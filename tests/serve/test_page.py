@@ -167,6 +167,15 @@ def test_spanish_on_a_phone(browser: Browser, address: str, files: list[Path]) -
     assert "not a medical device" in page.inner_text("#notice")
 
 
+def test_the_card_is_told_in_the_language_of_the_page(browser: Browser, address: str) -> None:
+    page = opened(browser, address, locale="es-ES")
+    page.click("#about summary")
+    assert "Punto de operación" in page.inner_text("#card")
+    page.select_option("#language", "en")
+    page.locator("#card h2", has_text="Operating point").wait_for()
+    assert "Punto de operación" not in page.inner_text("#card")
+
+
 def test_a_phone_shows_remarks_and_all_of_the_card(browser: Browser, address: str, files: list[Path]) -> None:
     page = opened(browser, address, locale="es-ES", viewport={"width": 390, "height": 844})
     drop(page, files[:2])

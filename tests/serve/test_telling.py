@@ -15,6 +15,17 @@ def test_the_card(client: TestClient, classifier: Classifier) -> None:
     assert client.get("/api/card").json() == classifier.card
 
 
+def test_the_card_for_people(client: TestClient) -> None:
+    for asked, language, part in (
+        ("es-MX,es;q=0.9,en;q=0.8", "es", "Qué hace"),
+        ("en-GB,es;q=0.5", "en", "What it does"),
+        ("", "en", "What it does"),
+    ):
+        answer = client.get("/api/card.html", headers={"accept-language": asked})
+        assert answer.headers["content-language"] == language
+        assert f"<h2>{part}</h2>" in answer.text
+
+
 def test_operating_points(client: TestClient, classifier: Classifier) -> None:
     assert client.get("/api/operating-points").json() == {
         "chosen": 0.5,

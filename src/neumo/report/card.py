@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from markupsafe import escape
@@ -11,6 +11,8 @@ from markupsafe import escape
 from neumo.evaluation.metrics import METRICS
 
 PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "official": "Official test set"}
+Say = Callable[[str], str]
+
 Block = tuple[str, Any]
 """("text", str), ("code", str), ("list", [str, ...]) or ("table", [row, ...]), a row being [str, ...]."""
 
@@ -23,13 +25,18 @@ def card_markdown(card: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def card_html(card: dict[str, Any]) -> str:
-    """The same as an HTML fragment: an ``<article class="model-card">`` without styles or scripts."""
-    name, notice = escape(card.get("name", "A classifier")), escape(card.get("notice", ""))
+def card_html(card: dict[str, Any], say: Say = str) -> str:
+    """The same as an HTML fragment: an ``<article class="model-card">`` without styles or scripts.
+
+    Args:
+        card: as above.
+        say: puts a heading, a sentence, an item or a cell into another language.
+    """
+    name, notice = escape(card.get("name", "A classifier")), escape(say(card.get("notice", "")))
     parts = [f'<p class="notice" role="note"><strong>{notice}</strong></p>', f"<h1>{name}</h1>"]
     for title, blocks in _sections(card):
-        shown = "\n".join(_html(kind, content) for kind, content in blocks)
-        parts.append(f"<section>\n<h2>{title}</h2>\n{shown}\n</section>")
+        shown = "\n".join(_html(kind, content, say) for kind, content in blocks)
+        parts.append(f"<section>\n<h2>{escape(say(title))}</h2>\n{shown}\n</section>")
     return '<article class="model-card">\n' + "\n".join(parts) + "\n</article>\n"
 
 
@@ -228,14 +235,14 @@ def _training(card: dict[str, Any]) -> Iterator[Block]:
         yield "code", card["command"]
 
 
-def _html(kind: str, content: Any) -> str:
+def _html(kind: str, content: Any, say: Say) -> str:
     if kind == "code":
         return f"<pre><code>{escape(content)}</code></pre>"
     if kind == "list":
-        return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in content) + "</ul>"
+        return "<ul>" + "".join(f"<li>{escape(say(item))}</li>" for item in content) + "</ul>"
     if kind == "table":
-        return _html_table(content)
-    return f"<p>{escape(content)}</p>"
+        return _html_table([[say(cell) for cell in row] for row in content])
+    return f"<p>{escape(say(content))}</p>"
 
 
 def _html_table(rows: Sequence[Sequence[str]]) -> str:

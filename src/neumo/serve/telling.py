@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.params import Depends
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from neumo.report.card import card_html
+from neumo.report.spanish import in_spanish
 from neumo.serve import answers
 from neumo.serve.limits import Limits
 from neumo.serve.metrics import Metrics
@@ -36,9 +37,11 @@ def add_telling(
         return classifier.card
 
     @app.get("/api/card.html", summary="The same for people", response_class=HTMLResponse, **private)
-    async def card_page() -> str:
-        """A fragment without styles and scripts."""
-        return card_html(classifier.card)
+    async def card_page(request: Request) -> HTMLResponse:
+        """A fragment without styles and scripts; in Spanish for who asks for it first (Accept-Language)."""
+        spanish = request.headers.get("accept-language", "").strip().lower().startswith("es")
+        said = {"content-language": "es" if spanish else "en", "vary": "accept-language"}
+        return HTMLResponse(card_html(classifier.card, in_spanish if spanish else str), headers=said)
 
     @app.get(
         "/api/operating-points",

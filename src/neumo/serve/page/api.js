@@ -21,7 +21,7 @@ export class Refused extends Error {
 }
 
 async function ask(path, options = {}) {
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
+  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   const answer = await fetch(path, { ...options, headers });
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({}));
@@ -31,7 +31,7 @@ async function ask(path, options = {}) {
 }
 
 export const card = async () => (await ask("api/card")).json();
-export const cardPage = async () => (await ask("api/card.html")).text();
+export const cardPage = async (language) => (await ask("api/card.html", { headers: { "Accept-Language": language } })).text();
 export const limits = async () => (await ask("api/limits")).json();
 export const operatingPoints = async () => (await ask("api/operating-points")).json();
 

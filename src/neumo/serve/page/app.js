@@ -26,6 +26,15 @@ function speak(language) {
   tellNotice(state.notice);
   tellPoint();
   for (const one of shown) draw(one);
+  if (state.card) tellCard();
+}
+
+async function tellCard() {
+  const { lang } = document.documentElement;
+  const told = await api.cardPage(lang).catch((error) => error);
+  if (lang !== document.documentElement.lang) return;
+  if (told instanceof Error) $("#card").textContent = inWords(faultOf(told));
+  else $("#card").innerHTML = told; // made by this server, every value escaped
 }
 
 function tellNotice(notice) {
@@ -264,7 +273,7 @@ async function begin() {
   tellNotice(state.card.notice);
   $("#point").hidden = false;
   move(state.points.chosen);
-  $("#card").innerHTML = await api.cardPage(); // made by this server, every value escaped
+  await tellCard();
 }
 
 $("#ask").addEventListener("submit", async (event) => {

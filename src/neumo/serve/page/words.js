@@ -97,7 +97,7 @@ const es = {
   drawing: "Dibujando …",
   noHeat: "Este clasificador no tiene mapa de calor.",
   undrawn: "No se pudo dibujar el mapa de calor",
-  about: "Acerca de este clasificador (en inglés)",
+  about: "Acerca de este clasificador",
   called: (said) => `Resultado: ${said.decision}. ${said.percent} está ${said.side} del punto de operación, ${said.threshold}.`,
   above: "en o por encima",
   below: "por debajo",
