@@ -35,7 +35,7 @@ def journal(out: Path, n: int = 20, classifier: str = "c1") -> Journal:
 
 def write(out: Path, start: int, end: int, n: int) -> None:
     begun = journal(out, n)
-    assert begun.done == start
+    assert begun.todo == list(range(start, n))
     for number in range(start, end):
         begun.add(row(number))
     begun.close()
@@ -90,7 +90,7 @@ def test_a_stopped_run_goes_on_after_its_last_whole_row(tmp_path: Path, torn: st
     write(out, 5, 12, 20)
     write(out, 12, 20, 20)
     whole = journal(out)
-    assert whole.done == 20
+    assert whole.todo == []
     whole.finish(lambda _: None)
     assert [one["path"] for one in read(out)] == PATHS[:20]
 
@@ -121,8 +121,8 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mon
     write(out, 5, 6, 20)
 
 
-@pytest.mark.parametrize("change", ["rewritten", "gone", "touched"])
-def test_a_row_of_another_file_is_not_gone_on_with(
+@pytest.mark.parametrize("change", ["rewritten", "touched", "gone"])
+def test_a_row_of_another_file_is_done_again(
     tmp_path: Path, change: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     classifier = tmp_path / "c.neumo"
@@ -132,25 +132,36 @@ def test_a_row_of_another_file_is_not_gone_on_with(
         file.write_bytes(b"a radiograph")
     names = [str(file) for file in files]
     begun = neumo.predictions.journal(tmp_path / "out.csv", classifier, names)
-    for name in names:
+    for name in names[:4]:
         begun.add({**row(0), "path": name})
     begun.close()
-    again = neumo.predictions.journal(tmp_path / "out.csv", classifier, names)
-    assert again.done == 6
-    again.close()
     capsys.readouterr()
     if change == "rewritten":
         files[2].write_bytes(b"another radiograph")
-    elif change == "gone":
-        files[2].unlink()
-    else:
+    elif change == "touched":
         os.utime(files[2], (0, 0))
+    else:
+        for file in files[:5]:
+            file.unlink()
     again = neumo.predictions.journal(tmp_path / "out.csv", classifier, names)
-    assert again.done == 2
-    assert [set(one) for one in again.rows()] == [set(COLUMNS)] * 2
-    again.close()
     told = capsys.readouterr().err
-    assert told == f"neumo: {again.path}: goes on after 2 of 6, as {files[2]} was another file then\n"
+    if change == "gone":  # as where a disk was taken out: what was done is not lost
+        assert again.todo == [4, 5]
+        assert told == f"neumo: {again.path}: goes on after 4 of 6\n"
+    else:
+        assert again.todo == [2, 4, 5]
+        assert told == (
+            f"neumo: {again.path}: goes on after 3 of 6; files changed since, to be done again: 1\n"
+        )
+        again.add({**row(1), "path": names[2]})
+    again.close()
+    last = neumo.predictions.journal(tmp_path / "out.csv", classifier, names)
+    assert last.todo == [4, 5]
+    assert [one["path"] for one in last.rows()] == names[:4]
+    assert [set(one) for one in last.rows()] == [set(COLUMNS)] * 4
+    decisions = [one["decision"] for one in last.rows()]
+    assert decisions == ["pneumonia", "pneumonia", "pneumonia" if change == "gone" else "normal", "pneumonia"]
+    last.close()
 
 
 def test_a_file_that_was_missing_is_predicted_when_it_is_there(tmp_path: Path) -> None:
@@ -159,7 +170,7 @@ def test_a_file_that_was_missing_is_predicted_when_it_is_there(tmp_path: Path) -
     begun.add({**row(3), "path": name})
     begun.close()
     Path(name).write_bytes(b"a radiograph")
-    assert Journal(tmp_path / "out.csv", "c1", [name]).done == 0
+    assert Journal(tmp_path / "out.csv", "c1", [name]).todo == [0]
 
 
 def test_two_runs_do_not_write_to_one_journal(tmp_path: Path) -> None:
@@ -199,5 +210,6 @@ except OSError as error:
     run = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
     assert run.stdout.split() == [str(errno.EFBIG), str(tmp_path / "out.csv.journal")]
     begun = journal(tmp_path / "out.csv")
-    assert 5 < begun.done < 20
-    assert [one["path"] for one in begun.rows()] == PATHS[: begun.done]
+    done = 20 - len(begun.todo)
+    assert 5 < done < 20
+    assert [one["path"] for one in begun.rows()] == PATHS[:done]

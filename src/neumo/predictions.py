@@ -50,9 +50,10 @@ def journal(out: Path, classifier: Path, paths: Sequence[Named]) -> Journal:
     with classifier.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     found = Journal(out, digest, [name_of(path) for path in paths])
-    if found.done or found.changed:
-        why = f", as {found.changed} was another file then" if found.changed else ""
-        print(f"neumo: {found.path}: goes on after {found.done:,} of {len(paths):,}{why}", file=sys.stderr)
+    done = len(paths) - len(found.todo)
+    if done or found.changed:
+        again = f"; files changed since, to be done again: {found.changed:,}" if found.changed else ""
+        print(f"neumo: {found.path}: goes on after {done:,} of {len(paths):,}{again}", file=sys.stderr)
     return found
 
 
@@ -61,7 +62,7 @@ def predict_each(
     paths: Sequence[Named],
     add: Callable[[Row], object],
     *,
-    done: int = 0,
+    todo: Sequence[int] | None = None,
     stop: bool = False,
 ) -> None:
     """Predict radiographs under a progress bar, handing each row on as soon as it is there, in order.
@@ -70,21 +71,22 @@ def predict_each(
         classifier: what predicts.
         paths: all of them; an error among them counts as a file that cannot be read.
         add: takes a row.
-        done: how many of the first ones have a row already.
+        todo: places of those that need a row; all of them if not given.
         stop: end at the first file that cannot be read; else it gets a row that says why.
 
     Raises:
         NeumoError: a file cannot be read, with `stop`.
     """
+    left = paths if todo is None else [paths[place] for place in todo]
     with advance("Predicting", total=len(paths)) as bar:
-        rest = map(name_of, paths[done:])
-        bar.step(done)
+        rest = map(name_of, left)
+        bar.step(len(paths) - len(left))
 
         def failed(error: NeumoError) -> None:
             add(unreadable(next(rest), error, classifier.card["notice"]))
             bar.step()
 
-        for prediction in classifier.stream(paths[done:], unreadable=None if stop else failed):
+        for prediction in classifier.stream(left, unreadable=None if stop else failed):
             add({**predicted(prediction), "path": next(rest)})
             bar.step()
 
@@ -92,10 +94,11 @@ def predict_each(
 class Journal:
     """The rows of one run, each written down as soon as it is there.
 
-    They are kept in order, one JSON document per line, in ``FILE.journal`` beside the file that `finish`
-    makes of them. A run that was stopped, by ``kill -9`` too, finds its rows there; half a line at the end,
-    written when it was stopped, is dropped, and so are rows from the first on whose radiograph has another
-    size or time of change by now. The first line says what the run is of.
+    They are kept as JSON documents, one per line, in ``FILE.journal`` beside the file that `finish` makes of
+    them. A run that was stopped, by ``kill -9`` too, finds its rows there; half a line at the end, written
+    when it was stopped, is dropped. Rows whose radiograph has another size or time of change by now are to be
+    predicted again; one that is gone by now, as on a disk that was taken out, keeps its row. The first line
+    says what the run is of.
 
     Args:
         out: the file in the end; its suffix is one of `WRITERS`.
@@ -103,8 +106,8 @@ class Journal:
         paths: the radiographs, in order.
 
     Attributes:
-        done: how many of `paths` have a row.
-        changed: the first radiograph with a row that was of another file; "" where there is none.
+        todo: places in `paths` that need a row, in order.
+        changed: how many of them have one of another file.
 
     Raises:
         NeumoError: the journal there is of another classifier, other radiographs, another version of neumo or
@@ -120,7 +123,6 @@ class Journal:
         listed = hashlib.sha256("\0".join(paths).encode()).hexdigest()
         head: Row = {"classifier": classifier, "list of radiographs": listed, "neumo": __version__}
         head["set of image decoders"] = pixels_id()
-        self._paths, self._stamps = paths, [_stamp(path) for path in paths]
         out.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch()
         self._file: BufferedRandom = self.path.open("r+b")
@@ -128,50 +130,60 @@ class Journal:
             if not lock(self._file, wait=False):
                 got = "got a run that is still writing here, expected one at a time"
                 raise NeumoError(f"{self.path}: {got}; choose another --out")
-            self.done, self.changed = self._read_back(head)
+            self._stamps = [_stamp(path) for path in paths]
+            self._lines: dict[int, int] = {}  # place of a radiograph -> where its row begins
+            self._read_back(head)
         except BaseException:
             self._file.close()
             raise
 
-    def _read_back(self, head: Row) -> tuple[int, str]:
-        """Check the first line, cut off what is no whole row or of another file, and stand behind it."""
+    def _read_back(self, head: Row) -> None:
+        """Check the first line, see which rows are there, cut off what is no whole one."""
+        self.changed, self.todo, self._done = 0, list(range(len(self._stamps))), 0
         lines = _whole_lines(self._file)
         before = next(lines, None)
         if before is None:
             self._file.truncate(0)
             self._file.seek(0)
             self._append(head)
-            return 0, ""
+            return
         for what, value in head.items():
             if before.get(what) != value:
                 raise NeumoError(
                     f"{self.path}: got a stopped run of another {what}, expected the same to go on with; "
                     "remove this file to begin anew, or choose another --out"
                 )
-        done, end, changed = 0, self._file.tell(), ""
-        for path, stamp, row in zip(self._paths, self._stamps, lines, strict=False):
-            if row.get(_STAMP) != stamp:
-                changed = path
+        stamps, end = {}, self._file.tell()
+        for row in lines:
+            if not row.keys() >= {_PLACE, _STAMP}:
                 break
-            done, end = done + 1, self._file.tell()
+            self._lines[row[_PLACE]], stamps[row[_PLACE]] = end, row[_STAMP]
+            end = self._file.tell()
         self._file.truncate(end)
         self._file.seek(end)
-        return done, changed
+        again = [i for i, stamp in stamps.items() if stamp != self._stamps[i] is not None]
+        self.changed = len(again)
+        self.todo = sorted({*self.todo} - {*stamps} | {*again})
 
     def add(self, row: Row) -> None:
-        """Write down the row of the next file.
+        """Write down the row of the next one of `todo`.
 
         Raises:
             OSError: the disk is full; what was written before stays.
         """
-        self._append({**row, _STAMP: self._stamps[self.done]})
-        self.done += 1
+        place = self.todo[self._done]
+        at = self._file.tell()
+        self._append({**row, _PLACE: place, _STAMP: self._stamps[place]})
+        self._lines[place] = at
+        self._done += 1
 
     def rows(self) -> Iterator[Row]:
-        """All rows so far, in order, read back one by one."""
+        """All rows so far, in order of the radiographs, read back one by one."""
         with self.path.open("rb") as file:
-            for row in islice(_whole_lines(file), 1, None):
-                del row[_STAMP]
+            for _, at in sorted(self._lines.items()):
+                file.seek(at)
+                row = json.loads(file.readline())
+                del row[_PLACE], row[_STAMP]
                 yield row
 
     def finish(self, watch: Callable[[Row], None]) -> None:
@@ -198,8 +210,8 @@ class Journal:
             self._file.flush()
 
 
-_STAMP = "stamp"
-"""What a row is called by that tells which file it is of."""
+_PLACE, _STAMP = "place", "stamp"
+"""What else a line of a journal holds: which radiograph its row is of, and of which state of the file."""
 
 
 def _stamp(path: str) -> list[int] | None:

@@ -64,7 +64,7 @@ def predict(
     if out is not None:
         kept = journal(out, classifier, files)
         try:
-            predict_each(model, files, kept.add, done=kept.done)
+            predict_each(model, files, kept.add, todo=kept.todo)
             kept.finish(tally.add)
         finally:
             kept.close()

@@ -227,7 +227,7 @@ def _predictions(
         predict_each(classifier, paths, rows.append, stop=True)
     else:
         with closing(journal(paths)) as kept:
-            predict_each(classifier, paths, kept.add, done=kept.done, stop=True)
+            predict_each(classifier, paths, kept.add, todo=kept.todo, stop=True)
             rows += kept.rows()
     return table[["path", "sha256", "label", "cause", "patient"]].assign(
         probability=[row["probability"] for row in rows],
