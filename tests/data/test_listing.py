@@ -98,6 +98,44 @@ def test_images_that_are_called_by_their_patient(tmp_path: Path, capsys: pytest.
         capsys.readouterr().err == f"neumo: {file}: takes column 'patientId' for paths, as it names images\n"
     )
     assert [Path(path).stem for path in find_radiographs(file)] == [names[i] for i in (0, 1, 1, 2, 3)]
+    assert neumo.read(file, path_column="patientId").table["patient"].tolist() == names
     (tmp_path / "stage_2_train_images" / "0.png").unlink()
     with pytest.raises(NeumoError, match="got no column that is called like a path"):
         neumo.read(file)
+
+
+def test_what_names_no_image_is_no_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Other files, and labels that happen to be called like images."""
+    for i in range(4):
+        draw(tmp_path / f"{i}.png", i)
+        (tmp_path / f"{i}.txt").write_text("a report")
+    rows = [(f"{i}.txt", f"{i}", str(i % 2)) for i in range(4)]
+    pd.DataFrame(rows, columns=["report", "xray", "label"]).to_csv(tmp_path / "t.csv", index=False)
+    assert [Path(path).name for path in neumo.read(tmp_path / "t.csv").table["path"]] == [
+        f"{i}.png" for i in range(4)
+    ]
+    assert "'xray'" in capsys.readouterr().err
+    rows = [(f"x{i}.txt", str(i % 2), "a") for i in range(4)]
+    pd.DataFrame(rows, columns=["report", "label", "note"]).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(NeumoError, match="got no column that is called like a path"):
+        neumo.read(tmp_path / "t.csv")
+
+
+def test_a_folder_is_read_by_the_table_that_names_a_path(tmp_path: Path) -> None:
+    for i in range(4):
+        draw(tmp_path / f"{i}.png", i)
+    pd.DataFrame([(f"{i}.png", i % 2) for i in range(4)], columns=["path", "label"]).to_csv(
+        tmp_path / "labels.csv", index=False
+    )
+    pd.DataFrame([(i, "f", 40) for i in range(4)], columns=["study_id", "class", "age"]).to_csv(
+        tmp_path / "metadata.csv", index=False
+    )
+    found = neumo.read(tmp_path)
+    assert (found.name, found.table["label"].tolist()) == ("labels", [0, 1, 0, 1])
+
+
+def test_a_heading_that_is_there_twice_but_for_spaces(tmp_path: Path) -> None:
+    draw(tmp_path / "0.png")
+    draw(tmp_path / "1.png", 1)
+    (tmp_path / "t.csv").write_text("id ,id,label\n0,7,0\n1,8,1\n")
+    assert [Path(path).name for path in neumo.read(tmp_path / "t.csv").table["path"]] == ["0.png", "1.png"]

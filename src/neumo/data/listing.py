@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from neumo.data.image_files import Named, images_in, is_dicom
+from neumo.data.image_files import Named, images_in, is_dicom, is_image
 from neumo.data.labels import assign, cause_from, class_names, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import (
@@ -75,6 +75,7 @@ def load(file: Path) -> pd.DataFrame:
     except (ValueError, ImportError) as error:  # pandas and pyarrow parsing errors, text that is not UTF-8
         raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
     frame.columns = [str(column).strip() for column in frame.columns]
+    frame = frame.loc[:, ~frame.columns.duplicated()]
     if frame.empty:
         raise NeumoError(f"{file}: got no rows, expected one row per image with a path and a label")
     return frame
@@ -84,9 +85,6 @@ def columns(
     frame: pd.DataFrame, file: Path, needed: Sequence[str] = ("path", "label"), **given: str | None
 ) -> dict[str, str | None]:
     """Which column is which: as `given`, else by the `USUAL` names; those `needed` are always there.
-
-    Where none is called like a path, it is the column whose values name image files, as `survey` looks for
-    them: a patient's number, say, in data of one file for each.
 
     Raises:
         NeumoError: a given column is not there, or there is none for one that is needed.
@@ -103,8 +101,6 @@ def columns(
         taken = set(chosen.values()) | set(given.values())
         guess = (by_plain_name[u] for u in usual.split() if u in by_plain_name)
         chosen[what] = name or next((column for column in guess if column not in taken), None)
-    if "path" in needed and chosen["path"] is None:
-        chosen["path"] = _naming_images(frame, file)
     for what in needed:
         if chosen[what] is None:
             raise NeumoError(
@@ -114,15 +110,23 @@ def columns(
     return chosen
 
 
-def _naming_images(frame: pd.DataFrame, file: Path) -> str | None:
-    """The column of most different values whose first `TRIED` all name image files, which is told."""
+def _naming_images(frame: pd.DataFrame, file: Path, **given: str | None) -> str | None:
+    """The path column that is `given` or called so, else one whose values name images, which is told.
+
+    As a patient's number does in data of one file for each. Of several, it is the one of most values; the
+    first `TRIED` must all be there.
+    """
+    known = columns(frame, file, (), **given)
+    if known["path"] is not None:
+        return known["path"]
     where = _Places(file.parent, strict=False)
-    values = {column: _filled(frame[column]).dropna().unique() for column in frame}
+    others = {name for what, name in known.items() if what != "patient"}
+    values = {str(c): _filled(frame[c]).dropna().unique() for c in frame.columns if c not in others}
     for column in sorted(values, key=lambda column: -len(values[column])):
-        first = values[column][:TRIED]
-        if len(first) and all(os.path.isfile(where.find(value)) for value in first):  # noqa: PTH113 - too long
+        first = [where.find(value) for value in values[column][:TRIED]]
+        if first and all(os.path.isfile(path) and is_image(path) for path in first):  # noqa: PTH113 - too long
             print(f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr)
-            return str(column)
+            return column
     return None
 
 
@@ -135,7 +139,7 @@ def paths(file: Path, path_column: str | None = None) -> list[Named]:
         NeumoError: the file cannot be read or has no column of paths.
     """
     frame = load(file)
-    chosen = columns(frame, file, ("path",), path=path_column)
+    chosen = columns(frame, file, ("path",), path=_naming_images(frame, file, path=path_column))
     column, view = chosen["path"], chosen["view"]
     if view is not None and (n := int(_lateral(frame[view]).sum())):
         tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
@@ -170,7 +174,11 @@ def survey(
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
     """
     frame = load(file)
+    others = {"label": label_column, "patient": patient_column}
+    path_column = _naming_images(frame, file, path=path_column, **others)
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
+    if column["patient"] is None:  # one column can be both
+        column["patient"] = columns(frame, file, (), label=label_column)["patient"]
     column = {what: name for what, name in column.items() if name is not None}
     given = pd.DataFrame({what: _filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
