@@ -23,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("given", "meant"),
     [
         ("study D --seed 0 1 2 --out O", "study D --seed 0 --seed 1 --seed 2 --out O"),
-        ("study D --seed=0 1 2 --out O", "study D --seed=0 --seed 1 --seed 2 --out O"),
+        ("phantom --seed=3 2020", "phantom --seed=3 2020"),
         ("study --seed 3 D", "study --seed 3 D"),
         ("study --seed 0 --seed 1 2", "study --seed 0 --seed 1 --seed 2"),
         ("study --epochs 3", "study --epochs 3"),

@@ -3,13 +3,14 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import pytest
 
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.report.card import card_html, card_markdown
-from neumo.report.spanish import in_spanish
+from neumo.report.spanish import PHRASES, in_spanish
 from neumo.results.results import Results
 from neumo.study.card import told
 
@@ -121,13 +122,30 @@ def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Pat
             spanish = Balanced(card_html(one, in_spanish)).text
             for kept in (card["name"], card["data"]["citation"], str(one.get("command", "linear"))):
                 spanish = spanish.replace(kept, "")
-            spanish = re.sub(r"hecho con .*|A classifier|Guangzhou Women and.*Center", "", spanish)
+            spanish = re.sub(r"A classifier|Guangzhou Women and.*Center", "", spanish)
             assert not ENGLISH.findall(spanish), spanish
             assert "neumonía" in spanish
             numbers = [
                 sorted(re.findall(r"\d+", Balanced(card_html(one, say)).text)) for say in (str, in_spanish)
             ]
             assert numbers[0] == numbers[1]
+
+
+def test_what_is_data_is_not_translated(card: dict[str, Any]) -> None:
+    data = {**card["data"], "name": "rsna-pneumonia", "citation": "Pneumonia, called {x}. made by test: 2018"}
+    changed = {**card, "positive": "no pneumonia {0}", "negative": "Limits", "data": data}
+    said = Balanced(card_html(changed, in_spanish)).text
+    for kept in ("(rsna-pneumonia)", data["citation"], "«no pneumonia {0}»", "Limits, considerada Limits"):
+        assert kept in said
+
+
+def test_phrases_have_the_same_fields_in_spanish() -> None:
+    for english, spanish in PHRASES.items():
+        fields = [
+            sorted(field for _, field, _, _ in Formatter().parse(text) if field)
+            for text in (english, spanish)
+        ]
+        assert fields[0] == fields[1], english
 
 
 def test_escapes_what_the_data_set_is_called(card: dict[str, Any]) -> None:

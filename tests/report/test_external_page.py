@@ -80,6 +80,18 @@ def test_leaves_every_prediction(evaluated: External, page: Page, tmp_path: Path
     assert (tmp_path / "results.json").is_file()
 
 
+def test_the_classifier_is_quoted_in_its_own_words(evaluated: External, tmp_path: Path) -> None:
+    data = dataclasses.replace(evaluated.dataset, positive_name="covid-19", negative_name="healthy")
+    found = dataclasses.replace(evaluated, dataset=data)
+    drawn = draw_external(found)
+    assert "healthy" in drawn["confusion-all"].alt
+    assert "called normal" in drawn["confusion-all"].alt
+    text = " ".join(Page(write_external(found, tmp_path, drawn)).said().split())
+    assert "Of the healthy radiographs, the share called normal." in text
+    assert "called healthy" not in text
+    assert "called covid-19" not in text
+
+
 def test_names_are_escaped(evaluated: External, tmp_path: Path) -> None:
     nasty = "<script>alert(1)</script>"
     changed = dataclasses.replace(

@@ -19,6 +19,7 @@ def test_the_card_for_people(client: TestClient) -> None:
     for asked, language, part in (
         ("es-MX,es;q=0.9,en;q=0.8", "es", "Qué hace"),
         ("en-GB,es;q=0.5", "en", "What it does"),
+        ("est", "en", "What it does"),
         ("", "en", "What it does"),
     ):
         answer = client.get("/api/card.html", headers={"accept-language": asked})
@@ -115,8 +116,13 @@ def test_the_openapi_document_tells_of_the_token_and_of_what_is_refused(classifi
         for path, methods in document["paths"].items():
             for method, told in methods.items():
                 asked = locked.request(method, path).status_code == 401
+                for status in {*told["responses"]} - {"200", "503" if path == "/ready" else "200"}:
+                    assert list(told["responses"][status]["content"]) == ["application/json"]
                 assert (told.get("security") == [{name: []}]) == ("401" in told["responses"]) == asked, path
         bearer = {"authorization": f"Bearer {token}"}
+        for path, kind in (("/api/card.html", "text/html"), ("/metrics", "text/plain")):
+            assert list(document["paths"][path]["get"]["responses"]["200"]["content"]) == [kind]
+            assert locked.get(path, headers=bearer).headers["content-type"].startswith(kind)
         for status, path, headers, body in (
             (400, "predict", {"content-type": "multipart/form-data; boundary=x"}, b"--x\r\nbroken"),
             (401, "predict", {"authorization": "Bearer other"}, b"image"),

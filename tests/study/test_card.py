@@ -41,6 +41,12 @@ def test_results_are_those_of_the_run(results: Results) -> None:
 def test_is_json_with_the_command_and_the_means(results: Results) -> None:
     found = json.loads(json.dumps(told(results, results.runs[0]), allow_nan=False))
     assert found["command"] == results.command
+    results.command = (
+        "neumo train '/home/jane doe/chests' --weights /home/doe/a.weights.h5 --seed 0 --out RUN"
+    )
+    assert told(results, results.runs[0])["command"] == (
+        "neumo train chests --weights a.weights.h5 --seed 0 --out RUN"
+    )
     assert found["test"]["patient"]["auc"] == found["results"]["patient"]["metrics"]["auc"]["mean"]
 
 

@@ -118,9 +118,8 @@ def _one_option_each(arguments: list[str]) -> list[str]:
     plain: list[str] = []
     in_seeds = False
     for argument in arguments:
-        begins = argument == "--seed" or argument.startswith("--seed=")
-        in_seeds = begins or (in_seeds and argument.isdecimal())
-        if in_seeds and not begins and plain[-1] != "--seed":
+        in_seeds = argument == "--seed" or (in_seeds and argument.isdecimal())
+        if in_seeds and argument != "--seed" and plain[-1] != "--seed":
             plain.append("--seed")
         plain.append(argument)
     return plain

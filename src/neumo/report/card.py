@@ -11,7 +11,11 @@ from markupsafe import escape
 from neumo.evaluation.metrics import METRICS
 
 PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "official": "Official test set"}
+USUAL = ("pneumonia", "normal", "bacteria", "virus", "unknown")
+"""Names of classes and causes that are translated."""
+
 Say = Callable[[str], str]
+"""Gives a phrase in the reader's language, with the same fields in braces."""
 
 Block = tuple[str, Any]
 """("text", str), ("code", str), ("list", [str, ...]) or ("table", [row, ...]), a row being [str, ...]."""
@@ -20,7 +24,7 @@ Block = tuple[str, Any]
 def card_markdown(card: dict[str, Any]) -> str:
     """A classifier's card as Markdown, all of it from `neumo.classifier.Classifier.card`."""
     parts = [f"# {_plain(card.get('name', 'A classifier'))}", f"> **{_plain(card.get('notice', ''))}**"]
-    for title, blocks in _sections(card):
+    for title, blocks in _sections(card, str):
         parts += [f"## {title}", *(_markdown(kind, content) for kind, content in blocks)]
     return "\n\n".join(parts) + "\n"
 
@@ -30,141 +34,173 @@ def card_html(card: dict[str, Any], say: Say = str) -> str:
 
     Args:
         card: as above.
-        say: puts a heading, a sentence, an item or a cell into another language.
+        say: puts the card's own phrases, fields in braces, into another language; see `in_spanish`.
     """
-    name, notice = escape(card.get("name", "A classifier")), escape(say(card.get("notice", "")))
+    name, notice = escape(card.get("name", "A classifier")), escape(say(str(card.get("notice", ""))))
     parts = [f'<p class="notice" role="note"><strong>{notice}</strong></p>', f"<h1>{name}</h1>"]
-    for title, blocks in _sections(card):
-        shown = "\n".join(_html(kind, content, say) for kind, content in blocks)
-        parts.append(f"<section>\n<h2>{escape(say(title))}</h2>\n{shown}\n</section>")
+    for title, blocks in _sections(card, say):
+        shown = "\n".join(_html(kind, content) for kind, content in blocks)
+        parts.append(f"<section>\n<h2>{escape(title)}</h2>\n{shown}\n</section>")
     return '<article class="model-card">\n' + "\n".join(parts) + "\n</article>\n"
 
 
-def _sections(card: dict[str, Any]) -> Iterator[tuple[str, list[Block]]]:
+def _sections(card: dict[str, Any], say: Say) -> Iterator[tuple[str, list[Block]]]:
     results = card.get("results") or {
         protocol: {"metrics": {name: {"mean": value} for name, value in means.items()}}
         for protocol, means in card.get("test", {}).items()
     }
-    yield "What it does", _what(card)
-    yield "Limits", [("list", card.get("limits") or ["This card does not say what is known of its limits."])]
-    yield "Results", [*_results(results, card), *_itself(card)]
+    limits = card.get("limits") or ["This card does not say what is known of its limits."]
+    yield say("What it does"), _what(card, say)
+    yield say("Limits"), [("list", [say(str(one)) for one in limits])]
+    yield say("Results"), [*_results(results, card, say), *_itself(card, say)]
     if any(found.get("by_cause") for found in results.values()):
-        yield "By cause", list(_by_cause(results, card))
+        yield say("By cause"), list(_by_cause(results, card, say))
     if any(found.get("calibration") for found in results.values()):
-        yield "Calibration", list(_calibration(results, card))
-    yield "Operating point", list(_operating_point(card))
-    yield "Training", list(_training(card))
+        yield say("Calibration"), list(_calibration(results, card, say))
+    yield say("Operating point"), list(_operating_point(card, say))
+    yield say("Training"), list(_training(card, say))
     citation = card.get("data", {}).get("citation")
-    yield "Cite", [("text", citation or "The data set does not say how it wants to be cited.")]
+    yield say("Cite"), [("text", citation or say("The data set does not say how it wants to be cited."))]
 
 
-def _what(card: dict[str, Any]) -> list[Block]:
+def _what(card: dict[str, Any], say: Say) -> list[Block]:
     data, backbone = card.get("data", {}), card.get("backbone", {})
-    positive, negative = _classes(card)
-    kind = "SYNTHETIC radiographs" if data.get("synthetic") else "chest radiographs"
-    return [
-        (
-            "text",
-            f"Tells {positive} from {negative} on frontal chest radiographs, by a "
-            f"{backbone.get('name', 'neural')} network. Made from {data.get('images', 0):,} "
-            f"{kind} ({data.get('name', 'unknown')}). It gives a probability, a decision at its operating "
-            "point, and a warning where an image does not look like those it knows.",
-        )
-    ]
+    positive, negative = _classes(card, say)
+    text = say(
+        "Tells {positive} from {negative} on frontal chest radiographs, by a {network} network. Made from "
+        "{n} {kind} ({name}). It gives a probability, a decision at its operating point, and a warning where "
+        "an image does not look like those it knows."
+    )
+    told = text.format(
+        positive=positive,
+        negative=negative,
+        network=backbone.get("name", "neural"),
+        n=f"{data.get('images', 0):,}",
+        kind=say("SYNTHETIC radiographs" if data.get("synthetic") else "chest radiographs"),
+        name=data.get("name", say("unknown")),
+    )
+    return [("text", told)]
 
 
-def _results(results: dict[str, Any], card: dict[str, Any]) -> Iterator[Block]:
+def _results(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterator[Block]:
     if not results:
-        yield "text", "This card has no test results."
+        yield "text", say("This card has no test results.")
         return
     shown = [name for name in METRICS if any(name in found["metrics"] for found in results.values())]
-    rows = [["", *(PROTOCOLS.get(name, name) for name in results)]]
+    protocols = _protocols(results, say)
+    rows = [["", *protocols]]
     if all("seeds" in found for found in results.values()):
-        rows.append(["radiographs", *(f"{found['images']:,}" for found in results.values())])
-        rows.append(["seeds", *(", ".join(map(str, found["seeds"])) for found in results.values())])
+        rows.append([say("radiographs"), *(f"{found['images']:,}" for found in results.values())])
+        rows.append([say("seeds"), *(", ".join(map(str, found["seeds"])) for found in results.values())])
     rows += [
-        [METRICS[name], *(_figure(found["metrics"].get(name)) for found in results.values())]
+        [say(METRICS[name]), *(_figure(found["metrics"].get(name), say) for found in results.values())]
         for name in shown
     ]
     yield "table", rows
     yield (
         "text",
-        "Test radiographs; mean over the seeds, ± standard deviation over the seeds where there are several, "
-        "then the 95 % interval, for which patients are resampled where they are known.",
+        say(
+            "Test radiographs; mean over the seeds, ± standard deviation over the seeds where there are "
+            "several, then the 95 % interval, for which patients are resampled where they are known."
+        ),
     )
     if all("confusion" in found for found in results.values()):
         yield (
             "table",
             [
-                ["Mean over the seeds", *(PROTOCOLS.get(name, name) for name in results)],
+                [say("Mean over the seeds"), *protocols],
                 *(
                     [said, *(_count(found["confusion"][row][column]) for found in results.values())]
-                    for said, row, column in _outcomes(card)
+                    for said, row, column in _outcomes(card, say)
                 ),
             ],
         )
 
 
-def _itself(card: dict[str, Any]) -> Iterator[Block]:
+def _itself(card: dict[str, Any], say: Say) -> Iterator[Block]:
     """Of the one network that this classifier is, where the figures before are of several."""
     own = card.get("own")
     if not own:
         return
-    yield (
-        "text",
+    text = say(
         "The columns above are of networks trained in the same way, one for each seed and test part. This "
-        f"classifier is one of them, of seed {own['seed']}. On its own {own['images']:,} test radiographs, "
-        "which it was not made from, it gave:",
+        "classifier is one of them, of seed {seed}. On its own {n} test radiographs, which it was not made "
+        "from, it gave:"
     )
+    yield "text", text.format(seed=own["seed"], n=f"{own['images']:,}")
     figures = {name: {**one, "mean": one["value"]} for name, one in own["metrics"].items()}
     yield (
         "table",
         [
-            ["This classifier", PROTOCOLS.get(own["protocol"], own["protocol"])],
-            *([METRICS[name], _figure(figures[name])] for name in METRICS if name in figures),
-            *([said, _count(own["confusion"][row][column])] for said, row, column in _outcomes(card)),
+            [say("This classifier"), *_protocols([own["protocol"]], say)],
+            *([say(METRICS[name]), _figure(figures[name], say)] for name in METRICS if name in figures),
+            *([said, _count(own["confusion"][row][column])] for said, row, column in _outcomes(card, say)),
         ],
     )
 
 
-def _outcomes(card: dict[str, Any]) -> list[tuple[str, int, int]]:
+def _protocols(names: Iterable[str], say: Say) -> list[str]:
+    return [say(PROTOCOLS[name]) if name in PROTOCOLS else name for name in names]
+
+
+def _outcomes(card: dict[str, Any], say: Say) -> list[tuple[str, int, int]]:
     """What can become of a test radiograph, with its row and column of a confusion matrix."""
-    positive, negative = _classes(card)
+    positive, negative = _classes(card, say)
+    right, alarm, missed = (
+        say(text)
+        for text in (
+            "{truth}, called {said}",
+            "{truth}, called {said} (false alarms)",
+            "{truth}, called {said} (missed)",
+        )
+    )
     return [
-        (f"{negative}, called {negative}", 0, 0),
-        (f"{negative}, called {positive} (false alarms)", 0, 1),
-        (f"{positive}, called {positive}", 1, 1),
-        (f"{positive}, called {negative} (missed)", 1, 0),
+        (right.format(truth=negative, said=negative), 0, 0),
+        (alarm.format(truth=negative, said=positive), 0, 1),
+        (right.format(truth=positive, said=positive), 1, 1),
+        (missed.format(truth=positive, said=negative), 1, 0),
     ]
 
 
-def _figure(one: dict[str, float] | None) -> str:
+def _figure(one: dict[str, float] | None, say: Say) -> str:
     if one is None or one.get("mean") is None:
         return "–"
     sd = f" ± {one['sd']:.3f}" if one.get("sd") else ""
-    interval = f" ({one['low']:.3f} to {one['high']:.3f})" if one.get("low") is not None else ""
+    interval = f" ({_interval(one, say)})" if one.get("low") is not None else ""
     return f"{one['mean']:.3f}{sd}{interval}"
 
 
-def _by_cause(results: dict[str, Any], card: dict[str, Any]) -> Iterator[Block]:
+def _interval(one: dict[str, float], say: Say) -> str:
+    return say("{low} to {high}").format(low=f"{one['low']:.3f}", high=f"{one['high']:.3f}")
+
+
+def _by_cause(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterator[Block]:
     causes = sorted({cause for found in results.values() for cause in found.get("by_cause", {})})
-    rows = [["Share found", *(PROTOCOLS.get(name, name) for name in results)]]
+    rows = [[say("Share found"), *_protocols(results, say)]]
     for cause in causes:
         found = [one.get("by_cause", {}).get(cause) for one in results.values()]
-        rows.append([cause or _classes(card)[0], *map(_share, found)])
+        name = _named(cause, say) if cause else _classes(card, say)[0]
+        rows.append([name, *(_share(one, say) for one in found)])
     yield "table", rows
-    yield "text", f"Sensitivity by cause, with 95 % intervals (Wilson).{_means_said(results)}"
+    yield (
+        "text",
+        say("Sensitivity by cause, with 95 % intervals (Wilson).") + _means_said(results, say),
+    )
 
 
-def _share(one: dict[str, float] | None) -> str:
+def _share(one: dict[str, float] | None, say: Say) -> str:
     if one is None:
         return "–"
-    return f"{one['sensitivity']:.3f} ({one['low']:.3f} to {one['high']:.3f}; of {_count(one['n'])})"
+    return f"{one['sensitivity']:.3f} ({_interval(one, say)}; {_of(one['n'], say)})"
 
 
-def _means_said(results: dict[str, Any]) -> str:
+def _of(n: float, say: Say) -> str:
+    return say("of {n}").format(n=_count(n))
+
+
+def _means_said(results: dict[str, Any], say: Say) -> str:
     several = any(len(found.get("seeds", ())) > 1 for found in results.values())
-    return " Numbers of radiographs are means over the seeds." * several
+    return f" {say('Numbers of radiographs are means over the seeds.')}" * several
 
 
 def _count(value: float) -> str:
@@ -172,77 +208,88 @@ def _count(value: float) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
 
 
-def _classes(card: dict[str, Any]) -> tuple[str, str]:
-    return card.get("positive", "pneumonia"), card.get("negative", "normal")
+def _classes(card: dict[str, Any], say: Say) -> tuple[str, str]:
+    return _named(card.get("positive", "pneumonia"), say), _named(card.get("negative", "normal"), say)
 
 
-def _calibration(results: dict[str, Any], card: dict[str, Any]) -> Iterator[Block]:
+def _named(name: str, say: Say) -> str:
+    """A class or cause in the reader's language, if it is one of the usual ones; others are data."""
+    return say(name) if name in USUAL else name
+
+
+def _calibration(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterator[Block]:
     told = {name: found["calibration"] for name, found in results.items() if found.get("calibration")}
     first = next(iter(told.values()))
-    rows = [["Probability given", *(PROTOCOLS.get(name, name) for name in told)]]
+    rows = [[say("Probability given"), *_protocols(told, say)]]
     for i, (low, high) in enumerate(zip(first["low"], first["high"], strict=True)):
         cells = [
-            f"{one['observed'][i]:.2f} (of {_count(one['count'][i])})" if one["count"][i] else "–"
+            f"{one['observed'][i]:.2f} ({_of(one['count'][i], say)})" if one["count"][i] else "–"
             for one in told.values()
         ]
-        rows.append([f"{low:.1f} to {high:.1f}", *cells])
+        rows.append([say("{low} to {high}").format(low=f"{low:.1f}", high=f"{high:.1f}"), *cells])
     yield "table", rows
-    yield (
-        "text",
-        f"The share that has {_classes(card)[0]}, of the test radiographs given a probability in each range. "
-        f"The calibration error above is the mean distance of the two.{_means_said(results)}",
+    text = say(
+        "The share that has {positive}, of the test radiographs given a probability in each range. "
+        "The calibration error above is the mean distance of the two."
     )
+    yield "text", text.format(positive=_classes(card, say)[0]) + _means_said(results, say)
 
 
-def _operating_point(card: dict[str, Any]) -> Iterator[Block]:
-    point, (positive, negative) = card.get("threshold", {}), _classes(card)
+def _operating_point(card: dict[str, Any], say: Say) -> Iterator[Block]:
+    point, (positive, negative) = card.get("threshold", {}), _classes(card, say)
     if "threshold" in point:
-        yield (
-            "text",
-            f"Called {positive} from a probability of {point['threshold']:.4g} on (rule: "
-            f"{point.get('rule', 'not told')}). No test part had a say in it.",
+        text = say(
+            "Called {positive} from a probability of {threshold} on (rule: {rule}). "
+            "No test part had a say in it."
         )
+        rule = say(str(point.get("rule", "not told")))
+        yield "text", text.format(positive=positive, threshold=f"{point['threshold']:.4g}", rule=rule)
     if "sensitivity" in point:
-        yield (
-            "text",
-            f"On validation that finds {point['sensitivity']:.1%} of {positive} and leaves "
-            f"{point['specificity']:.1%} of {negative} alone.",
+        text = say(
+            "On validation that finds {sensitivity} of {positive} and leaves {specificity} of {negative} "
+            "alone."
         )
+        rates = {name: f"{point[name]:.1%}" for name in ("sensitivity", "specificity")}
+        yield "text", text.format(positive=positive, negative=negative, **rates)
     if card.get("temperature", 1) != 1 or card.get("shift"):
-        shift = f" and shifted by {card['shift']:.3f}" if card.get("shift") else ""
-        yield (
-            "text",
-            f"Its logits were divided by a temperature of {card.get('temperature', 1):.3f}{shift}, which was "
-            "fitted on the validation part.",
+        shift = say(" and shifted by {shift}").format(shift=f"{card.get('shift') or 0:.3f}")
+        text = say(
+            "Its logits were divided by a temperature of {temperature}{shifted}, which was fitted on the "
+            "validation part."
         )
+        temperature = f"{card.get('temperature', 1):.3f}"
+        yield "text", text.format(temperature=temperature, shifted=shift if card.get("shift") else "")
 
 
-def _training(card: dict[str, Any]) -> Iterator[Block]:
-    training = card.get("training", {})
-    called = dict(zip(("pneumonia", "normal"), _classes(card), strict=True))
+def _training(card: dict[str, Any], say: Say) -> Iterator[Block]:
+    training, unknown = card.get("training", {}), say("not told")
+    called = dict(zip(("pneumonia", "normal"), _classes(card, say), strict=True))
+    called["generated"] = say("generated")
+    run = {name: training.get(name, unknown) for name in ("protocol", "seed", "step")}
     told = [
-        f"protocol: {training.get('protocol', 'not told')}, seed {training.get('seed', 'not told')}, "
-        f"way: {training.get('step', 'not told')}",
+        say("protocol: {protocol}, seed {seed}, way: {step}").format(**run),
         *(
-            f"{part}: " + ", ".join(f"{n:,} {called.get(kind, kind)}" for kind, n in kinds.items() if n)
+            f"{say(part)}: " + ", ".join(f"{n:,} {called.get(kind, kind)}" for kind, n in kinds.items() if n)
             for part, kinds in training.get("counts", {}).items()
         ),
-        "made by " + ", ".join(f"{name} {version}" for name, version in card.get("made_by", {}).items()),
+        say("made by")
+        + " "
+        + ", ".join(f"{name} {version}" for name, version in card.get("made_by", {}).items()),
     ]
     yield "list", told
     if card.get("command"):
-        yield "text", "The same data and this command train it again:"
+        yield "text", say("The same data and this command train it again:")
         yield "code", card["command"]
 
 
-def _html(kind: str, content: Any, say: Say) -> str:
+def _html(kind: str, content: Any) -> str:
     if kind == "code":
         return f"<pre><code>{escape(content)}</code></pre>"
     if kind == "list":
-        return "<ul>" + "".join(f"<li>{escape(say(item))}</li>" for item in content) + "</ul>"
+        return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in content) + "</ul>"
     if kind == "table":
-        return _html_table([[say(cell) for cell in row] for row in content])
-    return f"<p>{escape(say(content))}</p>"
+        return _html_table(content)
+    return f"<p>{escape(content)}</p>"
 
 
 def _html_table(rows: Sequence[Sequence[str]]) -> str:

@@ -30,7 +30,8 @@ UNSEEN = Look("Those it was not made from", "not made from", VERMILLION, (0, (1.
 
 def draw_external(found: External) -> dict[str, Drawing]:
     """Every figure that there are numbers for, by name."""
-    classes = found.dataset.positive_name, found.dataset.negative_name
+    called = found.card["negative"], found.card["positive"]
+    classes = found.dataset.positive_name, found.dataset.negative_name, called
     sides = [Side("all", ALL, [found.all], *classes)]
     if found.unseen is not None:
         sides.append(Side("unseen", UNSEEN, [found.unseen], *classes))

@@ -90,7 +90,7 @@ def confusion(side: Side) -> Drawing:
         ax.text(x, row + 0.42, f"{counts[row, column]:,.{digits}f}", fontsize=14, ha="center", va="center")
         ax.text(x, row + 0.7, f"{share:.1%}", fontsize=8, color=MUTED, ha="center", va="center")
     ax.set(xlim=(0, 2), ylim=(2, 0), xlabel="the classifier says", ylabel="the truth is")
-    ax.set_xticks([0.485, 1.485], [side.negative, side.positive])
+    ax.set_xticks([0.485, 1.485], side.says)
     ax.set_yticks([0.485, 1.485], [side.negative, side.positive], rotation=90, va="center")
     ax.tick_params(length=0, labelcolor=INK)
     ax.grid(visible=False)
@@ -100,7 +100,7 @@ def confusion(side: Side) -> Drawing:
     alt = (
         f"{look.title}{', mean over the seeds' if digits else ''}: of {tp + fn:,.{digits}f} {side.positive} "
         f"{tp:,.{digits}f} found and {fn:,.{digits}f} missed; of {tn + fp:,.{digits}f} {side.negative} "
-        f"{tn:,.{digits}f} called {side.negative} and {fp:,.{digits}f} false alarms."
+        f"{tn:,.{digits}f} called {side.says[0]} and {fp:,.{digits}f} false alarms."
     )
     return Drawing(f"confusion-{side.name}", figure, alt)
 
@@ -123,7 +123,7 @@ def calibration(sides: Sequence[Side]) -> Drawing:
     below.set_yscale("symlog", linthresh=1)
     below.set_ylim(bottom=0)
     below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    below.set(xlabel=f"predicted probability of {sides[0].positive}", ylabel="radiographs")
+    below.set(xlabel=f"predicted probability of {sides[0].says[1]}", ylabel="radiographs")
     sides_legend(figure, sides, "brier")
     alt = f"Predicted probability against the share that is {sides[0].positive}, with counts below."
     return Drawing("calibration", figure, f"{alt} {means(sides, 'brier')}")

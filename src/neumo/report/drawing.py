@@ -113,6 +113,7 @@ class Side:
         runs: one per seed.
         positive: what the radiographs that are to be found have.
         negative: what the others are.
+        called: what the classifier calls the others and them, where it has other names.
     """
 
     name: str
@@ -120,6 +121,12 @@ class Side:
     runs: Sequence[Tested]
     positive: str
     negative: str
+    called: tuple[str, str] | None = None
+
+    @property
+    def says(self) -> tuple[str, str]:
+        """What the classifier calls a radiograph below and from its operating point on."""
+        return self.called or (self.negative, self.positive)
 
 
 def protocol_sides(results: Results) -> list[Side]:

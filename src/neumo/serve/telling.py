@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,27 +28,29 @@ def add_telling(
 
     Health and readiness, which are for whoever watches the process, need none.
     """
-    private: dict[str, Any] = {
-        "dependencies": lock,
-        "responses": answers.failures(*([401] if lock else []), 503),
-    }
+    failures = answers.failures(*([401] if lock else []), 503)
+    private: dict[str, Any] = {"dependencies": lock, "responses": failures}
+
+    def text(kind: str) -> dict[str, Any]:
+        """Of a private route that answers with text, but with JSON where it fails."""
+        content = {200: {"content": {kind: {"schema": {"type": "string"}}}}}
+        return {"dependencies": lock, "response_class": Response, "responses": failures | content}
 
     @app.get("/api/card", summary="What the classifier was trained and tested on", **private)
     async def card() -> answers.Card:
         return classifier.card
 
-    @app.get("/api/card.html", summary="The same for people", response_class=HTMLResponse, **private)
-    async def card_page(request: Request) -> HTMLResponse:
-        """A fragment without styles and scripts; in Spanish for who asks for it first (Accept-Language)."""
-        spanish = request.headers.get("accept-language", "").strip().lower().startswith("es")
-        said = {"content-language": "es" if spanish else "en", "vary": "accept-language"}
-        return HTMLResponse(card_html(classifier.card, in_spanish if spanish else str), headers=said)
+    pages = {"en": card_html(classifier.card), "es": card_html(classifier.card, in_spanish)}
 
-    @app.get(
-        "/api/operating-points",
-        summary="Sensitivity and specificity by threshold",
-        **private,
-    )
+    @app.get("/api/card.html", summary="The same for people", **text("text/html"))
+    async def card_page(request: Request) -> Response:
+        """A fragment without styles and scripts; in Spanish for who asks for it first (Accept-Language)."""
+        asked = re.match(r"\s*es\b", request.headers.get("accept-language", "").lower())
+        language = "es" if asked else "en"
+        said = {"content-language": language, "vary": "accept-language"}
+        return HTMLResponse(pages[language], headers=said)
+
+    @app.get("/api/operating-points", summary="Sensitivity and specificity by threshold", **private)
     async def operating_points() -> answers.OperatingPoints:
         """Those of the validation part; the lists are empty where a classifier does not know them."""
         chosen = classifier.card["threshold"]
@@ -79,6 +82,6 @@ def add_telling(
             return answers.State(status="stopping" if app.state.draining else "starting")
         return answers.State(status="ok")
 
-    @app.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse, **private)
+    @app.get("/metrics", summary="Counters for Prometheus", **text("text/plain"))
     async def counters() -> Response:
         return PlainTextResponse(metrics.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +79,9 @@ def of_run(
     }
 
 
-def _without_folders(weights: str) -> str:
-    """What a network started from, without the folders on the way to a file: a card is passed on."""
-    return " + ".join(Path(one).name for one in weights.split(" + "))
+def _without_folders(text: str) -> str:
+    """Names, joined by a plus, that are paths without the folders on the way: a card is passed on."""
+    return " + ".join(Path(one).name if Path(one).is_absolute() else one for one in text.split(" + "))
 
 
 def told(results: Results, own: Run) -> dict[str, Any]:
@@ -107,7 +108,7 @@ def told(results: Results, own: Run) -> dict[str, Any]:
         "results": found,
         "limits": limits(results, own),
         "ages": results.dataset.get("ages"),
-        "command": results.command,
+        "command": shlex.join(_without_folders(one) for one in shlex.split(results.command)),
     }
 
 
