@@ -45,8 +45,10 @@ def test_is_json_with_the_command_and_the_means(results: Results) -> None:
         "neumo train '/home/jane doe/chests' --weights /home/doe/a.weights.h5 --seed 0 --out RUN"
     )
     assert told(results, results.runs[0])["command"] == (
-        "neumo train chests --weights a.weights.h5 --seed 0 --out RUN"
+        "neumo train 'chests' --weights a.weights.h5 --seed 0 --out RUN"
     )
+    results.command = "neumo.Study('/home/doe/chests', seeds=(0, 1)).run('/home/doe/RUN')"
+    assert told(results, results.runs[0])["command"] == "neumo.Study('chests', seeds=(0, 1)).run('RUN')"
     assert found["test"]["patient"]["auc"] == found["results"]["patient"]["metrics"]["auc"]["mean"]
 
 
@@ -54,7 +56,7 @@ def test_says_what_file_it_started_from_but_not_where_that_lay(two_runs: tuple[P
     results = Results.load(two_runs[1] / "results.json")
     data = neumo.read(two_runs[0].parent / "phantoms")
     started = {"name": "A + B", "weights_id": "0"}
-    settings = {**results.settings, "weights": "/home/doe/a.weights.h5 + imagenet"}
+    settings = {**results.settings, "weights": "/home/jane doe/a.weights.h5 + imagenet"}
     card = of_run(results.runs[0], data, started, settings, ([0, 1], [0.1, 0.9]))
     assert card["training"]["settings"]["weights"] == "a.weights.h5 + imagenet"
     assert settings["weights"].startswith("/home")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +73,19 @@ def of_run(
             "step": run.step,
             "seed": run.seed,
             "counts": run.counts,
-            "settings": {**settings, "weights": _without_folders(settings["weights"])},
+            "settings": {**settings, "weights": " + ".join(map(_name, settings["weights"].split(" + ")))},
         },
         "made_by": versions(),
     }
 
 
-def _without_folders(text: str) -> str:
-    """Names, joined by a plus, that are paths without the folders on the way: a card is passed on."""
-    return " + ".join(Path(one).name if Path(one).is_absolute() else one for one in text.split(" + "))
+_ABSOLUTE = re.compile(r"""(?<=')/[^']+(?=')|(?<=")/[^"]+(?=")|(?<!\S)/\S+""")
+"""A path from the root on, in quotes or between spaces."""
+
+
+def _name(path: str) -> str:
+    """A path without the folders on the way, which are nobody's business where a card is passed on."""
+    return Path(path).name
 
 
 def told(results: Results, own: Run) -> dict[str, Any]:
@@ -108,7 +112,7 @@ def told(results: Results, own: Run) -> dict[str, Any]:
         "results": found,
         "limits": limits(results, own),
         "ages": results.dataset.get("ages"),
-        "command": shlex.join(_without_folders(one) for one in shlex.split(results.command)),
+        "command": _ABSOLUTE.sub(lambda path: _name(path[0]), results.command),
     }
 
 
