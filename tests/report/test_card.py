@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from neumo.evaluation.operating_point import choose_threshold
+from neumo.findings import notice
 from neumo.report.card import card_html, card_markdown
 from neumo.report.spanish import PHRASES, in_spanish
 from neumo.results.results import Results
@@ -129,6 +130,14 @@ def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Pat
                 sorted(re.findall(r"\d+", Balanced(card_html(one, say)).text)) for say in (str, in_spanish)
             ]
             assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize("synthetic", [False, True])
+def test_the_notice_is_in_spanish(card: dict[str, Any], synthetic: bool) -> None:
+    said = Balanced(card_html({**card, "notice": notice(synthetic)}, in_spanish)).text
+    assert "nada de esto es un diagnóstico" in said
+    assert ("se entrenó con radiografías SINTÉTICAS" in said) == synthetic
+    assert "A research tool" not in said
 
 
 def test_what_is_data_is_not_translated(card: dict[str, Any]) -> None:

@@ -32,6 +32,13 @@ PHRASES = {
     ("A research tool, not a medical device: nothing here is a diagnosis."): (
         "Una herramienta de investigación, no un producto sanitario: nada de esto es un diagnóstico."
     ),
+    (
+        "A research tool, not a medical device: nothing here is a diagnosis. This classifier was trained on "
+        "SYNTHETIC radiographs and knows nothing of real ones."
+    ): (
+        "Una herramienta de investigación, no un producto sanitario: nada de esto es un diagnóstico. Este "
+        "clasificador se entrenó con radiografías SINTÉTICAS y no sabe nada de las reales."
+    ),
     ("A research tool, not a medical device: nothing it says may guide the care of a patient."): (
         "Una herramienta de investigación, no un producto sanitario: nada de lo que dice debe guiar "
         "la atención de un paciente."
