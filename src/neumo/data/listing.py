@@ -174,8 +174,7 @@ def survey(
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
     """
     frame = load(file)
-    others = {"label": label_column, "patient": patient_column}
-    path_column = _naming_images(frame, file, path=path_column, **others)
+    path_column = _naming_images(frame, file, path=path_column, label=label_column, patient=patient_column)
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
     if column["patient"] is None:  # one column can be both
         column["patient"] = columns(frame, file, (), label=label_column)["patient"]
