@@ -68,13 +68,7 @@ def run_sides(comparison: Comparison, protocol: str) -> list[Side]:
     """The runs that were tested on a protocol."""
     looks = run_looks([run.name for run in comparison.runs])
     return [
-        Side(
-            run.name,
-            looks[run.name],
-            runs,
-            run.results.dataset["positive_name"],
-            run.results.dataset["negative_name"],
-        )
+        Side(run.name, looks[run.name], runs, *run.results.classes)
         for run in comparison.runs
         if (runs := run.tested(protocol))
     ]

@@ -75,7 +75,7 @@ def counts(results: Results) -> Drawing:
     ax.set_ylim(y - 0.7, -0.6)
     ax.grid(axis="y", visible=False)
     image_axis(ax)
-    called = {"pneumonia": results.dataset["positive_name"], "normal": results.dataset["negative_name"]}
+    called = dict(zip(("pneumonia", "normal"), results.classes, strict=True))
     key = ((called.get(kind, kind), *look) for kind, look in KINDS.items())
     legend(figure, *(Patch(color=colour, alpha=alpha, label=label) for label, colour, alpha in key))
     said = [

@@ -131,9 +131,10 @@ class Side:
 
 def protocol_sides(results: Results) -> list[Side]:
     """The protocols that a study was tested on."""
-    classes = results.dataset["positive_name"], results.dataset["negative_name"]
     return [
-        Side(name, look, runs, *classes) for name, look in LOOKS.items() if (runs := results.tested(name))
+        Side(name, look, runs, *results.classes)
+        for name, look in LOOKS.items()
+        if (runs := results.tested(name))
     ]
 
 

@@ -30,7 +30,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    filters = (three, chance, signed, p_value, whole, or_none, per_hundred, took, file_name)
+    filters = (three, chance, signed, p_value, whole, or_none, per_hundred, took, file_name, capital)
     environment.filters |= {one.__name__: one for one in filters}
     return environment
 
@@ -76,3 +76,8 @@ def took(seconds: float) -> str:
 def file_name(path: str) -> str:
     """The last part of a path of this system or another."""
     return path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def capital(name: str) -> str:
+    """A name at the beginning of a sentence; its other letters stay as they are."""
+    return name[:1].upper() + name[1:]

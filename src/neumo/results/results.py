@@ -109,6 +109,11 @@ class Results:
             == ("random", step, self.settings["validation_drawn"])
         ]
 
+    @property
+    def classes(self) -> tuple[str, str]:
+        """What the data call the positive class and the negative one."""
+        return self.dataset["positive_name"], self.dataset["negative_name"]
+
     def tested(self, protocol: str) -> list[Run]:
         """The runs of the final step that were tested on `protocol`, one per seed."""
         return [
