@@ -1,16 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sklearn.metrics import roc_auc_score
 
-import neumo
-from neumo.data.hard_validation import resemblance, with_hard_validation
-from neumo.data.split import together
+from neumo.data.hard_validation import with_hard_validation
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
@@ -90,20 +85,3 @@ def test_an_earlier_validation_part_goes_back_into_the_draw(table: pd.DataFrame)
 def test_a_fraction_that_leaves_a_side_empty_is_refused(table: pd.DataFrame, fraction: float) -> None:
     with pytest.raises(NeumoError, match="fraction"):
         with_hard_validation(table, fraction)
-
-
-def test_too_few_patients_are_refused(table: pd.DataFrame) -> None:
-    few = table[(table["label"] == 1) | (table.index < 1008)]
-    with pytest.raises(NeumoError, match="got 4 patients with normal images, expected at least 5"):
-        resemblance(few)
-
-
-def test_the_real_training_part_can_be_told_apart_without_a_look_at_the_lungs(coronahack: Path) -> None:
-    rows = (
-        neumo.read(coronahack).table.query("official == 'train'").groupby("label").sample(250, random_state=0)
-    )
-    scores = resemblance(rows)
-    assert roc_auc_score(rows["label"], scores) > 0.88
-    ids = together(rows)
-    assert all(len(set(scores[ids == i])) == 1 for i in np.unique(ids)[:40])
-    assert np.isfinite(scores).all()

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import neumo
-from neumo.data.hard_validation import resemblance
+from neumo.data.resemblance import overlap_weights, resemblance
 from neumo.data.split import load_split
 from neumo.errors import NeumoError
 from neumo.images import augment as augment_module
@@ -165,7 +165,7 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
         "official": True,
         "patient": False,
     }
-    with pytest.raises(NeumoError, match="validation: got 'harder', expected changed or usual or hard"):
+    with pytest.raises(NeumoError, match="got 'harder', expected changed or usual or matched or hard"):
         RecipeRun(phantoms, quick, **{**CHOICES, "validation": "harder"})  # type: ignore[arg-type]
 
 
@@ -194,6 +194,19 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
     best = max((p >= t)[y == 1].mean() + (p < t)[y == 0].mean() for t in p)
     assert youden == pytest.approx(best, abs=1.01 / np.bincount(y).min())
     assert changed.card["threshold"]["sensitivity"] == pytest.approx(called[y == 1].mean())
+    RecipeRun(phantoms, quick, validation="matched", **choices).run(tmp_path / "matched")
+    matched = neumo.load(tmp_path / "matched/classifier.neumo")
+    rule = matched.card["threshold"]["rule"]
+    assert rule.endswith("changed in 2 ways, drawn so that stretch does not tell the classes apart")
+    table = load_split(tmp_path / "matched/splits/patient-seed0.csv", neumo.read(phantoms).table)
+    fitted = table[table["part"] != "test"]
+    weights = np.tile(overlap_weights(fitted)[fitted["part"] == "validation"], 3)
+    p = matched.probabilities(images)
+    negative, positive = (np.average(p, weights=weights * (y == label)) for label in (0, 1))
+    assert (1 - y.mean()) * negative + y.mean() * positive == pytest.approx(y.mean(), abs=0.02)
+    assert np.average(p >= matched.threshold, weights=weights * y) == pytest.approx(
+        matched.card["threshold"]["sensitivity"], abs=0.03
+    )
     points = changed.card["operating_points"]
     for place in (20, 100, 180):
         found = (p >= points["threshold"][place])[y == 1].mean()

@@ -103,6 +103,20 @@ def test_a_finished_network_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         np.testing.assert_array_equal(one, other)
 
 
+def test_images_are_drawn_by_their_weight(tmp_path: Path) -> None:
+    """Half of the training part has the other class's label, and next to no weight."""
+    table, longer = rows(), dataclasses.replace(RECIPE, epochs=12)
+    wrong = (table["part"] == "train") & (table.index % 4 < 2)
+    misled = table.assign(label=table["label"].where(~wrong, 1 - table["label"]))
+    accuracy = {}
+    for name, told in {"misled": misled, "by weight": misled.assign(weight=np.where(wrong, 1e-9, 1))}.items():
+        network, head = base(), build_head(step("normalised"), 8, 0)
+        found = fine_tune(network, head, maps(table), told, longer, seed=1, kept=tmp_path, network_id="a")
+        accuracy[name] = found["val_accuracy"][-1]
+    assert accuracy["by weight"] > 0.95
+    assert accuracy["misled"] < 0.8
+
+
 def test_statistics_stay_and_the_rest_moves(tmp_path: Path) -> None:
     before = [*base().get_weights()]
     _, weights = run(tmp_path)

@@ -55,7 +55,8 @@ def train(
         str,
         typer.Option(
             help="What the threshold is chosen on: changed, images drawn at random, as they are and changed "
-            "as in training; usual, as they are; hard, where the data bring their own test set, the normal "
+            "as in training; usual, as they are; matched, as changed, drawn so that how they were stretched "
+            "does not tell the classes apart; hard, where the data bring their own test set, the normal "
             "images that look most like pneumonia by how they were stretched."
         ),
     ] = "changed",
@@ -97,6 +98,7 @@ def train(
 
     - gentle: nearly all layers, for long, on images that are changed little
 
+    - matched: fine-tuned on images drawn so that their stretch does not tell the classes apart
     - broad: fine-tuned for fewer epochs, on images changed in more ways: for larger networks
 
     - shifted: fine-tuned; also judges the image moved to either side

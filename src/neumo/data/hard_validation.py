@@ -2,63 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
+from neumo.data.resemblance import resemblance
 from neumo.data.split import together
 from neumo.data.table import NORMAL, PNEUMONIA
 from neumo.errors import NeumoError
-from neumo.images.read import read_radiograph
-from neumo.images.stretch import stretch
-from neumo.progress import track
-from neumo.threads import in_threads
-
-FOLDS = 5
-
-
-def resemblance(table: pd.DataFrame, *, groups: pd.Series | None = None) -> np.ndarray:
-    """How much each image looks like pneumonia by how it was stretched and resampled alone.
-
-    A logistic regression on the standardised numbers of `neumo.images.stretch.STRETCH`, both classes of
-    equal weight, gives every image a score from a fit without its group, in `FOLDS` fixed folds. Images of
-    one group get their mean. Where class can be told so, a network will learn it, and fail on radiographs
-    that came another way.
-
-    Args:
-        table: columns path, sha256, label, patient.
-        groups: further images that belong together, see `neumo.data.split.together`.
-
-    Returns:
-        Log odds of pneumonia, float64 (n,).
-
-    Raises:
-        UnreadableImageError: an image cannot be read.
-        NeumoError: a class has fewer than `FOLDS` groups.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    ids, y = together(table, groups), table["label"].to_numpy()
-    for label, name in ((NORMAL, "normal"), (PNEUMONIA, "pneumonia")):
-        if (have := len(set(ids[y == label]))) < FOLDS:
-            raise NeumoError(
-                f"hard validation: got {have} patients with {name} images, expected at least {FOLDS}"
-            )
-    work = track(in_threads(_measure, table["path"]), "Measuring stretch and detail", len(table))
-    numbers = np.stack(list(work))
-    scores = cross_val_predict(
-        make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)),
-        numbers,
-        y,
-        groups=ids,
-        cv=StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0),
-        method="decision_function",
-    )
-    return (np.bincount(ids, scores) / np.bincount(ids))[ids]
 
 
 def with_hard_validation(
@@ -112,7 +62,3 @@ def with_hard_validation(
     anew = divided.copy()
     anew.loc[rest.index, "part"] = part
     return anew
-
-
-def _measure(path: str | Path) -> np.ndarray:
-    return stretch(read_radiograph(path))

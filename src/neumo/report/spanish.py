@@ -181,13 +181,13 @@ PHRASES = {
 WITH_NUMBERS = (
     (
         r"best sensitivity and specificity together on the (hard )?validation part, as it is and "
-        r"changed in (\d{1,4}) ways",
+        r"changed in (\d{1,4}) ways(?:, drawn so that stretch does not tell the classes apart)?",
         r"la mejor suma de sensibilidad y especificidad en la parte de validación, tal cual y "
         r"modificada de \2 maneras",
     ),
     (
         r"the highest that finds ([\d.e-]{1,12}) of the (?:hard )?validation part's pneumonias(?:, as "
-        r"it is and changed in \d{1,4} ways)?",
+        r"it is and changed in \d{1,4} ways(?:, drawn so that stretch does not tell the classes apart)?)?",
         r"el más alto que encuentra una fracción de \1 en la parte de validación",
     ),
     (

@@ -19,6 +19,7 @@ from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.hard_validation import with_hard_validation
 from neumo.data.inspections import inspect_images, readable
+from neumo.data.resemblance import overlap_weights
 from neumo.data.sources import read
 from neumo.data.split import PROTOCOLS, every_split, save_split
 from neumo.data.table import Dataset
@@ -54,7 +55,7 @@ from neumo.training.train import train_networks
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
 
-VALIDATION = ("changed", "usual", "hard")
+VALIDATION = ("changed", "usual", "matched", "hard")
 """How the validation part may be drawn and asked."""
 
 CHANGED = 6
@@ -97,8 +98,10 @@ class RecipeRun:
         validation_fraction: share of the rest in the validation part.
         validation: what calibration and operating point are chosen on: "changed", images drawn at random, as
             they are and as training changes its own (the classes overlap there, which ties the operating
-            point down); "usual", these as they are; or "hard", for the protocol whose test part is drawn
-            otherwise than training, "official", see `neumo.data.hard_validation`.
+            point down); "usual", these as they are; "matched", as "changed", but drawn so that how they were
+            stretched does not tell the classes apart, see `neumo.data.resemblance.overlap_weights`; or
+            "hard", for the protocol whose test part is drawn otherwise than training, "official", see
+            `neumo.data.hard_validation`.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
         prevalence: share of pneumonia that probabilities are calibrated for; that of the validation part if
@@ -279,13 +282,21 @@ class RecipeRun:
         engine = Engine(graph, self.backbones[0].scaling)
         parts = {part: rows[rows["part"] == part] for part in ("train", "validation", "test")}
         y = parts["validation"]["label"].to_numpy()
-        changes = min(CHANGED, self.recipe.views) if self.settings["validation"] == "changed" else 0
+        matched = self.settings["validation"] == "matched"
+        changes = (
+            min(CHANGED, self.recipe.views) if matched or self.settings["validation"] == "changed" else 0
+        )
         asked_y, asked_x = np.tile(y, 1 + changes), self._features(engine, parts["validation"], changes)
         of = {
             "train": self._features(engine, parts["train"]),
             "validation": asked_x[: len(y)],
             "test": self._features(engine, parts["test"]),
         }
+        if matched:
+            own = rows[rows["part"].isin(("train", "validation"))]
+            weights = overlap_weights(own)[own["part"] == "validation"]
+            drawn = _drawn(asked_y, np.tile(weights, 1 + changes))
+            asked_y, asked_x = asked_y[drawn], asked_x[drawn]
         try:
             temperature, shift = calibrate(asked_y, _logits(head, asked_x))
         except NeumoError as error:
@@ -300,6 +311,8 @@ class RecipeRun:
         rule = point.rule.replace("validation", "hard validation") if self._hard(run.protocol) else point.rule
         if changes:
             rule += f", as it is and changed in {changes} ways"
+        if matched:
+            rule += ", drawn so that stretch does not tell the classes apart"
         run.threshold = dataclasses.asdict(dataclasses.replace(point, rule=rule))
         predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
         predictions["probability"] = _probability(head, of["test"])
@@ -310,7 +323,7 @@ class RecipeRun:
         classifier = new_classifier(card, graph, base, head, reference)
         classifier.usual = usual_maps(classifier, rows)
         distance = reference.distance(of["validation"])
-        classifier.origin = Origin.of(rows, distance, asked[1][: len(y)])
+        classifier.origin = Origin.of(rows, distance, _probability(head, of["validation"]))
         return classifier, predictions
 
     def _features(self, engine: Engine, rows: pd.DataFrame, changes: int = 0) -> np.ndarray:
@@ -363,6 +376,17 @@ def _look_up(names: str | Sequence[str], weights: str | Sequence[str]) -> list[B
 def _joined(told: Iterable[str]) -> str:
     """What several backbones have, said once where it is the same for all."""
     return " + ".join(dict.fromkeys(told))
+
+
+def _drawn(y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rows by weight within their class, ten times as many of each class as there are, without chance."""
+    found = []
+    for label in (0, 1):
+        own = np.flatnonzero(y == label)
+        reached = np.cumsum(weights[own]) / weights[own].sum()
+        places = (np.arange(10 * len(own)) + 0.5) / (10 * len(own))
+        found.append(own[np.searchsorted(reached, places)])
+    return np.concatenate(found)
 
 
 def _logits(head: keras.Model, features: np.ndarray) -> np.ndarray:

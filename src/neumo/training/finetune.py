@@ -46,7 +46,8 @@ def fine_tune(
 ) -> dict[str, list[float]]:
     """Train a backbone's upper layers with its output layer, in place.
 
-    In an epoch all images of the rarer class are seen and as many of the other one, drawn anew.
+    In an epoch all images of the rarer class are seen and as many of the other one, drawn anew; with weights
+    as many, but drawn by them with replacement.
     After each epoch all that the rest depends on is written to a file, from which a run that was killed goes
     on, and which a later call with equal arguments only reads. Equal arguments give equal numbers on one
     machine with one number of threads, as far as its libraries add in one order.
@@ -55,7 +56,8 @@ def fine_tune(
         base: scaled grey levels (n, height, width, 3) to features (n, d).
         head: (n, d) to (n, 1); it is one Dense(1, sigmoid).
         maps: `neumo.training.maps.kept_maps` of what `cut` calls the lower half of `base`, for each row.
-        rows: columns sha256, label and part, "train", "validation" and others, which are not looked at.
+        rows: columns sha256, label and part, "train", "validation" and others, which are not looked at; and
+            weight, if images of a class are to be drawn by it.
         recipe: how.
         seed: of the order, the views and dropout.
         kept: folder of the states after an epoch, a file for all that they depend on.
@@ -85,6 +87,7 @@ class _Tuning:
     ) -> None:
         self.taught, self.maps, self.recipe, self.seed, self.file = taught, maps, recipe, seed, file
         part, self.labels = rows["part"].to_numpy(), rows["label"].to_numpy(np.float32)
+        self.drawn_by = rows["weight"].to_numpy() if "weight" in rows else None
         self.train, self.validation = (np.flatnonzero(part == one) for one in ("train", "validation"))
         _, upper = cut(base, recipe.thawed)
         for layer in upper.layers:
@@ -152,9 +155,13 @@ class _Tuning:
         return losses / len(order), right / len(order)
 
     def _drawn(self, random: np.random.Generator) -> np.ndarray:
-        """Rows of an epoch: all of the rarer class, as many of the other one, mixed."""
+        """Rows of an epoch: as many of either class as the rarer one has, mixed."""
         classes = [self.train[self.labels[self.train] == label] for label in (0, 1)]
         fewest = min(map(len, classes))
+        if self.drawn_by is not None:
+            shares = [self.drawn_by[one] / self.drawn_by[one].sum() for one in classes]
+            drawn = [random.choice(one, fewest, p=p) for one, p in zip(classes, shares, strict=True)]
+            return random.permutation(np.concatenate(drawn))
         return random.permutation(np.concatenate([random.permutation(one)[:fewest] for one in classes]))
 
     def _maps(self, view: np.ndarray | int, row: np.ndarray) -> Tensor:
@@ -226,6 +233,7 @@ def _digest(rows: pd.DataFrame, recipe: Recipe, seed: int, network_id: str, taug
         rows[["sha256", "label", "part"]].values.tolist(),
     ]
     found = hashlib.sha256(json.dumps(told).encode())
+    found.update(rows["weight"].to_numpy().tobytes() if "weight" in rows else b"")
     found.update(b"" if taught is None else taught.tobytes())
     return found.hexdigest()[:32]
 

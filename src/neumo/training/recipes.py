@@ -32,6 +32,8 @@ class Recipe:
         distilled: one more network learns from the members what they say of each changed image, and stands
             for them (Hinton et al. 2015, arXiv:1503.02531).
         shifts: pixels; each image is also judged moved this far to either side, and the logits are averaged.
+        matched: images are drawn by `neumo.data.resemblance.overlap_weights`, so that how they were stretched
+            and resampled does not tell the classes apart.
     """
 
     name: str
@@ -50,10 +52,13 @@ class Recipe:
     members: int = 1
     distilled: bool = False
     shifts: int = 0
+    matched: bool = False
 
     def identity(self) -> dict[str, Any]:
         """All that one trained network depends on, JSON-able; recipes that train the same ones share them."""
-        others = ("name", "meaning", "members", "distilled", "shifts")
+        others = {"name", "meaning", "members", "distilled", "shifts"}
+        if not self.matched:
+            others.add("matched")  # networks of versions that could not match classes stay found
         return {key: value for key, value in asdict(self).items() if key not in others}
 
 
@@ -105,6 +110,11 @@ RECIPES = (
         epochs=8,
         rate=3e-4,
         augmentation=Augmentation(gamma=0.6, contrast=0.4, brightness=30.0, noise=12.0),
+    ),
+    Recipe(
+        "matched",
+        "As fine-tuned, on images drawn so that how they were stretched does not tell the classes apart.",
+        matched=True,
     ),
     Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", shifts=8),
     Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),

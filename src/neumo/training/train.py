@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from neumo.backend import keras
+from neumo.data.resemblance import overlap_weights
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract
 from neumo.training.ensemble import Member, averaged, teach
@@ -40,6 +41,9 @@ def train_networks(
         Base, scaled grey levels (n, height, width, 3) to features (n, d); head, (n, d) to (n, 1); and what
         each epoch gave, mean over the members.
     """
+    if recipe.matched:
+        own = rows[rows["part"] == "train"]
+        rows = rows.assign(weight=pd.Series(overlap_weights(own), own.index))
     trained = [
         _tuned(backbone, recipe, rows, 1000 * seed + member)
         for backbone in backbones
