@@ -99,7 +99,8 @@ def test_images_that_are_called_by_their_patient(tmp_path: Path, capsys: pytest.
     )
     assert [Path(path).stem for path in find_radiographs(file)] == [names[i] for i in (0, 1, 1, 2, 3)]
     assert neumo.read(file, path_column="patientId").table["patient"].tolist() == names
-    (tmp_path / "stage_2_train_images" / "0.png").unlink()
+    for name in ("0", "1"):
+        (tmp_path / "stage_2_train_images" / f"{name}.png").unlink()
     with pytest.raises(NeumoError, match="got no column that is called like a path"):
         neumo.read(file)
 
@@ -139,3 +140,72 @@ def test_a_heading_that_is_there_twice_but_for_spaces(tmp_path: Path) -> None:
     draw(tmp_path / "1.png", 1)
     (tmp_path / "t.csv").write_text("id ,id,label\n0,7,0\n1,8,1\n")
     assert [Path(path).name for path in neumo.read(tmp_path / "t.csv").table["path"]] == ["0.png", "1.png"]
+
+
+def test_rows_without_a_label_can_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """CheXpert's blank says that a report does not mention it."""
+    for i in range(4):
+        draw(tmp_path / f"{i}.png", i)
+    file = tmp_path / "t.csv"
+    pd.DataFrame({"Path": [f"{i}.png" for i in range(4)], "Pneumonia": [1.0, None, 0.0, None]}).to_csv(
+        file, index=False
+    )
+    with pytest.raises(NeumoError, match=r"no label in row 2 .* leave such rows out with --skip-missing"):
+        neumo.read(file)
+    assert neumo.read(file, skip_missing=True).table["label"].tolist() == [1, 0]
+    said = f"neumo: {file}: leaves out 2 without a label (column 'Pneumonia')\n"
+    assert capsys.readouterr().err == said
+
+
+def test_no_label_at_all_is_an_error_even_so(tmp_path: Path) -> None:
+    draw(tmp_path / "0.png")
+    pd.DataFrame({"path": ["0.png"], "label": [None]}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(NeumoError, match="no label in row 1"):
+        neumo.read(tmp_path / "t.csv", skip_missing=True)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_numbers_that_became_fractions_name_their_images(suffix: str, tmp_path: Path) -> None:
+    for i in range(1, 5):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    frame = pd.DataFrame({"id": [1.0, 2.0, 3.0, 4.0], "pneumonia": [True, False, True, False]})
+    file = tmp_path / f"t{suffix}"
+    frame.to_csv(file, index=False) if suffix == ".csv" else frame.to_parquet(file)
+    table = neumo.read(file).table
+    assert [Path(path).name for path in table["path"]] == ["1.png", "2.png", "3.png", "4.png"]
+    assert table["label"].tolist() == [1, 0, 1, 0]
+
+
+def test_one_missing_image_leaves_a_column_one_of_paths(tmp_path: Path) -> None:
+    for i in range(5):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    ids = ["0", "1", "gone", "3", "4"]
+    pd.DataFrame({"study": ids, "label": [0, 1, 0, 1, 1]}).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(NeumoError, match="gone: got no such file, expected an image as listed in row 3"):
+        neumo.read(tmp_path / "t.csv")
+    assert len(neumo.read(tmp_path / "t.csv", skip_missing=True).table) == 4
+
+
+def test_findings_in_a_list(tmp_path: Path) -> None:
+    """As PadChest writes them."""
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    label = ["['normal']", "['pneumonia', 'infiltrates']", "['scoliosis']"]
+    rows = {"ImageID": ["0.png", "1.png", "2.png"], "Labels": label}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    found = neumo.read(tmp_path / "t.csv", positive="pneumonia")
+    assert found.table["label"].tolist() == [0, 1, 0]
+    assert (found.positive_name, found.negative_name) == ("pneumonia", "normal or scoliosis")
+
+
+def test_a_heading_y_is_the_last_to_be_taken_for_labels(tmp_path: Path) -> None:
+    """The coordinates of a box are called x and y, and the halves of NIH's "OriginalImage[x,y]" part."""
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {
+        "y]": [0.143, 0.143],
+        "Image Index": ["0.png", "1.png"],
+        "Finding Labels": ["No Finding", "Pneumonia"],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    assert neumo.read(tmp_path / "t.csv").table["label"].tolist() == [0, 1]

@@ -41,5 +41,9 @@ SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be decoded.")
 ]
 SkipMissing = Annotated[
-    bool, typer.Option("--skip-missing", help="Leave out rows of a table, and links, whose image is missing.")
+    bool,
+    typer.Option(
+        "--skip-missing",
+        help="Leave out rows of a table without a label, and rows and links whose image is missing.",
+    ),
 ]

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.coronahack import AGES
-from neumo.data.image_files import images_in, is_dicom, subfolders
-from neumo.data.labels import assign, cause_from, class_names, is_known
+from neumo.data.image_files import MASKS, images_in, is_dicom, is_mask, subfolders
+from neumo.data.labels import assign, cause_from, class_names, is_known, plain, quoted
+from neumo.data.listing import tell_left_out
 from neumo.data.patients import cause_of, dicom_patient, patient_of
-from neumo.data.table import NORMAL, Dataset, counts, new_table
+from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table
 
 _PARTS = {
     **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),
@@ -33,8 +34,9 @@ def find(root: Path) -> tuple[Path, Classes]:
 
     A folder that only wraps another one is passed through. Archives of Kermany et al. hold
     everything twice, ``chest_xray/train`` beside ``chest_xray/chest_xray/train``; the inner copy is not read.
+    A folder of masks is no class.
     """
-    inside = subfolders(root)
+    inside = [folder for folder in subfolders(root) if folder.name.lower() not in MASKS]
     parts = [(folder, _PARTS[folder.name.lower()]) for folder in inside if folder.name.lower() in _PARTS]
     divided: Classes = [(c, part) for folder, part in parts for c in subfolders(folder) if images_in(c)]
     if divided:
@@ -49,6 +51,14 @@ def find(root: Path) -> tuple[Path, Classes]:
     return root, [] if parts else classes
 
 
+def are_named(classes: Classes, positive: Sequence[str] | None = None) -> bool:
+    """Whether these are several folders of which one is called as a class is, in words or by `positive`."""
+    wanted = {plain(name) for name in positive or ()}
+    names = {folder.name for folder, _ in classes}
+    told = (plain(name) in wanted or (is_known(name) and not name.isdigit()) for name in names)
+    return len(classes) > 1 and (any(told) or names == {"0", "1"})
+
+
 def survey(
     root: Path,
     classes: Classes,
@@ -58,7 +68,9 @@ def survey(
     """Read the class folders that `find` gave.
 
     The public validation folder of Kermany et al. has 16 images, so ``val`` counts as training. The cause is
-    bacteria or virus where a file name of Kermany et al. says so, else the class folder's name.
+    bacteria or virus where a file name of Kermany et al. says so, else the class folder's name. Images in a
+    folder of masks inside a class (as in the COVID-19 Radiography Database) are left out, which a line on
+    standard error says.
 
     A link to nothing is a missing image, and a fault unless `skip_missing`.
 
@@ -66,6 +78,15 @@ def survey(
         NeumoError: a class in `positive` is not there.
     """
     label, faults = assign((folder.name for folder, _ in classes), positive, str(root))
+    if not positive and (numbers := [n for n in label if n.isdigit() and n not in ("0", "1")]):
+        label = dict.fromkeys(label, UNLABELLED)
+        faults += [
+            f"{root}: got the classes {quoted(label)}, expected 0 and 1, or names" for _ in numbers[:1]
+        ]
+    images = {folder: images_in(folder) for folder, _ in classes}
+    kept = {folder: [p for p in found if not is_mask(p, folder)] for folder, found in images.items()}
+    masks = sum(map(len, images.values())) - sum(map(len, kept.values()))
+    tell_left_out(root, masks, "images in folders of masks")
     found = pd.DataFrame(
         [
             {
@@ -76,7 +97,7 @@ def survey(
                 "official": part,
             }
             for folder, part in classes
-            for image in images_in(folder)
+            for image in kept[folder]
         ],
     )
     negative_name, positive_name = class_names(label, positive)

@@ -19,6 +19,8 @@ IMAGE_SUFFIXES = frozenset(
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
 )
 
+MASKS = {"mask", "masks", "segmentation", "segmentations"}
+"""Folders of pictures that say where something is, in lower case."""
 
 Named = str | UnreadableImageError
 """A file that is to be read, or why one, or a folder of them, cannot even be looked for."""
@@ -150,6 +152,11 @@ def is_image(path: Path) -> bool:
     if path.name.startswith("."):
         return False
     return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom(path)
+
+
+def is_mask(image: Path, folder: Path) -> bool:
+    """Whether an image lies in a folder of masks below `folder`."""
+    return any(name.lower() in MASKS for name in image.relative_to(folder).parts[:-1])
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -195,7 +195,9 @@ def cause_from(name: str) -> str:
 
 def together(names: Iterable[str], otherwise: str) -> str:
     """One name for all the classes of a label, for reports."""
-    found = sorted({name.strip().lower() for name in names if plain(name) not in {"0", "1"}})
+    found = sorted(
+        {name.strip().lower() for name in names if not re.fullmatch(r"-?\d+(\.0+)?", name.strip())}
+    )
     return " or ".join(found) if 0 < len(found) <= _MOST else otherwise
 
 

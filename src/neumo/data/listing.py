@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from neumo.data.image_files import Named, images_in, is_dicom, is_image
+from neumo.data.image_files import Named, images_in, is_dicom, is_image, is_mask
 from neumo.data.labels import assign, cause_from, class_names, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import (
@@ -26,7 +26,8 @@ from neumo.images.dicom_view import LATERAL
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
     "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
     "xrayimagename dicom dicompath dicomfile",
-    "label": "label class classname target y diagnosis finding findinglabels findings category pneumonia",
+    "label": "label class classname target diagnosis finding findinglabels findings labels category "
+    "pneumonia y",
     "patient": "patient patientid subject subjectid person personid",
     "cause": "cause pathogen etiology aetiology label1viruscategory",
     "official": "official split datasettype subset partition set",
@@ -42,7 +43,7 @@ _SIDEWAYS = {*LATERAL, "L"}
 
 
 TRIED = 20
-"""Values of a column that are looked for as files."""
+"""Values of a column that are looked for as files; more than half must be there."""
 
 
 def load(file: Path) -> pd.DataFrame:
@@ -110,11 +111,12 @@ def columns(
     return chosen
 
 
-def _naming_images(frame: pd.DataFrame, file: Path, **given: str | None) -> str | None:
-    """The path column that is `given` or called so, else one whose values name images, which is told.
+def _naming_images(
+    frame: pd.DataFrame, file: Path, *, quiet: bool = False, **given: str | None
+) -> str | None:
+    """The path column that is `given` or called so, else one whose values name images; unless `quiet` told.
 
-    As a patient's number does in data of one file for each. Of several, it is the one of most values; the
-    first `TRIED` must all be there.
+    As a patient's number does in data of one file for each. Of several, it is the one of most values.
     """
     known = columns(frame, file, (), **given)
     if known["path"] is not None:
@@ -124,10 +126,31 @@ def _naming_images(frame: pd.DataFrame, file: Path, **given: str | None) -> str 
     values = {str(c): _filled(frame[c]).dropna().unique() for c in frame.columns if c not in others}
     for column in sorted(values, key=lambda column: -len(values[column])):
         first = [where.find(value) for value in values[column][:TRIED]]
-        if first and all(os.path.isfile(path) and is_image(path) for path in first):  # noqa: PTH113 - too long
-            print(f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr)
+        there = sum(os.path.isfile(path) and is_image(path) for path in first)  # noqa: PTH113 - too long
+        if 2 * there > len(first):
+            if not quiet:
+                print(
+                    f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr
+                )
             return column
     return None
+
+
+def is_one(file: Path, given: Mapping[str, str | None], *, search: bool = False) -> bool:
+    """Whether a file is a table with a column of labels and one of paths, `given` or called so.
+
+    Args:
+        file: what it is about.
+        given: names of columns, by what they hold.
+        search: a column whose values name images is one of paths, too.
+    """
+    try:
+        frame = load(file)
+        path = _naming_images(frame, file, quiet=True, **given) if search else given.get("path")
+        columns(frame, file, ("path", "label"), **{**given, "path": path})
+    except (NeumoError, OSError):
+        return False
+    return True
 
 
 def paths(file: Path, path_column: str | None = None) -> list[Named]:
@@ -168,7 +191,9 @@ def survey(
     Paths are taken relative to the file's folder, else to the working folder, else as the end of a path
     anywhere below the file's folder, with or without suffix, where there is one such path only. Rows that
     name one image with one label again (one row per finding, say) are read once. A column ``sha256`` is
-    held against the files. Rows that a column of views calls lateral or oblique are left out.
+    held against the files. Rows that a column of views calls lateral or oblique are left out; so are, with
+    `skip_missing`, rows without a label or whose image is missing. Several findings of an image stand between
+    bars ("Effusion|Pneumonia") or in a list ("['effusion', 'pneumonia']").
 
     Raises:
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
@@ -181,16 +206,26 @@ def survey(
     column = {what: name for what, name in column.items() if name is not None}
     given = pd.DataFrame({what: _filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
+    given["label"] = _filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
     lateral = _lateral(given["view"])
     if lateral.all():
         raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
     beyond = given["path"][lateral].dropna()
     given = given[~lateral]
     faults = [
-        f"{file}: got no {what} in row {row + 1} (column {column[what]!r}), expected one in every row"
-        for what in ("path", "label")
-        for row in given.index[given[what].isna()]
+        f"{file}: got no path in row {row + 1} (column {column['path']!r}), expected one in every row"
+        for row in given.index[given["path"].isna()]
     ]
+    unlabelled = given["label"].isna()
+    if skip_missing and not unlabelled.all():
+        tell_left_out(file, int(unlabelled.sum()), f"without a label (column {column['label']!r})")
+        given = given[~unlabelled]
+    else:
+        faults += [
+            f"{file}: got no label in row {row + 1} (column {column['label']!r}), expected one in every row; "
+            "leave such rows out with --skip-missing"
+            for row in given.index[unlabelled]
+        ]
     names = given["label"].dropna().unique()
     heading = column["label"] or ""
     label_of, unclear = assign(names, positive, f"{file} (column {heading!r})", heading)
@@ -292,6 +327,19 @@ def tell_lateral(data: str | Path, n: int, what: str) -> None:
     print(f"neumo: {data}: {n:,} {which}{what}", file=sys.stderr)
 
 
+def tell_left_out(data: str | Path, n: int, which: str) -> None:
+    """Say on standard error how many rows or images are left out, if any, and which."""
+    if n:
+        print(f"neumo: {data}: leaves out {n:,} {which}", file=sys.stderr)
+
+
+def _between_bars(label: str) -> str:
+    """Findings that are written as a list, as PadChest has them, between bars; other labels as they are."""
+    if not (label.startswith("[") and label.endswith("]")):
+        return label
+    return "|".join(one for one in (part.strip(" '\"") for part in label[1:-1].split(",")) if one)
+
+
 def _lateral(views: pd.Series) -> pd.Series:
     return views.str.strip().str.upper().isin(_SIDEWAYS)
 
@@ -312,13 +360,17 @@ class _Places:
                     return path
         if self.by_name is None:
             self.by_name = {}
-            for path in images_in(self.folder, faults=self._faults):
+            images = images_in(self.folder, faults=self._faults)
+            for path in (one for one in images if not is_mask(one, self.folder)):
                 for key in {path.name, path.stem}:
                     self.by_name.setdefault(key, []).append(path)
-        wanted = PurePosixPath(listed.replace("\\", "/"))
-        n = len(wanted.parts)
-        ends = [p for p in self.by_name.get(wanted.name, []) if p.parts[-n:-1] == wanted.parts[:-1]]
-        return ends[0] if len(ends) == 1 else self.folder / listed
+        for name in dict.fromkeys((listed, re.sub(r"^(\d+)\.0$", r"\1", listed))):  # a number among gaps
+            wanted = PurePosixPath(name.replace("\\", "/"))
+            n = len(wanted.parts)
+            ends = [p for p in self.by_name.get(wanted.name, []) if p.parts[-n:-1] == wanted.parts[:-1]]
+            if len(ends) == 1:
+                return ends[0]
+        return self.folder / listed
 
 
 def _filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:

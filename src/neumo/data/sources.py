@@ -44,9 +44,9 @@ def read(
         patient_column: the column with the patients; without one, file names and DICOM headers are asked.
         positive: names of the classes that are positive, all others being negative; needed only where
             no class is called normal, healthy, negative, no finding or 0.
-        skip_missing: leave out rows of a CSV or Parquet file whose image is missing, and links in class
-            folders to what is not there; by default that is an error. Images that the CoronaHack archive is
-            known to lack are always left out.
+        skip_missing: leave out rows of a CSV or Parquet file without a label or whose image is missing, and
+            links in class folders to what is not there; by default that is an error. Images that the
+            CoronaHack archive is known to lack are always left out.
 
     Returns:
         The data set; `Dataset.table` has one row per image that is there.
@@ -121,11 +121,13 @@ def survey(
         raise NeumoError(f"{path}: got a file that is neither an image nor a table, {EXPECTED}")
 
     root, classes = class_folders.find(path)
-    if len(classes) > 1 and not columns_given:
+    if class_folders.are_named(classes, wanted) and not columns_given:
         return _checked(class_folders.survey(root, classes, wanted, skip_missing))
-    tables = [p for p in sorted(path.iterdir()) if p.suffix.lower() in TABLE_SUFFIXES - {".txt"}]
+    inside = [p for folder in dict.fromkeys((path, root)) for p in sorted(folder.iterdir())]
+    tables = [p for p in inside if p.suffix.lower() in TABLE_SUFFIXES - {".txt"}]
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
-        tables = [p for p in tables if _is_listing(p, **given)]
+        named = [p for p in tables if listing.is_one(p, given)]
+        tables = named or [p for p in tables if listing.is_one(p, given, search=True)]
     if len(tables) == 1:
         return _checked(as_listing(tables[0]))
     if len(tables) > 1:
@@ -179,11 +181,3 @@ def _unlabelled(root: Path, listed: list[Path], name: str) -> Dataset:
         missing=[p.relative_to(root).as_posix() for p in missing],
         faults=(f"{what}: got {got} without a label; {EXPECTED}",),
     )
-
-
-def _is_listing(file: Path, **given: str | None) -> bool:
-    try:
-        listing.columns(listing.load(file), file, ("path", "label"), **given)
-    except (NeumoError, OSError):
-        return False
-    return True

@@ -1,0 +1,63 @@
+"""Folders of classes are told from folders of anything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import neumo
+from neumo.errors import NeumoError
+from tests.data.pictures import draw
+
+
+def test_masks_beside_images_are_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the COVID-19 Radiography Database has them."""
+    for i, name in enumerate(("COVID", "Normal", "Normal")):
+        draw(tmp_path / name / "images" / f"{i}.png", i)
+        draw(tmp_path / name / "Masks" / f"{i}.png", 10 + i)
+    table = neumo.read(tmp_path).table
+    assert sorted(Path(path).parent.name for path in table["path"]) == ["images"] * 3
+    assert capsys.readouterr().err == f"neumo: {tmp_path}: leaves out 3 images in folders of masks\n"
+
+
+def test_a_folder_of_masks_is_no_class(tmp_path: Path) -> None:
+    for i in range(3):
+        draw(tmp_path / "images" / f"{i}.png", i)
+        draw(tmp_path / "masks" / f"{i}.png", i)
+    pd.DataFrame({"image": ["0", "1", "2"], "label": [0, 1, 1]}).to_csv(tmp_path / "t.csv", index=False)
+    table = neumo.read(tmp_path, path_column="image").table
+    assert table["label"].tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize("folders", [("0", "1", "2"), ("images_001", "images_002")])
+def test_folders_that_only_hold_what_a_table_lists_are_no_classes(
+    folders: tuple[str, ...], tmp_path: Path
+) -> None:
+    """PadChest has folders 0, 1, ..., NIH ChestX-ray14 images_001, ...; a table says what is in them."""
+    for i in range(6):
+        draw(tmp_path / folders[i % len(folders)] / f"a{i}.png", i)
+    label = ["normal", "normal", "normal", "pneumonia", "normal", "pneumonia"]
+    table = pd.DataFrame({"ImageID": [f"a{i}.png" for i in range(6)], "Labels": label})
+    table.to_csv(tmp_path / "listed.csv", index=False)
+    found = neumo.read(tmp_path)
+    assert found.layout == "listing"
+    assert found.table["label"].tolist() == [0, 0, 0, 1, 0, 1]
+
+
+def test_folders_with_numbers_are_classes_where_they_are_0_and_1(tmp_path: Path) -> None:
+    for i in range(4):
+        draw(tmp_path / str(i % 2) / f"{i}.png", i)
+    assert neumo.read(tmp_path).listed_counts == {0: 2, 1: 2}
+    draw(tmp_path / "2" / "4.png", 4)
+    with pytest.raises(NeumoError, match="got the classes '0', '1', '2', expected 0 and 1, or names"):
+        neumo.read(tmp_path)
+    assert neumo.read(tmp_path, positive=["1", "2"]).listed_counts == {0: 2, 1: 3}
+
+
+def test_named_classes_go_before_a_table_beside_them(tmp_path: Path) -> None:
+    for i, name in enumerate(("normal", "pneumonia")):
+        draw(tmp_path / name / f"{i}.png", i)
+    pd.DataFrame({"path": ["normal/0.png"], "label": ["pneumonia"]}).to_csv(tmp_path / "t.csv", index=False)
+    assert neumo.read(tmp_path).layout == "class-folders"
