@@ -206,6 +206,39 @@ def test_no_bad_place_stops_the_rest(
     assert told == [f"neumo: {one['path']}: {one['error']}" for one in found if one["error"]]
 
 
+def test_a_pattern_tells_of_folders_that_it_cannot_look_into(
+    model: Path, files: list[Path], tmp_path: Path
+) -> None:
+    for folder in ("a/open", "a/shut", "b/shut"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "x.jpg").write_bytes(files[0].read_bytes())
+    shut = [tmp_path / "a/shut", tmp_path / "b/shut"]
+    for folder in shut:
+        folder.chmod(0)
+    try:
+        for pattern, hidden in (("**/*.jpg", shut), ("a/*/x.jpg", shut[:1]), ("?/o*/*.jpg", [])):
+            command = [
+                sys.executable,
+                "-m",
+                "neumo",
+                "predict",
+                str(model),
+                str(tmp_path / pattern),
+                "--json",
+            ]
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, preexec_fn=obey_permissions
+            )
+            assert done.returncode == bool(hidden), done.stderr
+            told = [line for line in done.stderr.splitlines() if ": got" in line]
+            said = "got no permission, expected a file or folder that this user may read"
+            assert told == [f"neumo: {folder}: {said}" for folder in hidden]
+            assert str(tmp_path / "a/open/x.jpg") in done.stdout
+    finally:
+        for folder in shut:
+            folder.chmod(0o755)
+
+
 def test_a_run_with_bad_places_goes_on_where_it_was(model: Path, files: list[Path], tmp_path: Path) -> None:
     listed, out = tmp_path / "list.csv", tmp_path / "out.jsonl"
     listed.write_text(f"path,note\n,empty\n{files[0]},\n,empty\n{files[1]},\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 import stat
@@ -97,7 +98,7 @@ def _at(place: str | Path, path_column: str | None) -> list[Named]:
 
 
 def _matching(pattern: str) -> list[Named]:
-    """The image files that a pattern matches, and those below folders that it matches."""
+    """The image files that a pattern matches, those below folders that it matches, and what hides others."""
     found: dict[str, Named] = {}
     for match in sorted(glob.glob(pattern, recursive=True)):  # noqa: PTH207
         if os.path.isdir(match):  # noqa: PTH112
@@ -105,7 +106,28 @@ def _matching(pattern: str) -> list[Named]:
         else:
             some = [_as_text(str(Path(match)))] * is_image(Path(match))
         found |= {name_of(one): one for one in some}
-    return list(found.values())
+    return list((found | {name_of(one): one for one in _shut(pattern)}).values())
+
+
+def _shut(pattern: str) -> list[Named]:
+    """Folders that a pattern would look into and that cannot be read; `glob` passes over them."""
+    parts = Path(pattern).parts
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    above, folders_of = Path(*parts[:first]), parts[first:-1]
+    faults: list[Named] = []
+
+    def tell(error: OSError) -> None:
+        named = _as_text(str(error.filename))
+        faults.append(_fault(named, error) if isinstance(named, str) else named)
+
+    for here, folders, _ in os.walk(above, onerror=tell):
+        depth = len(Path(here).relative_to(above).parts)
+        if "**" in parts:
+            folders[:] = sorted(name for name in folders if not _is_junk(name))
+        else:
+            wanted = folders_of[depth : depth + 1]
+            folders[:] = sorted(name for name in folders if wanted and fnmatch.fnmatch(name, wanted[0]))
+    return faults
 
 
 def _below(folder: Path) -> list[Named]:
