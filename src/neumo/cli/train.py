@@ -99,6 +99,7 @@ def train(
     - gentle: nearly all layers, for long, on images that are changed little
 
     - matched: fine-tuned on images drawn so that their stretch does not tell the classes apart
+
     - broad: fine-tuned for fewer epochs, on images changed in more ways: for larger networks
 
     - shifted: fine-tuned; also judges the image moved to either side
