@@ -40,6 +40,10 @@ CONTENT = {
     "dicom": "application/dicom",
     "tiff": "image/tiff",
     "webp": "image/webp",
+    "bmp": "image/bmp",
+    "gif": "image/gif",
+    "jpeg2000": "image/jp2",
+    "ppm": "image/x-portable-pixmap",
 }
 
 

@@ -63,7 +63,7 @@ TIFF_CODINGS = (None, "tiff_lzw", "tiff_adobe_deflate", "packbits")
 def seeds(pixels: np.ndarray, jpeg: list[Path], png: list[Path], dicom: list[Path]) -> dict[str, list[bytes]]:
     """Whole files by kind: real ones, and one radiograph in every coding that neumo reads.
 
-    Real TIFF and WebP files are made of the first real JPEG and PNG files.
+    Real files of other formats are made of the first real JPEG and PNG files.
 
     Args:
         pixels: grey levels, uint8 (height, width), for the files that are made here.
@@ -80,7 +80,8 @@ def seeds(pixels: np.ndarray, jpeg: list[Path], png: list[Path], dicom: list[Pat
     exif[0x0112] = 3
     colour = np.stack([pixels, pixels[::-1], pixels[:, ::-1]], axis=-1)
     with_alpha = np.dstack([colour, pixels])
-    made: dict[str, list[bytes]] = {"jpeg": [], "png": [], "tiff": [], "webp": []}
+    kinds = ("jpeg", "png", "tiff", "webp", "bmp", "gif", "jpeg2000", "ppm")
+    made: dict[str, list[bytes]] = {kind: [] for kind in kinds}
     pictures: list[tuple[str, np.ndarray, dict[str, object]]] = [
         ("JPEG", pixels, {"exif": exif}),
         ("JPEG", pixels, {"progressive": True}),
@@ -95,12 +96,24 @@ def seeds(pixels: np.ndarray, jpeg: list[Path], png: list[Path], dicom: list[Pat
         ("TIFF", pixels > 128, {"compression": "group4"}),
         ("WEBP", colour, {"exif": exif}),
         ("WEBP", with_alpha, {"exif": exif}),
+        ("BMP", pixels, {}),
+        ("BMP", colour, {}),
+        ("BMP", pixels > 128, {}),
+        ("GIF", pixels, {"comment": PATIENT.encode()}),
+        ("GIF", pixels, {"interlace": False}),
+        ("JPEG2000", pixels, {}),
+        ("JPEG2000", deep, {}),
+        ("JPEG2000", colour, {"irreversible": True, "tile_size": (64, 64)}),
+        ("PPM", pixels, {}),
+        ("PPM", deep, {}),
+        ("PPM", colour, {}),
     ]
     real = [np.asarray(Image.open(path).convert("L")) for path in [*jpeg[:4], *png[:4]]]
     for one in (pixels, deep):
         pictures += [("TIFF", one, {"compression": coding}) for coding in TIFF_CODINGS]
     for one in real:
         pictures += [("TIFF", one, {"compression": coding}) for coding in ("tiff_lzw", "jpeg")]
+        pictures += [(kind, one, {}) for kind in ("BMP", "GIF", "JPEG2000", "PPM")]
     for one in (pixels, *real):
         pictures += [("WEBP", one, {"quality": 80}), ("WEBP", one, {"lossless": True})]
     for kind, values, options in pictures:
