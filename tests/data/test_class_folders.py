@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import neumo
+from neumo.data.image_files import find_radiographs
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
@@ -16,7 +17,7 @@ def test_masks_beside_images_are_left_out(tmp_path: Path, capsys: pytest.Capture
     """As the COVID-19 Radiography Database has them."""
     for i, name in enumerate(("COVID", "Normal", "Normal")):
         draw(tmp_path / name / "images" / f"{i}.png", i)
-        draw(tmp_path / name / "Masks" / f"{i}.png", 10 + i)
+        draw(tmp_path / name / ("Masks" if i else "lung masks") / f"{i}.png", 10 + i)
     table = neumo.read(tmp_path).table
     assert sorted(Path(path).parent.name for path in table["path"]) == ["images"] * 3
     assert capsys.readouterr().err == f"neumo: {tmp_path}: leaves out 3 images in folders of masks\n"
@@ -61,3 +62,32 @@ def test_named_classes_go_before_a_table_beside_them(tmp_path: Path) -> None:
         draw(tmp_path / name / f"{i}.png", i)
     pd.DataFrame({"path": ["normal/0.png"], "label": ["pneumonia"]}).to_csv(tmp_path / "t.csv", index=False)
     assert neumo.read(tmp_path).layout == "class-folders"
+
+
+def test_masks_are_not_predicted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = draw(tmp_path / "images" / "0.png")
+    mask = draw(tmp_path / "infection masks" / "0.png", 1)
+    assert find_radiographs(tmp_path) == [str(image)]
+    assert capsys.readouterr().err == f"neumo: {tmp_path}: leaves out 1 images in folders of masks\n"
+    assert find_radiographs(mask.parent) == [str(mask)]
+
+
+def test_images_beside_the_classes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A third part, classes beside the parts, and a test part without classes, as Kaggle has them."""
+    for i, name in enumerate(("NORMAL", "PNEUMONIA")):
+        draw(tmp_path / "train" / name / f"{i}.png", i)
+        draw(tmp_path / "evaluation" / name / f"{i}.png", 10 + i)
+        draw(tmp_path / name / f"{i}.png", 20 + i)
+    draw(tmp_path / "test" / "loose.png", 30)
+    draw(tmp_path / "train" / "unknown" / "x.png", 31)
+    found = neumo.read(tmp_path)
+    assert [Path(path).parent.parent.name for path in found.table["path"]] == ["train", "train"]
+    assert found.unlisted == [
+        "NORMAL/0.png",
+        "PNEUMONIA/1.png",
+        "evaluation/NORMAL/0.png",
+        "evaluation/PNEUMONIA/1.png",
+        "test/loose.png",
+        "train/unknown/x.png",
+    ]
+    assert f"neumo: {tmp_path}: leaves out 6 images beside the class folders" in capsys.readouterr().err

@@ -152,3 +152,53 @@ def test_together() -> None:
 def test_quoted_is_cut() -> None:
     assert quoted(["a", "b"]) == "'a', 'b'"
     assert quoted(map(str, range(100)), most=2) == "'0', '1' ... (100 in all)"
+
+
+@pytest.mark.parametrize(
+    ("heading", "classes"),
+    [
+        ("Negative for Pneumonia", ("pneumonia", "negative for pneumonia")),
+        ("pneumonia_absent", ("pneumonia", "pneumonia absent")),
+        ("Absence of pneumonia", ("pneumonia", "absence of pneumonia")),
+        ("NEG_PNEUMONIA", ("pneumonia", "neg pneumonia")),
+        ("pneumonia-free", ("pneumonia", "pneumonia-free")),
+        ("normal_lungs", ("not normal lungs", "normal lungs")),
+        ("Clear", ("not clear", "clear")),
+    ],
+)
+def test_a_heading_that_denies_is_not_taken_at_its_word(heading: str, classes: tuple[str, str]) -> None:
+    label, [fault] = assign(["0", "1"], None, "here", heading)
+    assert label == {"0": -1, "1": -1}
+    assert fault.endswith("make 0 that with --positive 0")
+    assert class_names(assign(["0", "1"], ["0"], "here", heading)[0], ["0"], heading) == classes[::-1]
+
+
+@pytest.mark.parametrize(
+    "name", ["Pneumonia/Viral/COVID-19", "Effusion, Pneumonia", "Effusion;Pneumonia", "pneumonia|effusion"]
+)
+def test_positive_is_found_in_any_list_of_findings(name: str) -> None:
+    names = ["No Finding", name, "Tuberculosis", "no pneumonia, effusion"]
+    assert assign(names, ["Pneumonia"], "here")[0] == dict(zip(names, [0, 1, 0, 0], strict=True))
+
+
+def test_a_class_that_denies_something_is_not_called_positive() -> None:
+    """RSNA's classes, and those of COVID-QU-Ex."""
+    for denying in ("No Lung Opacity / Not Normal", "Non-COVID"):
+        names = ["Normal", "Lung Opacity", denying]
+        label, [fault] = assign(names, None, "here")
+        assert label == {"Normal": 0, "Lung Opacity": -1, denying: -1}
+        assert fault.startswith(f"here: got a class that is called after what it is not ('{denying}')")
+        assert assign(names, ["Lung Opacity"], "here") == (dict(zip(names, [0, 1, 0], strict=True)), [])
+    assert assign(["Non-pneumonia", "Pneumonia"], None, "here")[0] == {"Non-pneumonia": 0, "Pneumonia": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("-1", "-1"), ("-1.0", "-1"), ("1.", "1"), ("0.0", "0"), ("-", ""), ("_a - b", "a b")]
+)
+def test_numbers_keep_their_sign(name: str, told: str) -> None:
+    assert plain(name) == told
+
+
+def test_yes_and_no_under_a_neutral_heading_are_called_pneumonia_and_normal() -> None:
+    for names in (["false", "true"], ["no", "yes"]):
+        assert class_names(assign(names, None, "here", "label")[0], None, "label") == ("normal", "pneumonia")

@@ -209,3 +209,102 @@ def test_a_heading_y_is_the_last_to_be_taken_for_labels(tmp_path: Path) -> None:
     }
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     assert neumo.read(tmp_path / "t.csv").table["label"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("word", ["N/A", "NULL", "#N/A", "?", "-", "unknown", "Uncertain", "not available"])
+def test_words_for_an_unknown_class_are_no_class(word: str, tmp_path: Path) -> None:
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": ["0.png", "1.png", "2.png"], "label": ["normal", word, "pneumonia"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(NeumoError, match=r"got no label in row 2 \(column 'label'\)"):
+        neumo.read(tmp_path / "t.csv")
+    assert neumo.read(tmp_path / "t.csv", skip_missing=True).table["label"].tolist() == [0, 1]
+
+
+def test_a_number_among_words_is_no_class(tmp_path: Path) -> None:
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("path,label\n0.png,normal\n1.png,-1\n2.png,pneumonia\n")
+    with pytest.raises(NeumoError, match="got the label '.*' in row 1, expected 0 or 1"):
+        neumo.read(tmp_path / "t.csv")
+
+
+def test_a_separator_too_many_at_the_end_of_rows(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("path,label\n0.png,normal,\n1.png,pneumonia,\n")
+    found = neumo.read(tmp_path / "t.csv").table
+    assert [Path(path).name for path in found["path"]] == ["0.png", "1.png"]
+    assert found["label"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "view", ["Lateral view", "left lateral", "LATERALE", "PA/LAT", "Axial", "Coronal", "COSTAL", "Oblique"]
+)
+def test_other_words_for_views_that_are_not_frontal(view: str, tmp_path: Path) -> None:
+    file = with_views(tmp_path, "view", ["PA", "AP Supine", view, "bilateral PA"])
+    found = neumo.read(file)
+    assert [Path(path).name for path in found.table["path"]] == ["0.png", "1.png", "3.png"]
+
+
+def test_an_image_with_a_row_per_finding_is_positive_by_any_of_them(tmp_path: Path) -> None:
+    """As VinDr-CXR lists what each reader found."""
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    rows = ["0,No finding", "1,Pneumonia", "1,Pleural effusion", "2,Pleural effusion", "1,Pneumonia"]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["image_id,class_name", *rows, ""]))
+    found = neumo.read(file, positive="Pneumonia").table
+    assert dict(zip((Path(path).stem for path in found["path"]), found["label"], strict=True)) == {
+        "0": 0,
+        "1": 1,
+        "2": 0,
+    }
+    file.write_text("\n".join(["image_id,class_name", *rows, "1,No finding", ""]))
+    with pytest.raises(NeumoError, match="1.png: got another label in row 6"):
+        neumo.read(file, positive="Pneumonia")
+
+
+def test_findings_in_lists_of_a_parquet_file(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": ["0.png", "1.png"], "findings": [["Effusion"], ["Effusion", "Pneumonia"]]}
+    pd.DataFrame(rows).to_parquet(tmp_path / "t.parquet")
+    assert neumo.read(tmp_path / "t.parquet", positive="pneumonia").table["label"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("folder", [r"D:\xray\images", "/home/someone/images"])
+def test_images_that_lay_elsewhere_when_the_table_was_made(folder: str, tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    draw(tmp_path / "other" / "0.png", 9)
+    slash = "\\" if ":" in folder else "/"
+    rows = {"path": [f"{folder}{slash}{i}.png" for i in range(2)], "label": [0, 1]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    found = neumo.read(tmp_path / "t.csv").table
+    assert found["path"].tolist() == [str(tmp_path / "images" / f"{i}.png") for i in range(2)]
+
+
+def test_rows_of_another_split_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = ["train", "validate", "external_test", "test", "test"]
+    for i in range(5):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": [f"{i}.png" for i in range(5)], "label": [0, 1, 0, 1, 0], "split": parts}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    assert neumo.read(tmp_path / "t.csv").table["official"].fillna("none").tolist() == [
+        "train",
+        "train",
+        "none",
+        "test",
+        "test",
+    ]
+    said = "counts as part of no test set 1 rows whose column 'split' says 'external_test'"
+    assert said in capsys.readouterr().err
+
+
+def test_a_path_that_is_too_long_is_a_missing_image(tmp_path: Path) -> None:
+    draw(tmp_path / "0.png")
+    (tmp_path / "t.csv").write_text(f"path,label\n0.png,0\n{'a' * 5000}.png,1\n")
+    with pytest.raises(NeumoError, match="got no such file, expected an image as listed in row 2"):
+        neumo.read(tmp_path / "t.csv")

@@ -358,7 +358,9 @@ class TestListing:
 
     def test_an_ambiguous_name_is_missing(self, folder: Path) -> None:
         draw(folder / "other" / "a.png", 9)
-        with pytest.raises(NeumoError, match=r"a.png: got no such file"):
+        with pytest.raises(
+            NeumoError, match=r"a.png: got 2 files that end so \(images/a.png, other/a.png\), expected"
+        ):
             read(self.written(folder, "path,label\na.png,0\nb.png,1\n"))
 
     def test_windows_paths(self, folder: Path) -> None:

@@ -25,7 +25,8 @@ PatientColumn = Annotated[Optional[str], typer.Option(help="Of a table: its colu
 Positive = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(
-        help="Name of a positive class, whole or one between bars (A|B); all others are negative. Repeatable."
+        help="Name of a positive class, whole or one of several in it (A|B, A/B); all others are negative. "
+        "Repeatable."
     ),
 ]
 Ages = Annotated[

@@ -8,9 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.coronahack import AGES
-from neumo.data.image_files import MASKS, images_in, is_dicom, is_mask, subfolders
-from neumo.data.labels import assign, cause_from, class_names, is_known, plain, quoted
-from neumo.data.listing import tell_left_out
+from neumo.data.image_files import images_in, is_dicom, is_mask, of_masks, subfolders, tell_left_out
+from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_known, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table
 
@@ -34,11 +33,13 @@ def find(root: Path) -> tuple[Path, Classes]:
 
     A folder that only wraps another one is passed through. Archives of Kermany et al. hold
     everything twice, ``chest_xray/train`` beside ``chest_xray/chest_xray/train``; the inner copy is not read.
-    A folder of masks is no class.
+    A folder of masks, or called unknown or unlabelled, is no class.
     """
-    inside = [folder for folder in subfolders(root) if folder.name.lower() not in MASKS]
+    inside = [folder for folder in subfolders(root) if not _is_none(folder)]
     parts = [(folder, _PARTS[folder.name.lower()]) for folder in inside if folder.name.lower() in _PARTS]
-    divided: Classes = [(c, part) for folder, part in parts for c in subfolders(folder) if images_in(c)]
+    divided: Classes = [
+        (c, part) for folder, part in parts for c in subfolders(folder) if images_in(c) and not _is_none(c)
+    ]
     if divided:
         return root, divided
     if len(inside) == 1 and not images_in(root, deep=False) and subfolders(inside[0]):
@@ -106,8 +107,8 @@ def survey(
     if not skip_missing:
         faults += [(WAITS if Path(p).exists() else LOST).format(p) for p in found["path"][~there]]
     faults += _in_two_classes(found[there])
-    around = {root, *(folder.parent for folder, _ in classes)}
-    loose = sorted({p for folder in around for p in images_in(folder, deep=False) if str(p) not in listed})
+    loose = sorted(_beside(root, classes) - set(map(Path, listed)))
+    tell_left_out(root, len(loose), "images beside the class folders")
     kermany = {f.name for f, _ in classes} == {"NORMAL", "PNEUMONIA"} and found["cause"].eq("bacteria").any()
     return Dataset(
         table=new_table(found[there]),
@@ -124,6 +125,20 @@ def survey(
         negative_name=negative_name,
         faults=tuple(faults),
     )
+
+
+def _is_none(folder: Path) -> bool:
+    """Whether a folder among class folders is none of them."""
+    return of_masks(folder.name) or plain(folder.name) in UNKNOWN
+
+
+def _beside(root: Path, classes: Classes) -> set[Path]:
+    """Images in no class folder, without masks and the inner copy of archives that hold everything twice."""
+    around = {root, *(folder.parent for folder, _ in classes)}
+    taken = {folder for folder, _ in classes} | around
+    aside = [f for above in around for f in subfolders(above) if f not in taken and f.name != root.name]
+    beside = {p for folder in around for p in images_in(folder, deep=False)}
+    return beside | {p for folder in aside for p in images_in(folder) if not is_mask(p, root)}
 
 
 def _in_two_classes(found: pd.DataFrame) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -20,8 +21,7 @@ IMAGE_SUFFIXES = frozenset(
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
 )
 
-MASKS = {"mask", "masks", "segmentation", "segmentations"}
-"""Folders of pictures that say where something is, in lower case."""
+_MASKS = re.compile(r"(?:^|[\W_])(?:masks?|segmentations?)(?:$|[\W_])", re.IGNORECASE)
 
 Named = str | UnreadableImageError
 """A file that is to be read, or why one, or a folder of them, cannot even be looked for."""
@@ -133,7 +133,9 @@ def _shut(pattern: str) -> list[Named]:
 def _below(folder: Path) -> list[Named]:
     """The image files in and below a folder, and what is wrong with others there, in order of path."""
     faults: list[UnreadableImageError] = []
-    found: list[Named] = [str(path) for path in images_in(folder, faults=faults)]
+    images = images_in(folder, faults=faults)
+    found: list[Named] = [str(path) for path in images if not is_mask(path, folder)]
+    tell_left_out(folder, len(images) - len(found), "images in folders of masks")
     return sorted([*found, *faults], key=lambda named: Path(name_of(named)).parts) if faults else found
 
 
@@ -176,9 +178,20 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom(path)
 
 
+def of_masks(folder_name: str) -> bool:
+    """Whether a folder is called after masks, pictures of where something is: "masks", "lung masks"."""
+    return _MASKS.search(folder_name) is not None
+
+
 def is_mask(image: Path, folder: Path) -> bool:
     """Whether an image lies in a folder of masks below `folder`."""
-    return any(name.lower() in MASKS for name in image.relative_to(folder).parts[:-1])
+    return any(map(of_masks, image.relative_to(folder).parts[:-1]))
+
+
+def tell_left_out(data: str | Path, n: int, which: str) -> None:
+    """Say on standard error how many rows or images are left out, if any, and which."""
+    if n:
+        print(f"neumo: {data}: leaves out {n:,} {which}", file=sys.stderr)
 
 
 def subfolders(folder: Path) -> list[Path]:

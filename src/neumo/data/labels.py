@@ -16,9 +16,18 @@ _NEGATIVE = {
     "no findings",
     "nofinding",
     "no pneumonia",
+    "non pneumonia",
     "none",
 }
 _NEGATIVE |= {"control", "controls", "false", "no", "0", "n"}
+UNKNOWN = {
+    *("", "?", "nan", "na", "n/a", "n.a.", "#n/a", "null", "not available", "not known", "unknown", "todo"),
+    *("uncertain", "indeterminate", "undetermined", "unlabelled", "unlabeled"),
+}
+"""What stands where a class is not known, as `plain` has it."""
+
+_DENYING = {"no", "not", "non", "without", "negative", "neg", "absent", "absence", "free", "clear"}
+_DENYING |= {"normal", "norm", "healthy"}
 _ABSENT = {"0", "false", "no", "n", "negative"}
 _BARE = {"1", "true", "yes", "y", "positive"}
 _POSITIVE = _BARE | {"pneumonia", "pnemonia", "bacteria", "virus", "abnormal"}
@@ -45,8 +54,10 @@ _MOST = 3  # class names that are joined to one
 
 def plain(name: str) -> str:
     """A class name in lower case with single spaces; ``"1.0"`` becomes ``"1"``."""
-    name = " ".join(re.split(r"[\s_-]+", name.strip().lower()))
-    return re.sub(r"^(\d+)\.0+$", r"\1", name)
+    name = name.strip().lower()
+    if found := re.fullmatch(r"([+-]?\d+)(?:\.0*)?", name):
+        return found[1]
+    return " ".join(part for part in re.split(r"[\s_-]+", name) if part)
 
 
 def is_known(name: str) -> bool:
@@ -57,7 +68,7 @@ def is_known(name: str) -> bool:
 def is_negative(name: str) -> bool:
     """Whether a class is called as normal ones are, or not something; "not normal" is positive."""
     name = plain(name)
-    return name in _NEGATIVE or (name.startswith("not ") and name[4:] not in _NEGATIVE)
+    return name in _NEGATIVE or (name.startswith("not ") and not _DENYING & set(re.findall(r"\w+", name[4:])))
 
 
 def assign(
@@ -66,11 +77,11 @@ def assign(
     """Class name -> 0 normal or 1 pneumonia; and what makes that impossible, one line each.
 
     With `positive` the classes of these names are positive, all others negative; a name is a whole class or
-    one of several findings between bars ("Effusion|Pneumonia"). Without, classes called normal, healthy,
-    negative, no finding, control, 0, not this or that ... are negative, all others positive. Classes get -1
-    where nothing tells them apart: several without a normal one; 0 and 1 under a heading that itself is
-    negative ("No Finding"); and those beside a normal one where some of more than three name pneumonia and
-    others do not.
+    one of several findings in it ("Effusion|Pneumonia", "Pneumonia/Viral"). Without, classes called normal,
+    healthy, negative, no finding, control, 0, not this or that ... are negative, all others positive. Classes
+    get -1 where nothing tells them apart: several without a normal one; 0 and 1 under a heading that is
+    itself negative ("No Finding", "Negative for Pneumonia"); and those beside a normal one where one denies
+    something ("No Lung Opacity / Not Normal"), or some of more than three name pneumonia and others do not.
 
     Args:
         names: the classes that occur.
@@ -106,6 +117,11 @@ def assign(
             "say which are positive with --positive NAME"
         ]
     others = [name for name in names if label[name] == PNEUMONIA]
+    if denying := [name for name in others if re.match(r"(no|non|without) ", plain(name))]:
+        return {name: UNLABELLED if name in others else NORMAL for name in names}, [
+            f"{where}: got a class that is called after what it is not ({quoted(denying, 3)}), expected "
+            "to be told which are positive, with --positive NAME"
+        ]
     if len(others) > _MOST:
         named = [name for name in others if _names_pneumonia(name)]
         strange = [n for n in others if not _names_pneumonia(n) and plain(n) not in _POSITIVE]
@@ -133,8 +149,9 @@ def class_names(
         heading: likewise.
     """
     names = {value: [n for n, v in label.items() if v == value] for value in (NORMAL, PNEUMONIA)}
-    if label and _only_bare(label) and re.sub(r"[\W_]+", "", heading.lower()) not in _NEUTRAL:
-        ends = _by_heading(heading)
+    if label and _only_bare(label):
+        told = re.sub(r"[\W_]+", "", heading.lower()) not in _NEUTRAL
+        ends = _by_heading(heading) if told else ("normal", "pneumonia")
         turned = any(plain(name) in _BARE for name in names[NORMAL])
         turned |= any(plain(name) in _ABSENT for name in names[PNEUMONIA])
         return ends[::-1] if turned else ends
@@ -158,8 +175,8 @@ def _listed(positive: Iterable[str] | None) -> list[str]:
 
 
 def _parts(name: str) -> list[str]:
-    """A class name and, of findings between bars, each."""
-    return [*name.split("|"), name]
+    """A class name and, of several findings in it, each."""
+    return [*re.split(r"[|/;,]", name), name]
 
 
 def _only_bare(names: Iterable[str]) -> bool:
@@ -175,9 +192,11 @@ def _denied(heading: str) -> str | None:
     """What a negative heading denies: "finding" of "no finding", "not healthy" of "healthy"; else None."""
     name = plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", heading))
     name = re.sub(r"^(is|has) ", "", name)
-    if found := re.match(r"(?:no|not|non|without) (.+)", name):
-        return found[1]
-    return f"not {name}" if name in _NEGATIVE - {"0", "false", "no", "n"} else None
+    words = name.split()
+    if not _DENYING & set(words):
+        return None
+    left = " ".join(word for word in words if word not in _DENYING | {"for", "of"})
+    return left if left and not {"normal", "healthy", "clear", "norm"} & set(words) else f"not {name}"
 
 
 def _by_heading(heading: str) -> tuple[str, str]:

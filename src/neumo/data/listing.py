@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
-from neumo.data.image_files import Named, images_in, is_dicom, is_image, is_mask
-from neumo.data.labels import assign, cause_from, class_names, plain, quoted
+from neumo.data.image_files import Named, images_in, is_dicom, is_image, is_mask, tell_left_out
+from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_negative, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import (
     NORMAL,
+    PNEUMONIA,
     UNLABELLED,
     Dataset,
     counts,
@@ -26,8 +28,8 @@ from neumo.images.dicom_view import LATERAL
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
     "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
     "xrayimagename dicom dicompath dicomfile",
-    "label": "label class classname target diagnosis finding findinglabels findings labels category "
-    "pneumonia y",
+    "label": "label class classname target diagnosis finding findinglabel findinglabels findings labels "
+    "category pneumonia y",
     "patient": "patient patientid subject subjectid person personid",
     "cause": "cause pathogen etiology aetiology label1viruscategory",
     "official": "official split datasettype subset partition set",
@@ -35,12 +37,11 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
     "view": "view viewposition frontallateral projection",
 }
 _OFFICIAL = {
-    **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),
+    **dict.fromkeys(["train", "training", "val", "valid", "validate", "validation", "dev"], "train"),
     **dict.fromkeys(["test", "testing"], "test"),
 }
-_SIDEWAYS = {*LATERAL, "L"}
-"""What a column of views says, in upper case, of rows that are not frontal."""
-
+_SIDEWAYS = {*LATERAL, "L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
+"""What a column of views says, in upper case, of rows that are not frontal (COSTAL, EXCLUDE: PadChest)."""
 
 TRIED = 20
 """Values of a column that are looked for as files; more than half must be there."""
@@ -55,7 +56,7 @@ def load(file: Path) -> pd.DataFrame:
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
             frame = pd.read_parquet(file)
-            frame = frame.astype(dict.fromkeys(frame.columns, "str"))
+            frame = frame.map(_joined, na_action="ignore").astype(dict.fromkeys(frame.columns, "str"))
         else:
             with file.open(encoding="utf-8-sig") as lines:
                 header = lines.readline()
@@ -68,6 +69,7 @@ def load(file: Path) -> pd.DataFrame:
                 skipinitialspace=True,
                 keep_default_na=False,  # a class may be called None, a patient NA
                 na_values=[""],
+                index_col=False,  # a separator too many at the end of rows is none of a column
             )
     except OSError as error:
         if type(error).__module__.startswith("pyarrow") or error.errno is None:
@@ -207,6 +209,7 @@ def survey(
     given = pd.DataFrame({what: _filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
     given["label"] = _filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
+    given["label"] = given["label"].mask(given["label"].map(plain, na_action="ignore").isin(list(UNKNOWN)))
     lateral = _lateral(given["view"])
     if lateral.all():
         raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
@@ -238,18 +241,24 @@ def survey(
             label_of[given["label"][row]] = UNLABELLED
     negative_name, positive_name = class_names(label_of, positive, heading)
     label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
+    named_part = given["official"].str.lower()
+    for name, n in named_part[named_part.notna() & ~named_part.isin(list(_OFFICIAL))].value_counts().items():
+        counted = f"as part of no test set {n:,} rows whose column {column['official']!r} says {name!r}"
+        print(f"neumo: {file}: counts {counted}", file=sys.stderr)
 
     where = _Places(file.parent)
     path = given["path"].map(where.find, na_action="ignore")
     named = given["path"].notna()
-    there = path.map(lambda p: p.is_file(), na_action="ignore").eq(True)
+    there = path.map(where.is_there, na_action="ignore").eq(True)
     missing = given["path"][named & ~there]
     if not skip_missing:
         faults += [
-            f"{path[row]}: got no such file, expected an image as listed in row {row + 1} of {file}; "
-            "leave such rows out with --skip-missing"
+            f"{path[row]}: got {where.instead_of(missing[row])}, expected an image as listed in row "
+            f"{row + 1} of {file}; leave such rows out with --skip-missing"
             for row in missing.index
         ]
+    if positive:
+        label = _any_of(label, given["label"], path)
     found = pd.DataFrame(
         {
             "path": path[there].map(str),
@@ -327,10 +336,16 @@ def tell_lateral(data: str | Path, n: int, what: str) -> None:
     print(f"neumo: {data}: {n:,} {which}{what}", file=sys.stderr)
 
 
-def tell_left_out(data: str | Path, n: int, which: str) -> None:
-    """Say on standard error how many rows or images are left out, if any, and which."""
-    if n:
-        print(f"neumo: {data}: leaves out {n:,} {which}", file=sys.stderr)
+def _any_of(label: pd.Series, named: pd.Series, path: pd.Series) -> pd.Series:
+    """Labels where an image with a row per finding is positive if one is; "normal" beside it stays."""
+    positive = label.eq(PNEUMONIA).groupby(path).transform("any").eq(True)
+    other = named.map(lambda name: not is_negative(name), na_action="ignore").eq(True)
+    return label.mask(positive & other, PNEUMONIA)
+
+
+def _joined(cell: object) -> object:
+    """The findings of a cell that is a list, as in Parquet, between bars; other cells as they are."""
+    return cell if isinstance(cell, str) or not hasattr(cell, "__iter__") else "|".join(map(str, cell))
 
 
 def _between_bars(label: str) -> str:
@@ -341,7 +356,8 @@ def _between_bars(label: str) -> str:
 
 
 def _lateral(views: pd.Series) -> pd.Series:
-    return views.str.strip().str.upper().isin(_SIDEWAYS)
+    upper = views.str.strip().str.upper()
+    return upper.isin(_SIDEWAYS) | upper.str.contains(r"\b(?:LATERAL\w*|LAT|OBLIQUE)\b").eq(True)
 
 
 class _Places:
@@ -352,11 +368,12 @@ class _Places:
         self._is_file = Path.is_file if strict else os.path.isfile
         self._faults: list[UnreadableImageError] | None = None if strict else []
         self.by_name: dict[str, list[Path]] | None = None
+        self._several: dict[str, list[Path]] = {}
 
     def find(self, listed: str) -> Path:
         for name in (listed, listed.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
-                if self._is_file(path := base / name):
+                if self.is_there(path := base / name):
                     return path
         if self.by_name is None:
             self.by_name = {}
@@ -365,12 +382,32 @@ class _Places:
                 for key in {path.name, path.stem}:
                     self.by_name.setdefault(key, []).append(path)
         for name in dict.fromkeys((listed, re.sub(r"^(\d+)\.0$", r"\1", listed))):  # a number among gaps
-            wanted = PurePosixPath(name.replace("\\", "/"))
-            n = len(wanted.parts)
-            ends = [p for p in self.by_name.get(wanted.name, []) if p.parts[-n:-1] == wanted.parts[:-1]]
-            if len(ends) == 1:
-                return ends[0]
+            wanted = PurePosixPath(name.replace("\\", "/")).parts
+            moved = name.startswith("/") or PureWindowsPath(name).is_absolute()  # the table, or the images
+            same = self.by_name.get(wanted[-1], []) if wanted else []
+            for n in range(len(wanted), 0, -1) if moved else [len(wanted)]:
+                ends = [p for p in same if p.parts[-n:-1] == wanted[-n:-1]]
+                if len(ends) == 1:
+                    return ends[0]
+                if ends:
+                    self._several[listed] = ends
+                    break
         return self.folder / listed
+
+    def is_there(self, path: Path) -> bool:
+        """Whether this is a file."""
+        try:
+            return self._is_file(path)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return False
+            raise
+
+    def instead_of(self, listed: str) -> str:
+        """What there is where a listed image is missing, for a message."""
+        ends = self._several.get(listed, [])
+        shown = ", ".join(_relative(path, self.folder) for path in ends[:3])
+        return f"{len(ends)} files that end so ({shown})" if ends else "no such file"
 
 
 def _filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:

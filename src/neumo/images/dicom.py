@@ -152,7 +152,7 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
         elif syntax.is_compressed:
             compressed_frame(dataset)
             plugin = "pylibjpeg" if syntax in uid.JPEG2000TransferSyntaxes else ""
-        return pixel_array(dataset, decoding_plugin=plugin)
+        stored = pixel_array(dataset, decoding_plugin=plugin)
     except Exception as error:
         raise UnreadableImageError(
             path,
@@ -160,6 +160,12 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
             "complete pixels in a known transfer syntax",
             f"{syntax.name}: {error}" if isinstance(error, BombError) else syntax.name,
         ) from error
+    if stored.ndim != 2:  # pydicom goes by how many values there are
+        got = (
+            f"DICOM of {dataset.Columns} x {dataset.Rows} pixels with the values of {len(stored)} such frames"
+        )
+        raise UnreadableImageError(path, got, "a radiograph of one grey frame")
+    return stored
 
 
 def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind: str) -> np.ndarray:
