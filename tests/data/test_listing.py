@@ -226,7 +226,7 @@ def test_a_number_among_words_is_no_class(tmp_path: Path) -> None:
     for i in range(3):
         draw(tmp_path / f"{i}.png", i)
     (tmp_path / "t.csv").write_text("path,label\n0.png,normal\n1.png,-1\n2.png,pneumonia\n")
-    with pytest.raises(NeumoError, match="got the label '.*' in row 1, expected 0 or 1"):
+    with pytest.raises(NeumoError, match=r"got the label '.*' in row 1, expected 0 or 1"):
         neumo.read(tmp_path / "t.csv")
 
 
@@ -262,7 +262,7 @@ def test_an_image_with_a_row_per_finding_is_positive_by_any_of_them(tmp_path: Pa
         "2": 0,
     }
     file.write_text("\n".join(["image_id,class_name", *rows, "1,No finding", ""]))
-    with pytest.raises(NeumoError, match="1.png: got another label in row 6"):
+    with pytest.raises(NeumoError, match=r"1.png: got another label in row 6"):
         neumo.read(file, positive="Pneumonia")
 
 
