@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from neumo.data.columns import load
 from neumo.data.image_files import images_in, subfolders
-from neumo.data.listing import contradictions, load
+from neumo.data.listing import contradictions
 from neumo.data.patients import patient_of
 from neumo.data.table import (
     NORMAL,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.image_files import Named, images_in, is_dicom, is_image, is_mask, tell_left_out
-from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_negative, plain, quoted
+from neumo.data.columns import USUAL, columns, filled, load, naming_images
+from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
+from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_negative, plain
 from neumo.data.patients import cause_of, dicom_patient, patient_of
+from neumo.data.places import Places, relative
 from neumo.data.table import (
     NORMAL,
     PNEUMONIA,
@@ -25,134 +25,12 @@ from neumo.data.table import (
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.dicom_view import LATERAL
 
-USUAL = {  # in order of preference, compared without case, spaces and punctuation
-    "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
-    "xrayimagename dicom dicompath dicomfile",
-    "label": "label class classname target diagnosis finding findinglabel findinglabels findings labels "
-    "category pneumonia y",
-    "patient": "patient patientid subject subjectid person personid",
-    "cause": "cause pathogen etiology aetiology label1viruscategory",
-    "official": "official split datasettype subset partition set",
-    "sha256": "sha256",
-    "view": "view viewposition frontallateral projection",
-}
 _OFFICIAL = {
     **dict.fromkeys(["train", "training", "val", "valid", "validate", "validation", "dev"], "train"),
     **dict.fromkeys(["test", "testing"], "test"),
 }
 _SIDEWAYS = {*LATERAL, "L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
 """What a column of views says, in upper case, of rows that are not frontal (COSTAL, EXCLUDE: PadChest)."""
-
-TRIED = 20
-"""Values of a column that are looked for as files; more than half must be there."""
-
-
-def load(file: Path) -> pd.DataFrame:
-    """A CSV (separator comma, semicolon, tab or bar) or Parquet file as a frame of strings, NA where empty.
-
-    Raises:
-        NeumoError: the file is neither, or has no rows.
-    """
-    try:
-        if file.suffix.lower() in {".parquet", ".pq"}:
-            frame = pd.read_parquet(file)
-            frame = frame.map(_joined, na_action="ignore").astype(dict.fromkeys(frame.columns, "str"))
-        else:
-            with file.open(encoding="utf-8-sig") as lines:
-                header = lines.readline()
-            separator = max(",;\t|", key=header.count)
-            frame = pd.read_csv(
-                file,
-                sep=separator,
-                dtype="str",
-                encoding="utf-8-sig",
-                skipinitialspace=True,
-                keep_default_na=False,  # a class may be called None, a patient NA
-                na_values=[""],
-                index_col=False,  # a separator too many at the end of rows is none of a column
-            )
-    except OSError as error:
-        if type(error).__module__.startswith("pyarrow") or error.errno is None:
-            raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
-        raise
-    except (ValueError, ImportError) as error:  # pandas and pyarrow parsing errors, text that is not UTF-8
-        raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
-    frame.columns = [str(column).strip() for column in frame.columns]
-    frame = frame.loc[:, ~frame.columns.duplicated()]
-    if frame.empty:
-        raise NeumoError(f"{file}: got no rows, expected one row per image with a path and a label")
-    return frame
-
-
-def columns(
-    frame: pd.DataFrame, file: Path, needed: Sequence[str] = ("path", "label"), **given: str | None
-) -> dict[str, str | None]:
-    """Which column is which: as `given`, else by the `USUAL` names; those `needed` are always there.
-
-    Raises:
-        NeumoError: a given column is not there, or there is none for one that is needed.
-    """
-    by_plain_name = {re.sub(r"[\W_]+", "", str(c).lower()): str(c) for c in reversed(frame.columns)}
-    chosen: dict[str, str | None] = {}
-    for what, usual in USUAL.items():
-        name = given.get(what)
-        if name is not None and name not in frame.columns:
-            raise NeumoError(
-                f"{file}: got no column {name!r}, expected --{what}-column to name one of the columns found: "
-                f"{quoted(frame.columns)}"
-            )
-        taken = set(chosen.values()) | set(given.values())
-        guess = (by_plain_name[u] for u in usual.split() if u in by_plain_name)
-        chosen[what] = name or next((column for column in guess if column not in taken), None)
-    for what in needed:
-        if chosen[what] is None:
-            raise NeumoError(
-                f"{file}: got no column that is called like a {what}, expected one among the columns found "
-                f"({quoted(frame.columns)}) to be named with --{what}-column"
-            )
-    return chosen
-
-
-def _naming_images(
-    frame: pd.DataFrame, file: Path, *, quiet: bool = False, **given: str | None
-) -> str | None:
-    """The path column that is `given` or called so, else one whose values name images; unless `quiet` told.
-
-    As a patient's number does in data of one file for each. Of several, it is the one of most values.
-    """
-    known = columns(frame, file, (), **given)
-    if known["path"] is not None:
-        return known["path"]
-    where = _Places(file.parent, strict=False)
-    others = {name for what, name in known.items() if what != "patient"}
-    values = {str(c): _filled(frame[c]).dropna().unique() for c in frame.columns if c not in others}
-    for column in sorted(values, key=lambda column: -len(values[column])):
-        first = [where.find(value) for value in values[column][:TRIED]]
-        there = sum(os.path.isfile(path) and is_image(path) for path in first)  # noqa: PTH113 - too long
-        if 2 * there > len(first):
-            if not quiet:
-                print(
-                    f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr
-                )
-            return column
-    return None
-
-
-def is_one(file: Path, given: Mapping[str, str | None], *, search: bool = False) -> bool:
-    """Whether a file is a table with a column of labels and one of paths, `given` or called so.
-
-    Args:
-        file: what it is about.
-        given: names of columns, by what they hold.
-        search: a column whose values name images is one of paths, too.
-    """
-    try:
-        frame = load(file)
-        path = _naming_images(frame, file, quiet=True, **given) if search else given.get("path")
-        columns(frame, file, ("path", "label"), **{**given, "path": path})
-    except (NeumoError, OSError):
-        return False
-    return True
 
 
 def paths(file: Path, path_column: str | None = None) -> list[Named]:
@@ -164,11 +42,11 @@ def paths(file: Path, path_column: str | None = None) -> list[Named]:
         NeumoError: the file cannot be read or has no column of paths.
     """
     frame = load(file)
-    chosen = columns(frame, file, ("path",), path=_naming_images(frame, file, path=path_column))
+    chosen = columns(frame, file, ("path",), path=naming_images(frame, file, path=path_column))
     column, view = chosen["path"], chosen["view"]
     if view is not None and (n := int(_lateral(frame[view]).sum())):
         tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
-    where = _Places(file.parent, strict=False)
+    where = Places(file.parent, strict=False)
     found: list[Named] = []
     for row, path in enumerate(frame[column].str.strip().fillna(""), 1):
         if path:
@@ -201,14 +79,14 @@ def survey(
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
     """
     frame = load(file)
-    path_column = _naming_images(frame, file, path=path_column, label=label_column, patient=patient_column)
+    path_column = naming_images(frame, file, path=path_column, label=label_column, patient=patient_column)
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
     if column["patient"] is None:  # one column can be both
         column["patient"] = columns(frame, file, (), label=label_column)["patient"]
     column = {what: name for what, name in column.items() if name is not None}
-    given = pd.DataFrame({what: _filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
+    given = pd.DataFrame({what: filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
-    given["label"] = _filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
+    given["label"] = filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
     given["label"] = given["label"].mask(given["label"].map(plain, na_action="ignore").isin(list(UNKNOWN)))
     lateral = _lateral(given["view"])
     if lateral.all():
@@ -246,7 +124,7 @@ def survey(
         counted = f"as part of no test set {n:,} rows whose column {column['official']!r} says {name!r}"
         print(f"neumo: {file}: counts {counted}", file=sys.stderr)
 
-    where = _Places(file.parent)
+    where = Places(file.parent)
     path = given["path"].map(where.find, na_action="ignore")
     named = given["path"].notna()
     there = path.map(where.is_there, na_action="ignore").eq(True)
@@ -304,10 +182,8 @@ def survey(
         listed_counts=counts(label),
         missing=list(missing),
         lateral=list(beyond),
-        unlisted=[_relative(p, file.parent) for p in beside if str(p) not in listed_paths],
-        repeated=[
-            _relative(Path(p), file.parent) for p in found["path"][found["path"].duplicated()].unique()
-        ],
+        unlisted=[relative(p, file.parent) for p in beside if str(p) not in listed_paths],
+        repeated=[relative(Path(p), file.parent) for p in found["path"][found["path"].duplicated()].unique()],
         positive_name=positive_name,
         negative_name=negative_name,
         faults=tuple(faults),
@@ -343,11 +219,6 @@ def _any_of(label: pd.Series, named: pd.Series, path: pd.Series) -> pd.Series:
     return label.mask(positive & other, PNEUMONIA)
 
 
-def _joined(cell: object) -> object:
-    """The findings of a cell that is a list, as in Parquet, between bars; other cells as they are."""
-    return cell if isinstance(cell, str) or not hasattr(cell, "__iter__") else "|".join(map(str, cell))
-
-
 def _between_bars(label: str) -> str:
     """Findings that are written as a list, as PadChest has them, between bars; other labels as they are."""
     if not (label.startswith("[") and label.endswith("]")):
@@ -360,76 +231,5 @@ def _lateral(views: pd.Series) -> pd.Series:
     return upper.isin(_SIDEWAYS) | upper.str.contains(r"\b(?:LATERAL\w*|LAT|OBLIQUE)\b").eq(True)
 
 
-class _Places:
-    """Where the images of a listing can be; not `strict`: passing over what cannot be looked into."""
-
-    def __init__(self, folder: Path, *, strict: bool = True) -> None:
-        self.folder = folder
-        self._is_file = Path.is_file if strict else os.path.isfile
-        self._faults: list[UnreadableImageError] | None = None if strict else []
-        self.by_name: dict[str, list[Path]] | None = None
-        self._several: dict[str, list[Path]] = {}
-
-    def find(self, listed: str) -> Path:
-        for name in (listed, listed.replace("\\", "/")):
-            for base in (self.folder, Path.cwd()):
-                if self.is_there(path := base / name):
-                    return path
-        if self.by_name is None:
-            self.by_name = {}
-            images = images_in(self.folder, faults=self._faults)
-            for path in (one for one in images if not is_mask(one, self.folder)):
-                for key in {path.name, path.stem}:
-                    self.by_name.setdefault(key, []).append(path)
-        for name in dict.fromkeys((listed, re.sub(r"^(\d+)\.0$", r"\1", listed))):  # a number among gaps
-            wanted = PurePosixPath(name.replace("\\", "/")).parts
-            moved = name.startswith("/") or PureWindowsPath(name).is_absolute()  # the table, or the images
-            same = self.by_name.get(wanted[-1], []) if wanted else []
-            for n in range(len(wanted), 0, -1) if moved else [len(wanted)]:
-                ends = [p for p in same if p.parts[-n:-1] == wanted[-n:-1]]
-                if len(ends) == 1:
-                    return ends[0]
-                if ends:
-                    self._several[listed] = ends
-                    break
-        return self.folder / listed
-
-    def is_there(self, path: Path) -> bool:
-        """Whether this is a file."""
-        try:
-            return self._is_file(path)
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                return False
-            raise
-
-    def instead_of(self, listed: str) -> str:
-        """What there is where a listed image is missing, for a message."""
-        ends = self._several.get(listed, [])
-        shown = ", ".join(_relative(path, self.folder) for path in ends[:3])
-        return f"{len(ends)} files that end so ({shown})" if ends else "no such file"
-
-
-def _filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:
-    """Texts without spaces around them, NA where nothing is left or one of `but`."""
-    bare = values.str.strip()
-    return bare.mask(bare.isin(["", *but]))
-
-
 def _or_none(values: pd.Series) -> list[str | None]:
     return [None if pd.isna(value) else str(value) for value in values]
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-
-
-def _unreadable(file: Path, error: Exception) -> str:
-    why = " ".join(str(error).split())
-    if file.suffix.lower() in {".parquet", ".pq"}:
-        return f"got something that is not Parquet ({why}), expected a Parquet file"
-    if isinstance(error, UnicodeDecodeError):
-        return "got bytes that are not UTF-8 text, expected a CSV with a path and a label column"
-    if isinstance(error, pd.errors.EmptyDataError):
-        return "got an empty file, expected a CSV with a path and a label column"
-    return f"got text that is not a table ({why}), expected a CSV with a path and a label column"

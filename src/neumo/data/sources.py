@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data import class_folders, coronahack, listing
+from neumo.data.columns import is_listing
 from neumo.data.image_files import TABLE_SUFFIXES, images_in, is_dicom, is_image
 from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
@@ -126,8 +127,8 @@ def survey(
     inside = [p for folder in dict.fromkeys((path, root)) for p in sorted(folder.iterdir())]
     tables = [p for p in inside if p.suffix.lower() in TABLE_SUFFIXES - {".txt"}]
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
-        named = [p for p in tables if listing.is_one(p, given)]
-        tables = named or [p for p in tables if listing.is_one(p, given, search=True)]
+        named = [p for p in tables if is_listing(p, given)]
+        tables = named or [p for p in tables if is_listing(p, given, search=True)]
     if len(tables) == 1:
         return _checked(as_listing(tables[0]))
     if len(tables) > 1:

@@ -1,0 +1,160 @@
+"""A CSV or Parquet file as text, with what its columns hold."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from neumo.data.image_files import is_image
+from neumo.data.labels import quoted
+from neumo.data.places import Places
+from neumo.errors import NeumoError
+
+USUAL = {  # in order of preference, compared without case, spaces and punctuation
+    "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
+    "xrayimagename dicom dicompath dicomfile",
+    "label": "label class classname target diagnosis finding findinglabel findinglabels findings labels "
+    "category pneumonia y",
+    "patient": "patient patientid subject subjectid person personid",
+    "cause": "cause pathogen etiology aetiology label1viruscategory",
+    "official": "official split datasettype subset partition set",
+    "sha256": "sha256",
+    "view": "view viewposition frontallateral projection",
+}
+TRIED = 20
+"""Values of a column that are looked for as files; more than half must be there."""
+
+
+def load(file: Path) -> pd.DataFrame:
+    """A CSV (separator comma, semicolon, tab or bar) or Parquet file as a frame of strings, NA where empty.
+
+    Raises:
+        NeumoError: the file is neither, or has no rows.
+    """
+    try:
+        if file.suffix.lower() in {".parquet", ".pq"}:
+            frame = pd.read_parquet(file)
+            for column in frame.columns[frame.dtypes == object]:
+                frame[column] = frame[column].map(_joined, na_action="ignore")
+            frame = frame.astype(dict.fromkeys(frame.columns, "str"))
+        else:
+            with file.open(encoding="utf-8-sig") as lines:
+                header = lines.readline()
+            separator = max(",;\t|", key=header.count)
+            frame = pd.read_csv(
+                file,
+                sep=separator,
+                dtype="str",
+                encoding="utf-8-sig",
+                skipinitialspace=True,
+                keep_default_na=False,  # a class may be called None, a patient NA
+                na_values=[""],
+                index_col=False,  # a separator too many at the end of rows is none of a column
+            )
+    except OSError as error:
+        if type(error).__module__.startswith("pyarrow") or error.errno is None:
+            raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
+        raise
+    except (ValueError, ImportError) as error:  # pandas and pyarrow parsing errors, text that is not UTF-8
+        raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
+    frame.columns = [str(column).strip() for column in frame.columns]
+    frame = frame.loc[:, ~frame.columns.duplicated()]
+    if frame.empty:
+        raise NeumoError(f"{file}: got no rows, expected one row per image with a path and a label")
+    return frame
+
+
+def columns(
+    frame: pd.DataFrame, file: Path, needed: Sequence[str] = ("path", "label"), **given: str | None
+) -> dict[str, str | None]:
+    """Which column is which: as `given`, else by the `USUAL` names; those `needed` are always there.
+
+    Raises:
+        NeumoError: a given column is not there, or there is none for one that is needed.
+    """
+    by_plain_name = {re.sub(r"[\W_]+", "", str(c).lower()): str(c) for c in reversed(frame.columns)}
+    chosen: dict[str, str | None] = {}
+    for what, usual in USUAL.items():
+        name = given.get(what)
+        if name is not None and name not in frame.columns:
+            raise NeumoError(
+                f"{file}: got no column {name!r}, expected --{what}-column to name one of the columns found: "
+                f"{quoted(frame.columns)}"
+            )
+        taken = set(chosen.values()) | set(given.values())
+        guess = (by_plain_name[u] for u in usual.split() if u in by_plain_name)
+        chosen[what] = name or next((column for column in guess if column not in taken), None)
+    for what in needed:
+        if chosen[what] is None:
+            raise NeumoError(
+                f"{file}: got no column that is called like a {what}, expected one among the columns found "
+                f"({quoted(frame.columns)}) to be named with --{what}-column"
+            )
+    return chosen
+
+
+def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **given: str | None) -> str | None:
+    """The path column that is `given` or called so, else one whose values name images; unless `quiet` told.
+
+    As a patient's number does in data of one file for each. Of several, it is the one of most values.
+    """
+    known = columns(frame, file, (), **given)
+    if known["path"] is not None:
+        return known["path"]
+    where = Places(file.parent, strict=False)
+    others = {name for what, name in known.items() if what != "patient"}
+    values = {str(c): filled(frame[c]).dropna().unique() for c in frame.columns if c not in others}
+    for column in sorted(values, key=lambda column: -len(values[column])):
+        first = [where.find(value) for value in values[column][:TRIED]]
+        there = sum(os.path.isfile(path) and is_image(path) for path in first)  # noqa: PTH113 - too long
+        if 2 * there > len(first):
+            if not quiet:
+                print(
+                    f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr
+                )
+            return column
+    return None
+
+
+def is_listing(file: Path, given: Mapping[str, str | None], *, search: bool = False) -> bool:
+    """Whether a file is a table with a column of labels and one of paths, `given` or called so.
+
+    Args:
+        file: what it is about.
+        given: names of columns, by what they hold.
+        search: a column whose values name images is one of paths, too.
+    """
+    try:
+        frame = load(file)
+        path = naming_images(frame, file, quiet=True, **given) if search else given.get("path")
+        columns(frame, file, ("path", "label"), **{**given, "path": path})
+    except (NeumoError, OSError):
+        return False
+    return True
+
+
+def filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:
+    """Texts without spaces around them, NA where nothing is left or one of `but`."""
+    bare = values.str.strip()
+    return bare.mask(bare.isin(["", *but]))
+
+
+def _joined(cell: object) -> object:
+    """The findings of a cell that is a list, as in Parquet, between bars; other cells as they are."""
+    return cell if isinstance(cell, str) or not hasattr(cell, "__iter__") else "|".join(map(str, cell))
+
+
+def _unreadable(file: Path, error: Exception) -> str:
+    why = " ".join(str(error).split())
+    if file.suffix.lower() in {".parquet", ".pq"}:
+        return f"got something that is not Parquet ({why}), expected a Parquet file"
+    if isinstance(error, UnicodeDecodeError):
+        return "got bytes that are not UTF-8 text, expected a CSV with a path and a label column"
+    if isinstance(error, pd.errors.EmptyDataError):
+        return "got an empty file, expected a CSV with a path and a label column"
+    return f"got text that is not a table ({why}), expected a CSV with a path and a label column"
