@@ -39,7 +39,7 @@ def load(file: Path) -> pd.DataFrame:
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
             frame = pd.read_parquet(file)
-            for column in frame.columns[frame.dtypes == object]:
+            for column in frame.select_dtypes(object).columns:
                 frame[column] = frame[column].map(_joined, na_action="ignore")
             frame = frame.astype(dict.fromkeys(frame.columns, "str"))
         else:
