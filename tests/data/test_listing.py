@@ -286,6 +286,17 @@ def test_images_that_lay_elsewhere_when_the_table_was_made(folder: str, tmp_path
     assert found["path"].tolist() == [str(tmp_path / "images" / f"{i}.png") for i in range(2)]
 
 
+def test_an_image_that_is_gone_is_not_looked_for_elsewhere(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / "images" / f"{i}.png", i)
+        draw(tmp_path / "copies" / f"{i}.png", i)
+    rows = {"path": [str(tmp_path / "images" / f"{i}.png") for i in range(2)], "label": [0, 1]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "images" / "0.png").unlink()
+    with pytest.raises(NeumoError, match=r"images/0.png: got no such file"):
+        neumo.read(tmp_path / "t.csv")
+
+
 def test_rows_of_another_split_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     parts = ["train", "validate", "external_test", "test", "test"]
     for i in range(5):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from pandas.api.types import is_object_dtype
 
 from neumo.data.image_files import is_image
 from neumo.data.labels import quoted
@@ -39,7 +40,7 @@ def load(file: Path) -> pd.DataFrame:
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
             frame = pd.read_parquet(file)
-            for column in frame.select_dtypes(object).columns:
+            for column in filter(lambda name: is_object_dtype(frame[name]), frame.columns):
                 frame[column] = frame[column].map(_joined, na_action="ignore")
             frame = frame.astype(dict.fromkeys(frame.columns, "str"))
         else:

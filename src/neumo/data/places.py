@@ -29,9 +29,9 @@ class Places:
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
 
-        A name may lack its suffix, and a number may have become ``7.0``. A path from the root on that is not
-        there was written elsewhere: its longest end that is there counts. Where there is none, or several,
-        it is the place itself, at which there is no image; `instead_of` then says what there is.
+        A name may lack its suffix, and a number may have become ``7.0``. A path from the root on whose folder
+        is not there was written elsewhere: its longest end that is there counts. Where there is none, or
+        several, it is the place itself, at which there is no image; `instead_of` then says what there is.
         """
         for name in (listed, listed.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
@@ -63,8 +63,7 @@ class Places:
     def _ending(self, name: str) -> list[Path]:
         wanted = PurePosixPath(name.replace("\\", "/")).parts
         same = self._below().get(wanted[-1], []) if wanted else []
-        elsewhere = name.startswith("/") or PureWindowsPath(name).is_absolute()
-        for n in range(len(wanted), 0, -1) if elsewhere else [len(wanted)]:
+        for n in range(len(wanted), 0, -1) if _from_elsewhere(name) else [len(wanted)]:
             if ends := [path for path in same if path.parts[-n:-1] == wanted[-n:-1]]:
                 return ends
         return []
@@ -78,6 +77,13 @@ class Places:
                     for key in {path.name, path.stem}:
                         self._by_name.setdefault(key, []).append(path)
         return self._by_name
+
+
+def _from_elsewhere(name: str) -> bool:
+    """Whether a path starts at a root and its folder is not on this machine."""
+    if os.name != "nt" and PureWindowsPath(name).is_absolute():
+        return True
+    return Path(name).is_absolute() and not os.path.isdir(Path(name).parent)  # noqa: PTH112 - too long
 
 
 def relative(path: Path, root: Path) -> str:
