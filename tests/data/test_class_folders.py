@@ -91,3 +91,25 @@ def test_images_beside_the_classes_are_told(tmp_path: Path, capsys: pytest.Captu
         "train/unknown/x.png",
     ]
     assert f"neumo: {tmp_path}: leaves out 6 images beside the class folders" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_called_after_masks_among_others_is_kept(tmp_path: Path) -> None:
+    for i, name in enumerate(("Normal", "COVID-19")):
+        for part in ("Train", "Test"):
+            folder = tmp_path / "Lung Segmentation Data" / part / name
+            draw(folder / "images" / f"{part}{i}.png", i)
+            draw(folder / "lung masks" / f"{part}{i}.png", 9)
+    assert neumo.read(tmp_path).listed_counts == {0: 2, 1: 2}
+    assert len(find_radiographs(tmp_path)) == 4
+
+
+def test_an_inner_copy_is_known_by_its_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever it is called; a folder that is called as the outer one and holds something else is told."""
+    for inner in (tmp_path, tmp_path / "chest_xray"):
+        for i, name in enumerate(("NORMAL", "PNEUMONIA")):
+            draw(inner / "train" / name / f"{i}.png", i)
+            draw(inner / "test" / name / f"t{i}.png", 5 + i)
+    assert neumo.read(tmp_path).unlisted == []
+    assert capsys.readouterr().err == ""
+    draw(tmp_path / tmp_path.name / "other.png", 8)
+    assert neumo.read(tmp_path).unlisted == [f"{tmp_path.name}/other.png"]

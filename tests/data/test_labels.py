@@ -164,6 +164,10 @@ def test_quoted_is_cut() -> None:
         ("pneumonia-free", ("pneumonia", "pneumonia-free")),
         ("normal_lungs", ("not normal lungs", "normal lungs")),
         ("Clear", ("not clear", "clear")),
+        ("Control", ("not control", "control")),
+        ("NoFinding", ("finding", "nofinding")),
+        ("nofinding", ("not nofinding", "nofinding")),
+        ("nonpneumonia", ("pneumonia", "nonpneumonia")),
     ],
 )
 def test_a_heading_that_denies_is_not_taken_at_its_word(heading: str, classes: tuple[str, str]) -> None:
@@ -202,3 +206,32 @@ def test_numbers_keep_their_sign(name: str, told: str) -> None:
 def test_yes_and_no_under_a_neutral_heading_are_called_pneumonia_and_normal() -> None:
     for names in (["false", "true"], ["no", "yes"]):
         assert class_names(assign(names, None, "here", "label")[0], None, "label") == ("normal", "pneumonia")
+
+
+@pytest.mark.parametrize(
+    ("heading", "classes"),
+    [
+        ("Not Normal", ("normal", "not normal")),
+        ("not_healthy", ("healthy", "not healthy")),
+        ("normal_vs_pneumonia", ("normal", "pneumonia")),
+        ("abnormal", ("not abnormal", "abnormal")),
+        ("covid positive", ("not covid positive", "covid positive")),
+    ],
+)
+def test_a_heading_that_affirms_is_taken_at_its_word(heading: str, classes: tuple[str, str]) -> None:
+    label, faults = assign(["0", "1"], None, "here", heading)
+    assert (label, faults) == ({"0": 0, "1": 1}, [])
+    assert class_names(label, None, heading) == classes
+
+
+@pytest.mark.parametrize("name", ["COVID-negative", "Negative for pneumonia", "nonpneumonia"])
+def test_no_class_that_denies_is_positive_beside_normal(name: str) -> None:
+    label, faults = assign(["Normal", "COVID-positive", name], None, "here")
+    assert label["Normal"] == 0
+    assert label[name] == -1
+    assert len(faults) == 1
+
+
+def test_a_list_of_normal_findings_is_normal() -> None:
+    names = ["Normal/No finding", "COVID-19, viral"]
+    assert assign(names, None, "here") == (dict(zip(names, [0, 1], strict=True)), [])

@@ -222,12 +222,26 @@ def test_words_for_an_unknown_class_are_no_class(word: str, tmp_path: Path) -> N
     assert neumo.read(tmp_path / "t.csv", skip_missing=True).table["label"].tolist() == [0, 1]
 
 
-def test_a_number_among_words_is_no_class(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("no", "yes"), [("normal", "pneumonia"), ("0.0", "1.0")])
+def test_minus_one_is_uncertain_beside_both_classes(no: str, yes: str, tmp_path: Path) -> None:
+    """As CheXpert and MIMIC-CXR mean it."""
     for i in range(3):
         draw(tmp_path / f"{i}.png", i)
-    (tmp_path / "t.csv").write_text("path,label\n0.png,normal\n1.png,-1\n2.png,pneumonia\n")
-    with pytest.raises(NeumoError, match=r"got the label '.*' in row 1, expected 0 or 1"):
+    (tmp_path / "t.csv").write_text(f"path,label\n0.png,{no}\n1.png,-1.0\n2.png,{yes}\n")
+    with pytest.raises(NeumoError, match="got no label in row 2"):
         neumo.read(tmp_path / "t.csv")
+    for positive in (None, yes):
+        found = neumo.read(tmp_path / "t.csv", skip_missing=True, positive=positive).table
+        assert found["label"].tolist() == [0, 1]
+
+
+def test_minus_one_and_one_are_two_classes(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("path,label\n0.png,-1\n1.png,1\n")
+    with pytest.raises(NeumoError, match="got the classes '-1', '1', expected one called normal"):
+        neumo.read(tmp_path / "t.csv")
+    assert neumo.read(tmp_path / "t.csv", positive="1").table["label"].tolist() == [0, 1]
 
 
 def test_a_separator_too_many_at_the_end_of_rows(tmp_path: Path) -> None:
@@ -319,3 +333,30 @@ def test_a_path_that_is_too_long_is_a_missing_image(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"path,label\n0.png,0\n{'a' * 5000}.png,1\n")
     with pytest.raises(NeumoError, match="got no such file, expected an image as listed in row 2"):
         neumo.read(tmp_path / "t.csv")
+
+
+def test_a_value_too_many_is_told(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("path,label\n0.png,No Finding,\n1.png,No Finding, Pneumonia\n")
+    with pytest.raises(NeumoError, match=r"got 3 values in row 2, expected 2 .* ',' in it needs quotes"):
+        neumo.read(tmp_path / "t.csv")
+
+
+def test_two_paths_from_elsewhere_are_never_one_image(tmp_path: Path) -> None:
+    draw(tmp_path / "normal" / "0.png")
+    draw(tmp_path / "sick" / "1.png", 1)
+    for listed, gone in (("/x/normal/1.png", "normal/1.png"), ("/y/sick/1.png", "y/sick/1.png")):
+        rows = {"path": ["/x/normal/0.png", "/x/sick/1.png", listed], "label": [0, 1, 0]}
+        pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+        with pytest.raises(NeumoError, match=f"{gone}: got no such file"):
+            neumo.read(tmp_path / "t.csv")
+
+
+def test_the_cause_is_that_of_the_finding_that_was_asked_for(tmp_path: Path) -> None:
+    draw(tmp_path / "0.png")
+    draw(tmp_path / "1.png", 1)
+    rows = {"path": ["0.png", "0.png", "1.png"], "finding": ["Effusion", "Viral pneumonia", "Nodule"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    found = neumo.read(tmp_path / "t.csv", positive="Viral pneumonia").table
+    assert list(zip(found["label"], found["cause"], strict=True)) == [(1, "viral pneumonia"), (0, "")]

@@ -136,9 +136,15 @@ def _beside(root: Path, classes: Classes) -> set[Path]:
     """Images in no class folder, without masks and the inner copy of archives that hold everything twice."""
     around = {root, *(folder.parent for folder, _ in classes)}
     taken = {folder for folder, _ in classes} | around
-    aside = [f for above in around for f in subfolders(above) if f not in taken and f.name != root.name]
+    inside = {folder.relative_to(root) for folder, _ in classes}
+    aside = [f for above in around for f in subfolders(above) if f not in taken and not _is_copy(f, inside)]
     beside = {p for folder in around for p in images_in(folder, deep=False)}
     return beside | {p for folder in aside for p in images_in(folder) if not is_mask(p, root)}
+
+
+def _is_copy(folder: Path, inside: set[Path]) -> bool:
+    """Whether a folder has all the class folders that the folder around it has."""
+    return all((folder / name).is_dir() for name in inside)
 
 
 def _in_two_classes(found: pd.DataFrame) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pandas.api.types import is_object_dtype
@@ -44,19 +47,7 @@ def load(file: Path) -> pd.DataFrame:
                 frame[column] = frame[column].map(_joined, na_action="ignore")
             frame = frame.astype(dict.fromkeys(frame.columns, "str"))
         else:
-            with file.open(encoding="utf-8-sig") as lines:
-                header = lines.readline()
-            separator = max(",;\t|", key=header.count)
-            frame = pd.read_csv(
-                file,
-                sep=separator,
-                dtype="str",
-                encoding="utf-8-sig",
-                skipinitialspace=True,
-                keep_default_na=False,  # a class may be called None, a patient NA
-                na_values=[""],
-                index_col=False,  # a separator too many at the end of rows is none of a column
-            )
+            frame = _from_csv(file)
     except OSError as error:
         if type(error).__module__.startswith("pyarrow") or error.errno is None:
             raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
@@ -143,6 +134,36 @@ def filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:
     """Texts without spaces around them, NA where nothing is left or one of `but`."""
     bare = values.str.strip()
     return bare.mask(bare.isin(["", *but]))
+
+
+def _from_csv(file: Path) -> pd.DataFrame:
+    with file.open(encoding="utf-8-sig") as lines:
+        separator = max(",;\t|", key=lines.readline().count)
+    options: dict[str, Any] = {}
+    with file.open(encoding="utf-8-sig", newline="") as lines, contextlib.suppress(csv.Error):
+        rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+        header, longest = next(rows, []), 0
+        for number, row in enumerate(filter(None, rows), 1):
+            if any(cell.strip() for cell in row[len(header) :]):
+                raise NeumoError(
+                    f"{file}: got {len(row)} values in row {number}, expected {len(header)} as in the first "
+                    f"line; a text with {separator!r} in it needs quotes around it"
+                )
+            longest = max(longest, len(row))
+        if longest > len(header):  # separators at the end of rows
+            empty = [f"empty {i}" for i in range(longest - len(header))]
+            options = {"names": [*header, *empty], "header": 0, "usecols": range(len(header))}
+    return pd.read_csv(
+        file,
+        sep=separator,
+        dtype="str",
+        encoding="utf-8-sig",
+        skipinitialspace=True,
+        keep_default_na=False,  # a class may be called None, a patient NA
+        na_values=[""],
+        index_col=False,
+        **options,
+    )
 
 
 def _joined(cell: object) -> object:

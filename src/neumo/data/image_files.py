@@ -21,7 +21,7 @@ IMAGE_SUFFIXES = frozenset(
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
 )
 
-_MASKS = re.compile(r"(?:^|[\W_])(?:masks?|segmentations?)(?:$|[\W_])", re.IGNORECASE)
+_MASKS = re.compile(r"mask|(?:.*[\W_])?masks", re.IGNORECASE)
 
 Named = str | UnreadableImageError
 """A file that is to be read, or why one, or a folder of them, cannot even be looked for."""
@@ -180,7 +180,7 @@ def is_image(path: Path) -> bool:
 
 def of_masks(folder_name: str) -> bool:
     """Whether a folder is called after masks, pictures of where something is: "masks", "lung masks"."""
-    return _MASKS.search(folder_name) is not None
+    return _MASKS.fullmatch(folder_name) is not None
 
 
 def is_mask(image: Path, folder: Path) -> bool:

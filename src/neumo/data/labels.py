@@ -27,7 +27,8 @@ UNKNOWN = {
 """What stands where a class is not known, as `plain` has it."""
 
 _DENYING = {"no", "not", "non", "without", "negative", "neg", "absent", "absence", "free", "clear"}
-_DENYING |= {"normal", "norm", "healthy"}
+_DENYING |= {"normal", "norm", "healthy", "nofinding", "control"}
+_BOTH = {"vs", "versus", "or", "and", "pos", "positive"}
 _ABSENT = {"0", "false", "no", "n", "negative"}
 _BARE = {"1", "true", "yes", "y", "positive"}
 _POSITIVE = _BARE | {"pneumonia", "pnemonia", "bacteria", "virus", "abnormal"}
@@ -68,6 +69,9 @@ def is_known(name: str) -> bool:
 def is_negative(name: str) -> bool:
     """Whether a class is called as normal ones are, or not something; "not normal" is positive."""
     name = plain(name)
+    several = [part.strip() for part in re.split(r"[|/;,]", name)]
+    if len(several) > 1 and name not in UNKNOWN:
+        return all(map(is_negative, several))
     return name in _NEGATIVE or (name.startswith("not ") and not _DENYING & set(re.findall(r"\w+", name[4:])))
 
 
@@ -117,7 +121,7 @@ def assign(
             "say which are positive with --positive NAME"
         ]
     others = [name for name in names if label[name] == PNEUMONIA]
-    if denying := [name for name in others if re.match(r"(no|non|without) ", plain(name))]:
+    if denying := [name for name in others if _denied(name) is not None]:
         return {name: UNLABELLED if name in others else NORMAL for name in names}, [
             f"{where}: got a class that is called after what it is not ({quoted(denying, 3)}), expected "
             "to be told which are positive, with --positive NAME"
@@ -192,11 +196,12 @@ def _denied(heading: str) -> str | None:
     """What a negative heading denies: "finding" of "no finding", "not healthy" of "healthy"; else None."""
     name = plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", heading))
     name = re.sub(r"^(is|has) ", "", name)
-    words = name.split()
-    if not _DENYING & set(words):
+    words = re.sub(r"\bnon(?=pneumonia)", "non ", name).split()
+    if not _DENYING & set(words) or _BOTH & set(words) or re.match(r"(not|non) (normal|healthy)\b", name):
         return None
     left = " ".join(word for word in words if word not in _DENYING | {"for", "of"})
-    return left if left and not {"normal", "healthy", "clear", "norm"} & set(words) else f"not {name}"
+    fine = {"normal", "healthy", "clear", "norm", "control", "nofinding"}
+    return left if left and not fine & set(words) else f"not {name}"
 
 
 def _by_heading(heading: str) -> tuple[str, str]:
@@ -204,7 +209,9 @@ def _by_heading(heading: str) -> tuple[str, str]:
     denied, name = _denied(heading), re.sub(r"[\s_]+", " ", heading.strip().lower())
     if denied is not None:
         return denied, name
-    return ("normal", "pneumonia") if _names_pneumonia(name) else (f"not {name}", name)
+    if _names_pneumonia(name):
+        return "normal", "pneumonia"
+    return (name[4:] if name.startswith("not ") else f"not {name}"), name
 
 
 def cause_from(name: str) -> str:

@@ -87,7 +87,13 @@ def survey(
     given = pd.DataFrame({what: filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
     given["label"] = filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
-    given["label"] = given["label"].mask(given["label"].map(plain, na_action="ignore").isin(list(UNKNOWN)))
+    called = given["label"].map(plain, na_action="ignore")
+    unknown = UNKNOWN - {plain(name) for name in positive or ()}
+    if not set(called.dropna()) <= {"-1", "1"}:
+        unknown |= {"-1"}  # CheXpert's "uncertain"
+    given["label"] = given["label"].mask(called.isin(list(unknown)))
+    for what in ("sha256", "cause"):
+        given[what] = given[what].mask(given[what].map(plain, na_action="ignore").isin(list(UNKNOWN)))
     lateral = _lateral(given["view"])
     if lateral.all():
         raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
@@ -126,6 +132,8 @@ def survey(
 
     where = Places(file.parent)
     path = given["path"].map(where.find, na_action="ignore")
+    if n := len(where.moved):
+        print(f"neumo: {file}: takes {n:,} paths that were written elsewhere from here on", file=sys.stderr)
     named = given["path"].notna()
     there = path.map(where.is_there, na_action="ignore").eq(True)
     missing = given["path"][named & ~there]
@@ -135,6 +143,7 @@ def survey(
             f"{row + 1} of {file}; leave such rows out with --skip-missing"
             for row in missing.index
         ]
+    by_itself = label
     if positive:
         label = _any_of(label, given["label"], path)
     found = pd.DataFrame(
@@ -158,7 +167,10 @@ def survey(
             "official": given["official"][there].str.lower().map(_OFFICIAL),
         }
     )
-    first = found.drop_duplicates("path")
+    telling = (
+        by_itself[there].sort_values(ascending=False, kind="stable").index
+    )  # what made an image positive
+    first = found.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
     faults += contradictions(found, file)
     table = new_table(first)
     faults += [

@@ -25,13 +25,15 @@ class Places:
         self._faults: list[UnreadableImageError] | None = None if strict else []
         self._by_name: dict[str, list[Path]] | None = None
         self._several: dict[str, list[Path]] = {}
+        self.moved: dict[Path, str] = {}
 
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
 
         A name may lack its suffix, and a number may have become ``7.0``. A path from the root on whose folder
-        is not there was written elsewhere: its longest end that is there counts. Where there is none, or
-        several, it is the place itself, at which there is no image; `instead_of` then says what there is.
+        is not there was written elsewhere: its longest end counts that is there with its folder, and `moved`
+        has it. Where there is none, or several, it is the place itself, at which there is no image;
+        `instead_of` then says what there is.
         """
         for name in (listed, listed.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
@@ -40,6 +42,8 @@ class Places:
         for name in dict.fromkeys((listed, re.sub(r"^(\d+)\.0$", r"\1", listed))):
             ends = self._ending(name)
             if len(ends) == 1:
+                if _from_elsewhere(name) and self.moved.setdefault(ends[0], listed) != listed:
+                    break  # is another image already
                 return ends[0]
             if ends:
                 self._several[listed] = ends
@@ -63,7 +67,7 @@ class Places:
     def _ending(self, name: str) -> list[Path]:
         wanted = PurePosixPath(name.replace("\\", "/")).parts
         same = self._below().get(wanted[-1], []) if wanted else []
-        for n in range(len(wanted), 0, -1) if _from_elsewhere(name) else [len(wanted)]:
+        for n in range(len(wanted) - 1, 1, -1) if _from_elsewhere(name) else [len(wanted)]:
             if ends := [path for path in same if path.parts[-n:-1] == wanted[-n:-1]]:
                 return ends
         return []
