@@ -11,7 +11,7 @@ import pandas as pd
 
 from neumo.data.columns import USUAL, columns, filled, load, naming_images
 from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
-from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_negative, plain
+from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_negative, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.places import Places, relative
 from neumo.data.table import (
@@ -83,17 +83,7 @@ def survey(
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
     if column["patient"] is None:  # one column can be both
         column["patient"] = columns(frame, file, (), label=label_column)["patient"]
-    column = {what: name for what, name in column.items() if name is not None}
-    given = pd.DataFrame({what: filled(frame[name], but=("nan", "NaN")) for what, name in column.items()})
-    given = given.reindex(columns=list(USUAL)).astype("str")
-    given["label"] = filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
-    called = given["label"].map(plain, na_action="ignore")
-    unknown = UNKNOWN - {plain(name) for name in positive or ()}
-    if not set(called.dropna()) <= {"-1", "1"}:
-        unknown |= {"-1"}  # CheXpert's "uncertain"
-    given["label"] = given["label"].mask(called.isin(list(unknown)))
-    for what in ("sha256", "cause"):
-        given[what] = given[what].mask(given[what].map(plain, na_action="ignore").isin(list(UNKNOWN)))
+    given = _cleaned(frame, column, positive)
     lateral = _lateral(given["view"])
     if lateral.all():
         raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
@@ -125,10 +115,10 @@ def survey(
             label_of[given["label"][row]] = UNLABELLED
     negative_name, positive_name = class_names(label_of, positive, heading)
     label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
-    named_part = given["official"].str.lower()
-    for name, n in named_part[named_part.notna() & ~named_part.isin(list(_OFFICIAL))].value_counts().items():
-        counted = f"as part of no test set {n:,} rows whose column {column['official']!r} says {name!r}"
-        print(f"neumo: {file}: counts {counted}", file=sys.stderr)
+    part = given["official"].str.lower()
+    if len(other := part[part.notna() & ~part.isin(list(_OFFICIAL))]):
+        said = f"whose column {column['official']!r} says {quoted(other.unique(), 3)}"
+        print(f"neumo: {file}: counts as part of no test set {len(other):,} rows {said}", file=sys.stderr)
 
     where = Places(file.parent)
     path = given["path"].map(where.find, na_action="ignore")
@@ -164,12 +154,11 @@ def survey(
                 patient or patient_of(p) or (dicom_patient(p) if is_dicom(p) else None)
                 for patient, p in zip(_or_none(given["patient"][there]), path[there], strict=True)
             ],
-            "official": given["official"][there].str.lower().map(_OFFICIAL),
+            "official": part[there].map(_OFFICIAL),
         }
     )
-    telling = (
-        by_itself[there].sort_values(ascending=False, kind="stable").index
-    )  # what made an image positive
+    # of an image with several rows, one that made it positive, whose cause it has
+    telling = by_itself[there].sort_values(ascending=False, kind="stable").index
     first = found.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
     faults += contradictions(found, file)
     table = new_table(first)
@@ -222,6 +211,25 @@ def tell_lateral(data: str | Path, n: int, what: str) -> None:
     """Say on standard error how many rows are lateral views, and what of it."""
     which = "row is a lateral view" if n == 1 else "rows are lateral views"
     print(f"neumo: {data}: {n:,} {which}{what}", file=sys.stderr)
+
+
+def _cleaned(
+    frame: pd.DataFrame, column: dict[str, str | None], positive: Sequence[str] | None
+) -> pd.DataFrame:
+    """The columns by what they hold, all of `USUAL`; NA where a cell says that nothing is known."""
+    there = {what: frame[name] for what, name in column.items() if name is not None}
+    given = pd.DataFrame({what: filled(cells, but=("nan", "NaN")) for what, cells in there.items()})
+    given = given.reindex(columns=list(USUAL)).astype("str")
+    given["label"] = filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
+    for what in ("label", "cause", "sha256"):
+        said = given[what].map(plain, na_action="ignore")
+        unknown = set(UNKNOWN)
+        if what == "label":
+            unknown -= {plain(name) for name in positive or ()}
+            if not set(said.dropna()) <= {"-1", "1"}:
+                unknown |= {"-1"}  # CheXpert's "uncertain"
+        given[what] = given[what].mask(said.isin(list(unknown)))
+    return given
 
 
 def _any_of(label: pd.Series, named: pd.Series, path: pd.Series) -> pd.Series:
