@@ -161,10 +161,9 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
             f"{syntax.name}: {error}" if isinstance(error, BombError) else syntax.name,
         ) from error
     if stored.ndim != 2:  # pydicom goes by how many values there are
-        got = (
-            f"DICOM of {dataset.Columns} x {dataset.Rows} pixels with the values of {len(stored)} such frames"
+        raise UnreadableImageError(
+            path, f"DICOM with the values of {len(stored)} frames", "a radiograph of one grey frame"
         )
-        raise UnreadableImageError(path, got, "a radiograph of one grey frame")
     return stored
 
 
