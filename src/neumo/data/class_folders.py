@@ -38,7 +38,7 @@ def find(root: Path) -> tuple[Path, Classes]:
     inside = [folder for folder in subfolders(root) if not _is_none(folder)]
     parts = [(folder, _PARTS[folder.name.lower()]) for folder in inside if folder.name.lower() in _PARTS]
     divided: Classes = [
-        (c, part) for folder, part in parts for c in subfolders(folder) if images_in(c) and not _is_none(c)
+        (c, part) for folder, part in parts for c in subfolders(folder) if not _is_none(c) and images_in(c)
     ]
     if divided:
         return root, divided
@@ -79,11 +79,9 @@ def survey(
         NeumoError: a class in `positive` is not there.
     """
     label, faults = assign((folder.name for folder, _ in classes), positive, str(root))
-    if not positive and (numbers := [n for n in label if n.isdigit() and n not in ("0", "1")]):
+    if not positive and any(name.isdigit() and name not in ("0", "1") for name in label):
         label = dict.fromkeys(label, UNLABELLED)
-        faults += [
-            f"{root}: got the classes {quoted(label)}, expected 0 and 1, or names" for _ in numbers[:1]
-        ]
+        faults.append(f"{root}: got the classes {quoted(label)}, expected 0 and 1, or names")
     images = {folder: images_in(folder) for folder, _ in classes}
     kept = {folder: [p for p in found if not is_mask(p, folder)] for folder, found in images.items()}
     masks = sum(map(len, images.values())) - sum(map(len, kept.values()))

@@ -133,9 +133,7 @@ def _shut(pattern: str) -> list[Named]:
 def _below(folder: Path) -> list[Named]:
     """The image files in and below a folder, and what is wrong with others there, in order of path."""
     faults: list[UnreadableImageError] = []
-    images = images_in(folder, faults=faults)
-    found: list[Named] = [str(path) for path in images if not is_mask(path, folder)]
-    tell_left_out(folder, len(images) - len(found), "images in folders of masks")
+    found: list[Named] = [str(path) for path in radiographs_in(folder, faults=faults)]
     return sorted([*found, *faults], key=lambda named: Path(name_of(named)).parts) if faults else found
 
 
@@ -249,6 +247,14 @@ def images_in(
         else:
             faults.append(named)
     return sorted(kept, key=lambda path: path.parts)  # as paths compare, but faster
+
+
+def radiographs_in(folder: Path, *, faults: list[UnreadableImageError] | None = None) -> list[Path]:
+    """As `images_in`, without those in folders of masks, which a line on standard error says."""
+    images = images_in(folder, faults=faults)
+    kept = [path for path in images if not is_mask(path, folder)]
+    tell_left_out(folder, len(images) - len(kept), "images in folders of masks")
+    return kept
 
 
 def _identity(folder: str | Path) -> tuple[int, int]:

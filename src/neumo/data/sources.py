@@ -10,7 +10,7 @@ import pandas as pd
 
 from neumo.data import class_folders, coronahack, listing
 from neumo.data.columns import is_listing
-from neumo.data.image_files import TABLE_SUFFIXES, images_in, is_dicom, is_image, is_mask, tell_left_out
+from neumo.data.image_files import TABLE_SUFFIXES, is_dicom, is_image, radiographs_in
 from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
@@ -136,10 +136,7 @@ def survey(
         raise NeumoError(f"{path}: got several tables ({names}), expected one of them to be named instead")
     if classes:
         return _checked(class_folders.survey(root, classes, wanted, skip_missing))
-    everything = images_in(path)
-    images = [image for image in everything if not is_mask(image, path)]
-    tell_left_out(path, len(everything) - len(images), "images in folders of masks")
-    if images:
+    if images := radiographs_in(path):
         return _unlabelled(path, images, path.name)
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
 
