@@ -244,10 +244,11 @@ def test_minus_one_and_one_are_two_classes(tmp_path: Path) -> None:
     assert neumo.read(tmp_path / "t.csv", positive="1").table["label"].tolist() == [0, 1]
 
 
-def test_a_separator_too_many_at_the_end_of_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [",", ""])
+def test_a_separator_too_many_at_the_end_of_rows(first: str, tmp_path: Path) -> None:
     for i in range(2):
         draw(tmp_path / f"{i}.png", i)
-    (tmp_path / "t.csv").write_text("path,label\n0.png,normal,\n1.png,pneumonia,\n")
+    (tmp_path / "t.csv").write_text(f"path,label\n0.png,normal{first}\n1.png,pneumonia,\n")
     found = neumo.read(tmp_path / "t.csv").table
     assert [Path(path).name for path in found["path"]] == ["0.png", "1.png"]
     assert found["label"].tolist() == [0, 1]
@@ -303,7 +304,7 @@ def test_images_that_lay_elsewhere_when_the_table_was_made(folder: str, tmp_path
 def test_an_image_that_is_gone_is_not_looked_for_elsewhere(tmp_path: Path) -> None:
     for i in range(2):
         draw(tmp_path / "images" / f"{i}.png", i)
-        draw(tmp_path / "copies" / f"{i}.png", i)
+        draw(tmp_path / "copies" / "images" / f"{i}.png", i)
     rows = {"path": [str(tmp_path / "images" / f"{i}.png") for i in range(2)], "label": [0, 1]}
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     (tmp_path / "images" / "0.png").unlink()
@@ -351,6 +352,15 @@ def test_two_paths_from_elsewhere_are_never_one_image(tmp_path: Path) -> None:
         pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
         with pytest.raises(NeumoError, match=f"{gone}: got no such file"):
             neumo.read(tmp_path / "t.csv")
+
+
+def test_the_name_alone_of_a_path_from_elsewhere_is_not_enough(tmp_path: Path) -> None:
+    draw(tmp_path / "normal" / "0.png")
+    draw(tmp_path / "sick" / "1.png", 1)
+    rows = {"path": ["/x/normal/0.png", "/x/normal/1.png"], "label": [0, 1]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(NeumoError, match=r"normal/1.png: got no such file"):
+        neumo.read(tmp_path / "t.csv")
 
 
 def test_the_cause_is_that_of_the_finding_that_was_asked_for(tmp_path: Path) -> None:
