@@ -20,8 +20,8 @@ import torch
 from torch.nn import functional
 
 from neumo.backend import keras
+from neumo.features import pytorch as lean
 from neumo.features.backbones import backbone
-from neumo.training import network as lean
 
 BATCH, SIDE = 32, 224
 Step = Callable[[], float]

@@ -119,7 +119,7 @@ def pytorch(precision: str, weights: Path) -> Run:
     import torch
 
     from neumo.features.backbones import backbone
-    from neumo.training.network import forward
+    from neumo.features.pytorch import forward
 
     kind = {"f32": torch.float32, "bf16": torch.bfloat16}[precision]
     network = forward(backbone("ResNet50", weights).build())

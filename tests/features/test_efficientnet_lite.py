@@ -19,9 +19,9 @@ from neumo.features.backbones import Backbone, backbone, smooth_noise
 from neumo.features.efficientnet_lite import KINDS
 from neumo.features.graph import _LAYERS
 from neumo.features.networks import kept_graph
+from neumo.features.pytorch import forward
 from neumo.features.scaling import RAW
 from neumo.training.finetune import cut
-from neumo.training.network import forward
 
 
 @pytest.fixture(scope="module", params=KINDS)

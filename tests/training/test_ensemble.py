@@ -11,6 +11,7 @@ from neumo.features.graph import convert
 from neumo.features.scaling import Scaling
 from neumo.training.ensemble import Member, averaged
 from neumo.training.head import build_head
+from neumo.training.maps import Maps
 from neumo.training.steps import step
 
 GREY = (128 + 40 * smooth_noise(4, np.random.default_rng(3))[..., 0].clip(-3, 3)).astype(np.uint8)
@@ -26,7 +27,7 @@ def members() -> list[Member]:
         head.layers[-1].set_weights(
             [3 * head.layers[-1].get_weights()[0], np.array([0.1 * seed], np.float32)]
         )
-        found.append(Member(chosen.build(), head, chosen.scaling, np.empty(0)))
+        found.append(Member(chosen.build(), head, chosen.scaling, Maps(np.empty(0))))
     scalings = {member.scaling for member in found}
     assert len(scalings) == 2
     assert any(isinstance(scaling.mean, tuple) for scaling in scalings)  # one for each channel
@@ -42,7 +43,7 @@ def test_the_mean_of_the_logits(members: list[Member]) -> None:
     base, head = averaged(members)
     expected = np.mean([logits(member, member.scaling(GREY)) for member in members], axis=0)
     assert np.ptp(expected) > 0.05
-    joint = Member(base, head, members[0].scaling, np.empty(0))
+    joint = Member(base, head, members[0].scaling, Maps(np.empty(0)))
     np.testing.assert_allclose(logits(joint, members[0].scaling(GREY)), expected, atol=2e-3)
     features = Engine(convert(base), members[0].scaling, "f32")(GREY)
     kernel, bias = head.layers[-1].get_weights()
@@ -57,7 +58,7 @@ def test_the_image_is_also_moved_to_either_side(members: list[Member]) -> None:
     right[:, :, 8:], left[:, :, :-8] = scaled[:, :, :-8], scaled[:, :, 8:]
     expected = np.mean([logits(members[0], x) for x in (scaled, right, left)], axis=0)
     assert np.abs(expected - logits(members[0], scaled)).max() > 1e-3
-    joint = Member(base, head, Scaling(), np.empty(0))
+    joint = Member(base, head, Scaling(), Maps(np.empty(0)))
     np.testing.assert_allclose(logits(joint, scaled), expected, atol=2e-3)
 
 

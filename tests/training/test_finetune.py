@@ -14,6 +14,7 @@ from neumo.features.backbones import backbone, smooth_noise
 from neumo.training import finetune
 from neumo.training.finetune import cut, fine_tune, rate
 from neumo.training.head import build_head
+from neumo.training.maps import Maps
 from neumo.training.recipes import RECIPES, Recipe
 from neumo.training.steps import step
 
@@ -36,13 +37,13 @@ def rows() -> pd.DataFrame:
     return pd.DataFrame({"sha256": [f"{i:064x}" for i in range(n)], "label": label, "part": part})
 
 
-def maps(table: pd.DataFrame) -> np.ndarray:
+def maps(table: pd.DataFrame) -> Maps:
     random = np.random.default_rng(2)
     stripes = np.tile([1.0, -1.0], 3)
     signs = random.choice([-1, 1], (3, len(table), 1, 1, 1))
     drawn = np.where(table["label"].to_numpy()[:, None, None, None] == 1, stripes[:, None], stripes[None, :])
     noise = random.standard_normal((3, len(table), 2, 6, 6))
-    return (signs * drawn + 0.5 * noise).astype(np.float16)
+    return Maps((signs * drawn + 0.5 * noise).astype(np.float16))
 
 
 def run(folder: Path, recipe: Recipe = RECIPE) -> tuple[dict[str, list[float]], list[np.ndarray]]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from neumo.backend import keras
@@ -18,9 +20,10 @@ from neumo.files import lock
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.phantom.radiograph import draw_radiograph
-from neumo.training.maps import FreshMaps, kept_maps, maps_folder
+from neumo.training.maps import FreshMaps, Maps, kept_maps, kept_pixels, maps_folder
 
 SCALING = Scaling(100.0, 50.0)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def stem() -> keras.Model:
 
 
 def kept(table: pd.DataFrame, stem: keras.Model, stem_id: str = "a") -> np.ndarray:
-    return kept_maps(table, stem, stem_id, SCALING, Augmentation(), 2)
+    return kept_maps(table, stem, stem_id, SCALING, Augmentation(), 2).values
 
 
 def test_they_are_what_keras_makes_of_the_changed_images(table: pd.DataFrame, stem: keras.Model) -> None:
@@ -112,12 +115,25 @@ def test_other_weights_or_images_have_other_maps(table: pd.DataFrame, stem: kera
     assert len(list(maps_folder().glob("*.f16"))) == 3
 
 
-def test_fresh_maps_are_the_scaled_pixels_of_the_same_changed_images(table: pd.DataFrame) -> None:
-    fresh = FreshMaps(table, SCALING, Augmentation(), 5)
-    assert len(fresh) == 6
-    found = fresh[np.array([0, 3]), np.array([2, 1])]
+@pytest.mark.parametrize("made", [FreshMaps, kept_pixels])
+def test_where_nothing_is_frozen_it_is_the_scaled_pixels_of_the_same_images(
+    made: Callable[..., Maps], table: pd.DataFrame
+) -> None:
+    maps = made(table, SCALING, Augmentation(), 5)
+    assert len(maps) == 6
     pixels = [np.asarray(Image.open(path)) for path in table["path"]]
     changed = augment(pixels[1], Augmentation(), copy_seed(table["sha256"][1], 3))
     truth = SCALING(np.stack([pixels[2], changed])).transpose(0, 3, 1, 2)
-    np.testing.assert_array_equal(found, truth)
-    np.testing.assert_array_equal(fresh[0, np.array([2])], truth[:1])
+    np.testing.assert_array_equal(maps.tensor(np.array([0, 3]), np.array([2, 1]), CPU), truth)
+    np.testing.assert_array_equal(maps.tensor(0, np.array([2]), CPU), truth[:1])
+    batches = maps.tensors(np.array([0, 3, 0]), np.array([2, 1, 2]), 2, CPU)
+    for batch, expected in zip(batches, [truth, truth[:1]], strict=True):
+        np.testing.assert_array_equal(batch, expected)
+
+
+def test_kept_pixels_are_made_once_whatever_the_scaling(table: pd.DataFrame) -> None:
+    kept_pixels(table, SCALING, Augmentation(), 2)
+    (file,) = maps_folder().glob("*.u8")
+    assert file.stat().st_size == 3 * 3 * 224 * 224
+    file.write_bytes(bytes(9 * 224 * 224))
+    assert not kept_pixels(table, Scaling(), Augmentation(), 2).values.any()

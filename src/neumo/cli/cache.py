@@ -53,7 +53,7 @@ def cache(
 
 _OTHERS = {
     "inspections": "inspections.*",
-    "maps": "maps/*.f16",
+    "maps": "maps/*.[fu]*",
     "tuned": "tuned/*.pt",
     "compiled": "compiled/*",
 }

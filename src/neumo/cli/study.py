@@ -74,8 +74,8 @@ def study(
     precision: Annotated[
         str,
         typer.Option(
-            help="Of the frozen network: f32, bf16, int8 (faster and less exact), or auto: bf16 where the "
-            "processor has it, else f32."
+            help="Of the frozen network: f32, bf16, int8 (faster and less exact), gpu, or auto: a GPU where "
+            "there is one, else bf16 where the processor has it, else f32."
         ),
     ] = "auto",
     sensitivity: Annotated[

@@ -14,7 +14,8 @@ import numpy as np
 
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE, Backbone
-from neumo.features.engine import Engine, resolve_precision
+from neumo.features.engine import Engine
+from neumo.features.gpu import GpuEngine, resolve_for_many
 from neumo.features.matrix import new_matrix
 from neumo.features.networks import kept_graph, versions
 from neumo.features.quantise import Calibration
@@ -66,7 +67,7 @@ def extract(
         scaling: how grey levels become its input.
         transforms: how generated images are moved.
         store: where features are kept; the one in the cache folder if not given.
-        precision: "auto", "f32", "bf16" or "int8", see `Engine`.
+        precision: "auto", "gpu", "f32", "bf16" or "int8", see `neumo.features.gpu.resolve_for_many`.
         calibration: for int8, the rows of the training part; see `neumo.features.quantise.Calibration`.
 
     Returns:
@@ -80,7 +81,7 @@ def extract(
         >>> extract(table, backbone("MobileNetV2-0.35", "none")).shape
         (5903, 1280)
     """
-    precision = resolve_precision(precision)
+    precision = resolve_for_many(precision)
     ranges = None
     if precision == "int8":
         if calibration is None:
@@ -111,7 +112,7 @@ def extract(
             place(found)
             missing += filter(None, (image.without(found) for image in some))
         if missing:
-            engine = Engine(kept_graph(backbone, ranges), scaling, precision)
+            engine = _engine(backbone, ranges, scaling, precision)
             with advance(f"{backbone.name} features", sum(len(image.copies) for image in missing)) as bar:
                 statistics = _moments_space()
                 for found, moments in _compute(missing, engine, transforms):
@@ -161,6 +162,17 @@ def fit_scaling(rows: pd.DataFrame, *, store: FeatureStore | None = None) -> Sca
     return Scaling(round(mean), max(1, round(np.sqrt(square - mean**2))))
 
 
+def _engine(
+    backbone: Backbone, ranges: Calibration | None, scaling: Scaling, precision: str
+) -> Engine | GpuEngine:
+    if precision == "gpu":
+        try:
+            return GpuEngine(backbone.build(), scaling)
+        except NotImplementedError:  # the processor computes what PyTorch's functions here do not cover
+            precision = "auto"
+    return Engine(kept_graph(backbone, ranges), scaling, precision)
+
+
 def _wanted(rows: pd.DataFrame, transforms: Transforms) -> tuple[dict[str, list[int]], list[Wanted]]:
     """Where in the matrix each key belongs, and what is wanted of each file, in the order of the rows.
 
@@ -179,7 +191,7 @@ def _wanted(rows: pd.DataFrame, transforms: Transforms) -> tuple[dict[str, list[
 
 
 def _compute(
-    images: list[Wanted], engine: Engine, transforms: Transforms
+    images: list[Wanted], engine: Engine | GpuEngine, transforms: Transforms
 ) -> Iterator[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]]:
     """Features by key and pixel moments by SHA-256, in batches; up to the first image that cannot be read."""
     failure: Exception | None = None

@@ -33,7 +33,7 @@ class Settings:
         dropout: rate after each dense layer, from step 4 on.
         normalise: what step 2 normalises the pixels with: mean and variance of the training part
             ("dataset", the report's way) or what the backbone was trained with ("imagenet").
-        precision: what features are computed in: "auto", "f32", "bf16" or "int8", see
+        precision: what features are computed in: "auto", "gpu", "f32", "bf16" or "int8", see
             `neumo.features.engine`.
         sensitivity: what the operating point must reach on validation; None for a threshold of 0.5.
 
@@ -67,7 +67,7 @@ class Settings:
         self._range("dropout", 0 <= self.dropout < 1, "a rate from 0 to below 1")
         self._range("sensitivity", self.sensitivity is None or 0 < self.sensitivity <= 1, "a share up to 1")
         self._range("validation_drawn", self.validation_drawn in VALIDATION, " or ".join(VALIDATION))
-        self._range("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS))
+        self._range("precision", self.precision in (*PRECISIONS, "gpu"), " or ".join((*PRECISIONS, "gpu")))
         self._range("normalise", self.normalise in NORMALISE, " or ".join(NORMALISE))
 
     def _range(self, name: str, right: bool, expected: str) -> None:

@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 
 from neumo.backend import keras
-from neumo.features.engine import resolve_precision
+from neumo.features.gpu import resolve_for_many
 
 
 def versions() -> dict[str, str]:
@@ -21,5 +21,5 @@ def environment(precision: str = "auto") -> dict[str, str]:
         **versions(),
         "platform": platform.platform(),
         "keras backend": keras.backend.backend(),
-        "precision": resolve_precision(precision),
+        "precision": resolve_for_many(precision),
     }

@@ -29,7 +29,8 @@ from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone, backbone
-from neumo.features.engine import Engine, resolve_precision
+from neumo.features.engine import Engine
+from neumo.features.gpu import resolve_for_many
 from neumo.features.graph import convert
 from neumo.features.networks import versions as network_versions
 from neumo.features.reference import Reference
@@ -47,10 +48,11 @@ from neumo.study.kept import find_run, keeping_run
 from neumo.study.study import describe
 from neumo.study.trial import counts
 from neumo.training.finetune import TUNING
-from neumo.training.maps import VIEWS, view_batches
+from neumo.training.maps import VIEWS
 from neumo.training.recipes import RECIPES, Recipe
 from neumo.training.recipes import recipe as recipe_named
 from neumo.training.train import train_networks
+from neumo.training.views import Views
 
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
@@ -328,8 +330,8 @@ class RecipeRun:
 
     def _features(self, engine: Engine, rows: pd.DataFrame, changes: int = 0) -> np.ndarray:
         """Of radiographs as they are, then of so many changed images of each: ((1 + changes) * n, d)."""
-        numbers = range((1 + changes) * len(rows))
-        batches = view_batches(rows, self.recipe.augmentation, numbers, engine.batch)
+        wanted = [(view, row) for view in range(1 + changes) for row in range(len(rows))]
+        batches = Views(rows, self.recipe.augmentation).batches(wanted, engine.batch)
         return np.concatenate(list(engine.map(batches)))
 
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
@@ -338,7 +340,7 @@ class RecipeRun:
         recipe = {**self.settings["recipe"], "name": None, "meaning": None}
         backbones = [(one.name, one.weights_id) for one in self.backbones]
         settings = {**self.settings, "recipe": recipe, "seeds": None, "backbone": backbones, "weights": None}
-        made_by = [versions(), network_versions(), pixels_id(), TUNING, VIEWS, resolve_precision("auto")]
+        made_by = [versions(), network_versions(), pixels_id(), TUNING, VIEWS, resolve_for_many("auto")]
         named = [getattr(self.dataset, name) for name in CALLED]
         parts = [settings, protocol, seed, made_by, named, told]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

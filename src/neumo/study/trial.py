@@ -22,8 +22,8 @@ from neumo.evaluation.operating_point import choose_threshold
 from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone
-from neumo.features.engine import resolve_precision
 from neumo.features.extract import extract, fit_scaling
+from neumo.features.gpu import resolve_for_many
 from neumo.features.matrix import Rows, blocks
 from neumo.features.networks import kept_graph
 from neumo.features.networks import versions as network_versions
@@ -92,7 +92,7 @@ class Bench:
         self.dataset = dataset
         self.settings = settings
         self.backbone = backbone
-        self.precision = resolve_precision(settings.precision)
+        self.precision = resolve_for_many(settings.precision)
         if self.precision == "int8":
             require_nncf()
         self._arranged: tuple[pd.DataFrame, tuple[int, str], pd.DataFrame] | None = None

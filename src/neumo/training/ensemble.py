@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from neumo.backend import keras
+from neumo.features.pytorch import forward
 from neumo.features.scaling import Scaling
 from neumo.progress import advance
 from neumo.training.finetune import cut
-from neumo.training.maps import FreshMaps
-from neumo.training.network import forward
+from neumo.training.maps import Maps
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Member:
     base: keras.Model
     head: keras.Model
     scaling: Scaling
-    maps: np.ndarray | FreshMaps
+    maps: Maps
 
 
 def averaged(members: list[Member], shifts: int = 0) -> tuple[keras.Model, keras.Model]:
@@ -86,8 +86,7 @@ def teach(members: list[Member], rows: np.ndarray, thawed: float) -> np.ndarray:
                 row = rows[start : start + 64]
                 logits = []
                 for member, upper, (kernel, bias) in zip(members, uppers, outputs, strict=True):
-                    x = torch.from_numpy(np.asarray(member.maps[view, row], np.float32)).to(kernel.device)
-                    logits.append(upper(x.contiguous(memory_format=torch.channels_last)) @ kernel + bias)
+                    logits.append(upper(member.maps.tensor(view, row, kernel.device)) @ kernel + bias)
                 said[view, row] = torch.stack(logits).mean(0).sigmoid()[:, 0].cpu().numpy()
                 bar.step(len(row))
     return said

@@ -19,11 +19,11 @@ from torch.nn import functional
 from neumo.backend import keras
 from neumo.features.engine import resolve_precision
 from neumo.features.networks import versions
+from neumo.features.pytorch import forward
 from neumo.files import cache_folder, whole_file
 from neumo.images.read import pixels_id
 from neumo.progress import advance
-from neumo.training.maps import VIEWS, FreshMaps
-from neumo.training.network import forward
+from neumo.training.maps import VIEWS, Maps
 from neumo.training.recipes import Recipe
 
 TUNING = 1  # raise it when `fine_tune` trains otherwise than before
@@ -35,7 +35,7 @@ WARM = 0.1
 def fine_tune(
     base: keras.Model,
     head: keras.Model,
-    maps: np.ndarray | FreshMaps,
+    maps: Maps,
     rows: pd.DataFrame,
     recipe: Recipe,
     *,
@@ -55,7 +55,7 @@ def fine_tune(
     Args:
         base: scaled grey levels (n, height, width, 3) to features (n, d).
         head: (n, d) to (n, 1); it is one Dense(1, sigmoid).
-        maps: `neumo.training.maps.kept_maps` of what `cut` calls the lower half of `base`, for each row.
+        maps: of what `cut` calls the lower half of `base`, for each row; see `neumo.training.maps`.
         rows: columns sha256, label and part, "train", "validation" and others, which are not looked at; and
             weight, if images of a class are to be drawn by it.
         recipe: how.
@@ -78,7 +78,7 @@ class _Tuning:
         self,
         base: keras.Model,
         head: keras.Model,
-        maps: np.ndarray | FreshMaps,
+        maps: Maps,
         rows: pd.DataFrame,
         recipe: Recipe,
         seed: int,
@@ -129,15 +129,16 @@ class _Tuning:
         torch.manual_seed(int(random.integers(2**31)))
         order = self._drawn(random)
         views = random.integers(len(self.maps), size=len(order))
-        size, losses, right = self.recipe.batch_size, 0.0, 0
+        size = self.recipe.batch_size
+        told: list[tuple[Tensor, Tensor, int]] = []  # read in the end: asking a GPU each time stops it
         total = self.recipe.epochs * -(-len(order) // size)
-        for start in range(0, len(order), size):
-            batch = slice(start, start + size)
+        for number, x in enumerate(self.maps.tensors(views, order, size, self.device)):
+            batch = slice(number * size, (number + 1) * size)
             for group in self.adam.param_groups:
                 group["lr"] = group["peak"] * rate(self.steps / total)
             y = torch.from_numpy(self.labels[order[batch]]).to(self.device)
             with self._mixed():
-                features = self.upper(self._maps(views[batch], order[batch]))
+                features = self.upper(x)
             logits = self._logits(functional.dropout(features.float(), self.recipe.dropout))
             if self.taught is None:
                 wanted = y * (1 - 2 * self.recipe.smoothing) + self.recipe.smoothing
@@ -150,9 +151,9 @@ class _Tuning:
             self.steps += 1
             with torch.no_grad():
                 torch._foreach_lerp_(self.averaged, self.weights, max(self.recipe.averaged, 1 / self.steps))
-            losses += loss.item() * len(y)
-            right += int(((logits > 0) == (y > 0.5)).sum())
-        return losses / len(order), right / len(order)
+            told.append((loss.detach(), ((logits > 0) == (y > 0.5)).sum(), len(y)))
+        losses = sum(loss.item() * n for loss, _, n in told)
+        return losses / len(order), sum(int(right) for _, right, _ in told) / len(order)
 
     def _drawn(self, random: np.random.Generator) -> np.ndarray:
         """Rows of an epoch: as many of either class as the rarer one has, mixed."""
@@ -164,10 +165,6 @@ class _Tuning:
             return random.permutation(np.concatenate(drawn))
         return random.permutation(np.concatenate([random.permutation(one)[:fewest] for one in classes]))
 
-    def _maps(self, view: np.ndarray | int, row: np.ndarray) -> Tensor:
-        x = torch.from_numpy(np.asarray(self.maps[view, row], np.float32)).to(self.device)
-        return x.contiguous(memory_format=torch.channels_last)
-
     def _logits(self, features: Tensor) -> Tensor:
         return (features @ self.kernel + self.bias)[:, 0]
 
@@ -177,7 +174,7 @@ class _Tuning:
             for start in range(0, len(self.validation), 64):
                 row = self.validation[start : start + 64]
                 y = torch.from_numpy(self.labels[row]).to(self.device)
-                logits = self._logits(self.upper(self._maps(0, row)).float())
+                logits = self._logits(self.upper(self.maps.tensor(0, row, self.device)).float())
                 losses += functional.binary_cross_entropy_with_logits(logits, y, reduction="sum").item()
                 right += int(((logits > 0) == (y > 0.5)).sum())
         return losses / len(self.validation), right / len(self.validation)

@@ -1,4 +1,4 @@
-"""What the frozen lower part of a network makes of changed radiographs, computed once."""
+"""What the trained part of a network gets of each radiograph."""
 
 from __future__ import annotations
 
@@ -7,25 +7,92 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor
 
 from neumo.backend import keras
 from neumo.features.engine import Engine, resolve_precision
+from neumo.features.gpu import GpuEngine, has_gpu
 from neumo.features.graph import convert
 from neumo.features.networks import versions
 from neumo.features.scaling import Scaling
 from neumo.files import cache_folder, lock, named
-from neumo.images.augment import Augmentation, augment
-from neumo.images.generate import copy_seed
-from neumo.images.read import pixels_id, read_radiograph
+from neumo.images.augment import Augmentation
+from neumo.images.read import pixels_id
 from neumo.progress import advance
-from neumo.threads import in_threads
+from neumo.training.views import Views
 
 VIEWS = 2  # raise it when `augment` gives other pixels than before
+
+PIXELS_BATCH = 64
+"""Images that are changed and written together."""
+
+
+class Maps:
+    """Of radiographs as they are (view 0) and of changed ones.
+
+    Args:
+        values: (1 + views, rows, ...), on disk or in memory: float maps (channels, height, width) that a
+            frozen lower part made, or uint8 pixels (height, width) where nothing is frozen.
+        scaling: how pixels become the network's input; None for maps.
+    """
+
+    def __init__(self, values: np.ndarray, scaling: Scaling | None = None) -> None:
+        self.values, self.scaling = values, scaling
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def tensor(self, view: np.ndarray | int, row: np.ndarray, device: torch.device) -> Tensor:
+        """What the network gets of each (view, row): float32 (n, channels, height, width), channels last."""
+        return self._tensor(self.values[view, row], device)
+
+    def tensors(
+        self, views: np.ndarray, rows: np.ndarray, size: int, device: torch.device
+    ) -> Iterator[Tensor]:
+        """The same in batches."""
+        for start in range(0, len(rows), size):
+            yield self.tensor(views[start : start + size], rows[start : start + size], device)
+
+    def _tensor(self, values: np.ndarray, device: torch.device) -> Tensor:
+        x = torch.from_numpy(np.ascontiguousarray(values)).to(device).float()
+        if self.scaling is not None:
+            mean, std = torch.from_numpy(self.scaling.channels).to(device)[:, :, None, None]
+            x = (x[:, None] - mean) / std
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class FreshMaps(Maps):
+    """Pixels that are made when they are asked for, where keeping them would take too much room.
+
+    Args:
+        table: columns path and sha256.
+        scaling: how grey levels become the network's input.
+        augmentation: how images are changed.
+        views: changed images per radiograph.
+    """
+
+    def __init__(self, table: pd.DataFrame, scaling: Scaling, augmentation: Augmentation, views: int) -> None:
+        self.made, self.views, self.scaling = Views(table, augmentation), views, scaling
+
+    def __len__(self) -> int:
+        return 1 + self.views
+
+    def tensor(self, view: np.ndarray | int, row: np.ndarray, device: torch.device) -> Tensor:
+        return next(self.tensors(np.broadcast_to(view, row.shape), row, len(row), device))
+
+    def tensors(
+        self, views: np.ndarray, rows: np.ndarray, size: int, device: torch.device
+    ) -> Iterator[Tensor]:
+        wanted = list(zip(views.tolist(), rows.tolist(), strict=True))
+        for pixels in self.made.batches(wanted, size):
+            yield self._tensor(pixels, device)
 
 
 def kept_maps(
@@ -35,7 +102,7 @@ def kept_maps(
     scaling: Scaling,
     augmentation: Augmentation,
     views: int,
-) -> np.ndarray:
+) -> Maps:
     """Compute the maps of every radiograph as it is and of changed ones, or go on where a call was stopped.
 
     They are kept in the cache folder, in a file that only grows: what is in it needs not be computed again.
@@ -50,20 +117,56 @@ def kept_maps(
         views: changed images per radiograph.
 
     Returns:
-        Float16 (1 + views, len(table), channels, rows, columns), on disk; the first is of the images as
-        they are.
+        Float16, on disk.
 
     Raises:
         UnreadableImageError: an image cannot be read.
     """
-    changed = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS, resolve_precision("auto")]
-    told = [stem_id, dataclasses.astuple(scaling), versions(), changed]
-    key = hashlib.sha256(json.dumps([*told, table["sha256"].tolist()]).encode()).hexdigest()[:16]
-    file = maps_folder() / f"{key}.f16"
     rows, columns, channels = stem.output_shape[1:]
-    shape = (channels, rows, columns)
-    size = 2 * int(np.prod(shape))
-    total = (1 + views) * len(table)
+    precision = "gpu" if has_gpu() else resolve_precision("auto")
+    changed = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS, precision]
+
+    def made(wanted: list[tuple[int, int]]) -> Iterator[np.ndarray]:
+        engine = GpuEngine(stem, scaling) if has_gpu() else Engine(convert(stem), scaling)
+        return engine.map(Views(table, augmentation).batches(wanted, engine.batch))
+
+    told = [stem_id, dataclasses.astuple(scaling), versions(), changed, table["sha256"].tolist()]
+    shape = (1 + views, len(table), channels, rows, columns)
+    return Maps(_kept(told, np.float16, shape, made, "Maps of changed images"))
+
+
+def kept_pixels(table: pd.DataFrame, scaling: Scaling, augmentation: Augmentation, views: int) -> Maps:
+    """The same where nothing is frozen: the pixels themselves, for all networks and scalings.
+
+    Args, Returns (but uint8) and Raises: as `kept_maps`.
+    """
+    source = Views(table, augmentation)
+    told = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS, table["sha256"].tolist()]
+    shape = (1 + views, len(table), *source.one((0, 0)).shape)
+
+    def made(wanted: list[tuple[int, int]]) -> Iterator[np.ndarray]:
+        return source.batches(wanted, PIXELS_BATCH)
+
+    return Maps(_kept(told, np.uint8, shape, made, "Changed images"), scaling)
+
+
+def maps_folder() -> Path:
+    """Where they are kept."""
+    return cache_folder() / "maps"
+
+
+def _kept(
+    told: list[Any],
+    kind: type[np.generic],
+    shape: tuple[int, ...],
+    made: Callable[[list[tuple[int, int]]], Iterable[np.ndarray]],
+    doing: str,
+) -> np.ndarray:
+    """An array (views, rows, ...) on disk; `made` is asked for those (view, row) that are not there yet."""
+    key = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+    dtype = np.dtype(kind)
+    file = maps_folder() / f"{key}.{dtype.kind}{8 * dtype.itemsize}"
+    size, total = dtype.itemsize * int(np.prod(shape[2:])), shape[0] * shape[1]
     file.parent.mkdir(parents=True, exist_ok=True)
     with named(file), file.open("ab") as grown:
         if not lock(grown, wait=False):
@@ -73,84 +176,9 @@ def kept_maps(
         done = done if done <= total else 0  # more than there is to do: not what one process wrote
         grown.truncate(done * size)  # what a kill -9 cut off
         if done < total:
-            with advance("Maps of changed images", total) as bar:
+            with advance(doing, total) as bar:
                 bar.step(done)
-                engine = Engine(convert(stem), scaling)
-                for maps in engine.map(view_batches(table, augmentation, range(done, total), engine.batch)):
-                    grown.write(np.ascontiguousarray(maps, np.float16).tobytes())
-                    bar.step(len(maps))
-    return np.memmap(file, np.float16, "r", shape=(1 + views, len(table), *shape))
-
-
-class FreshMaps:
-    """The scaled pixels of changed radiographs, made when they are asked for.
-
-    Stands for `kept_maps` where nothing is frozen: pixels are larger than what is made of them.
-
-    Args:
-        table: columns path and sha256.
-        scaling: how grey levels become the network's input.
-        augmentation: how images are changed.
-        views: changed images per radiograph.
-    """
-
-    def __init__(self, table: pd.DataFrame, scaling: Scaling, augmentation: Augmentation, views: int) -> None:
-        self.paths, self.hashes = table["path"].tolist(), table["sha256"].tolist()
-        self.scaling, self.augmentation, self.views = scaling, augmentation, views
-
-    def __len__(self) -> int:
-        return 1 + self.views
-
-    def __getitem__(self, wanted: tuple[np.ndarray | int, np.ndarray]) -> np.ndarray:
-        """Float32 (n, 3, height, width) of (view, row)."""
-        views, rows = np.broadcast_arrays(*wanted)
-        pixels = np.stack(list(in_threads(self._view, zip(views.tolist(), rows.tolist(), strict=True))))
-        return np.ascontiguousarray(self.scaling(pixels).transpose(0, 3, 1, 2))
-
-    def _view(self, wanted: tuple[int, int]) -> np.ndarray:
-        copy, row = wanted
-        return view(self.paths[row], self.hashes[row], copy, self.augmentation)
-
-
-def view(path: str, sha256: str, copy: int, augmentation: Augmentation) -> np.ndarray:
-    """A radiograph as it is (copy 0) or changed, uint8 (height, width)."""
-    pixels = read_radiograph(path)
-    return augment(pixels, augmentation, copy_seed(sha256, copy)) if copy else pixels
-
-
-def maps_folder() -> Path:
-    """Where they are kept."""
-    return cache_folder() / "maps"
-
-
-def view_batches(
-    table: pd.DataFrame, augmentation: Augmentation, numbers: range, size: int
-) -> Iterator[np.ndarray]:
-    """Radiographs as they are and changed, read ahead in threads.
-
-    Args:
-        table: columns path and sha256.
-        augmentation: how images are changed.
-        numbers: which ones; copy c of row r (see `view`) has number ``c * len(table) + r``.
-        size: images of a batch; the last one may have fewer.
-
-    Yields:
-        Uint8 (size, height, width), in order.
-
-    Raises:
-        UnreadableImageError: an image cannot be read.
-    """
-    paths, hashes = table["path"].tolist(), table["sha256"].tolist()
-
-    def read(number: int) -> np.ndarray:
-        copy, row = divmod(number, len(paths))
-        return view(paths[row], hashes[row], copy, augmentation)
-
-    stack: list[np.ndarray] = []
-    for pixels in in_threads(read, numbers):
-        stack.append(pixels)
-        if len(stack) == size:
-            yield np.stack(stack)
-            stack = []
-    if stack:
-        yield np.stack(stack)
+                for values in made([divmod(number, shape[1]) for number in range(done, total)]):
+                    grown.write(np.ascontiguousarray(values, kind).tobytes())
+                    bar.step(len(values))
+    return np.memmap(file, kind, "r", shape=shape)

@@ -14,7 +14,7 @@ from neumo.features.extract import extract
 from neumo.training.ensemble import Member, averaged, teach
 from neumo.training.finetune import cut, fine_tune, tuned_folder
 from neumo.training.head import fit_head
-from neumo.training.maps import FreshMaps, kept_maps
+from neumo.training.maps import FreshMaps, Maps, kept_maps, kept_pixels
 from neumo.training.recipes import Recipe
 from neumo.training.steps import step
 
@@ -88,12 +88,13 @@ def _tuned(
     return Member(base, head, backbone.scaling, maps), history
 
 
-def _maps(
-    backbone: Backbone, base: keras.Model, recipe: Recipe, rows: pd.DataFrame
-) -> np.ndarray | FreshMaps:
+def _maps(backbone: Backbone, base: keras.Model, recipe: Recipe, rows: pd.DataFrame) -> Maps:
     """Of all radiographs; nothing is fitted to them."""
     lower, _ = cut(base, recipe.thawed)
     if len(lower.layers) == 1:
-        return FreshMaps(rows, backbone.scaling, recipe.augmentation, recipe.views)
+        again = recipe.views < recipe.epochs  # each is seen more than once, so keeping it pays
+        return (kept_pixels if again else FreshMaps)(
+            rows, backbone.scaling, recipe.augmentation, recipe.views
+        )
     identity = f"{backbone.name} {backbone.weights_id} up to {lower.layers[-1].name}"
     return kept_maps(rows, lower, identity, backbone.scaling, recipe.augmentation, recipe.views)

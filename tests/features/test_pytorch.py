@@ -8,7 +8,7 @@ import torch
 
 from neumo.backend import keras
 from neumo.features.backbones import backbone, smooth_noise
-from neumo.training.network import forward
+from neumo.features.pytorch import forward
 
 
 @pytest.mark.parametrize("name", ["MobileNetV2-0.35", "ResNet50", "DenseNet121", "EfficientNetB0"])

@@ -1,0 +1,112 @@
+"""The forward pass on a GPU."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neumo.errors import NeumoError
+from neumo.features.engine import resolve_precision
+from neumo.features.scaling import RAW, Scaling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from neumo.backend import keras
+
+BATCH = 64
+"""Images that are computed together."""
+
+AHEAD = 2
+"""Batches that the GPU is given before the first one is asked for."""
+
+
+@functools.cache
+def has_gpu() -> bool:
+    """Whether PyTorch finds an NVIDIA GPU; it is imported only where there is a driver for one."""
+    if shutil.which("nvidia-smi") is None and not Path("/proc/driver/nvidia/version").exists():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def resolve_for_many(precision: str) -> str:
+    """Name what the features of many images are computed in: "gpu", or what `resolve_precision` says.
+
+    Args:
+        precision: as there; "auto" is a GPU where there is one, and "gpu" insists on it.
+
+    Raises:
+        NeumoError: as there; or no GPU where one is asked for.
+    """
+    if precision == "gpu" and not has_gpu():
+        raise NeumoError("precision: got gpu, but PyTorch finds no NVIDIA GPU here, expected auto")
+    return "gpu" if precision in ("auto", "gpu") and has_gpu() else resolve_precision(precision)
+
+
+class GpuEngine:
+    """Radiographs to what a network makes of them, through PyTorch; in bfloat16 where the GPU can.
+
+    What `neumo.features.engine.Engine` is for a processor, and used as it is.
+
+    Args:
+        network: scaled pixels (n, height, width, 3) to features (n, d), or to maps.
+        scaling: how grey levels become its input.
+        batch: images that are computed together; the last batch is filled up.
+
+    Raises:
+        NotImplementedError: a layer that `neumo.features.pytorch.forward` does not cover.
+    """
+
+    def __init__(self, network: keras.Model, scaling: Scaling = RAW, *, batch: int = BATCH) -> None:
+        import torch
+
+        from neumo.features.pytorch import forward
+
+        self.batch = batch
+        self._network = forward(network)
+        self._device = next(iter(network.weights)).value.device
+        self._scale = torch.from_numpy(scaling.channels).to(self._device)[:, :, None, None]
+        self._bf16 = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        self._shape = network.input_shape[1:3]
+
+    def map(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Compute a stream of batches; while one is computed the next ones are made.
+
+        Args:
+            batches: uint8 (n, height, width) each, n at most `batch`; a few are taken ahead.
+
+        Yields:
+            Float32 (n, d), or (n, channels, height, width), of each batch, in order.
+        """
+        busy = deque[tuple["Tensor", int]]()
+        for pixels in batches:
+            expected = (self.batch, *self._shape)
+            if pixels.dtype != np.uint8 or pixels.shape[1:] != expected[1:] or len(pixels) > expected[0]:
+                raise ValueError(f"got {pixels.dtype} {pixels.shape}, expected uint8 {expected} at most")
+            if len(busy) == AHEAD:
+                yield _taken(*busy.popleft())
+            busy.append((self._compute(pixels), len(pixels)))
+        while busy:
+            yield _taken(*busy.popleft())
+
+    def _compute(self, pixels: np.ndarray) -> Tensor:
+        import torch
+
+        filled = np.zeros((self.batch, *self._shape), np.uint8)
+        filled[: len(pixels)] = pixels
+        mean, std = self._scale
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+            x = (torch.from_numpy(filled).to(self._device)[:, None].float() - mean) / std
+            return self._network(x.contiguous(memory_format=torch.channels_last)).float()
+
+
+def _taken(made: Tensor, n: int) -> np.ndarray:
+    return made[:n].cpu().numpy()

@@ -1,0 +1,116 @@
+"""The forward pass on a GPU. What needs no GPU is tested without one: PyTorch's functions are the same."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from neumo.errors import NeumoError
+from neumo.features import gpu
+from neumo.features.backbones import Backbone, backbone
+from neumo.features.extract import extract
+from neumo.features.gpu import GpuEngine, has_gpu, resolve_for_many
+from neumo.features.scaling import RAW, Scaling
+from neumo.features.store import FeatureStore
+from tests.features.conftest import distance
+
+NEAR = 1e-2 if has_gpu() else 1e-4
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU, whose work PyTorch does where it can."""
+    monkeypatch.setattr(gpu, "has_gpu", lambda: True)
+
+
+@pytest.mark.parametrize("scaling", [RAW, Scaling((103.9, 116.8, 123.7), (58, 57, 59))])
+def test_equals_keras(mobilenet: Backbone, real_keras: Any, pixels: np.ndarray, scaling: Scaling) -> None:
+    batches = [pixels[:4], pixels[4:8], pixels[8:9]]
+    found = list(GpuEngine(mobilenet.build(), scaling, batch=4).map(batches))
+    assert [part.shape for part in found] == [(4, 1280), (4, 1280), (1, 1280)]
+    true = np.asarray(real_keras.predict(scaling(pixels[:9]), verbose=0))
+    assert distance(np.concatenate(found), true) < NEAR
+    assert found[0].dtype == np.float32
+
+
+def test_maps_come_channels_first(mobilenet: Backbone, pixels: np.ndarray) -> None:
+    from neumo.training.finetune import cut
+
+    stem, _ = cut(mobilenet.build(), 0.6)
+    (found,) = GpuEngine(stem, mobilenet.scaling).map([pixels[:3]])
+    true = stem.predict(mobilenet.scaling(pixels[:3]), verbose=0).transpose(0, 3, 1, 2)
+    assert found.shape == true.shape
+    assert np.linalg.norm(found - true) < NEAR * np.linalg.norm(true)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((2, 224, 224), np.float32),
+        np.zeros((2, 224, 223), np.uint8),
+        np.zeros((5, 224, 224), np.uint8),
+    ],
+)
+def test_other_batches_are_refused(mobilenet: Backbone, wrong: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8 \(4, 224, 224\) at most"):
+        list(GpuEngine(mobilenet.build(), batch=4).map([wrong]))
+
+
+def test_many_images_are_computed_on_it(
+    pretended: None, rows: pd.DataFrame, mobilenet: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_processor = extract(rows, mobilenet, mobilenet.scaling, precision="f32")
+    made: list[GpuEngine] = []
+
+    def make(network: Any, scaling: Scaling) -> GpuEngine:
+        made.append(GpuEngine(network, scaling))
+        return made[-1]
+
+    monkeypatch.setattr("neumo.features.extract.GpuEngine", make)
+    found = extract(rows, mobilenet, mobilenet.scaling)
+    assert len(made) == 1
+    assert distance(found, np.asarray(on_processor)) < NEAR
+    assert not np.array_equal(found, on_processor), "they are kept apart"
+    np.testing.assert_array_equal(extract(rows, mobilenet, mobilenet.scaling, precision="gpu"), found)
+    assert len(made) == 1
+    assert {space["precision"] for space in FeatureStore().summary() if "precision" in space} == {
+        "f32",
+        "gpu",
+    }
+
+
+def test_what_it_does_not_cover_the_processor_computes(pretended: None, rows: pd.DataFrame) -> None:
+    network = backbone("ConvNeXtTiny", "none")
+    with pytest.raises(NotImplementedError):
+        GpuEngine(network.build())
+    assert extract(rows.head(2), network).shape == (2, 768)
+
+
+def test_what_features_are_computed_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "has_gpu", lambda: True)
+    assert [resolve_for_many(wish) for wish in ("auto", "gpu", "f32", "int8")] == [
+        "gpu",
+        "gpu",
+        "f32",
+        "int8",
+    ]
+    monkeypatch.setattr(gpu, "has_gpu", lambda: False)
+    assert resolve_for_many("auto") in ("f32", "bf16")
+    with pytest.raises(
+        NeumoError, match="precision: got gpu, but PyTorch finds no NVIDIA GPU here, expected"
+    ):
+        resolve_for_many("gpu")
+    with pytest.raises(NeumoError, match="precision: got 'fp16', expected"):
+        resolve_for_many("fp16")
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is a driver for a GPU")
+def test_pytorch_is_not_imported_to_find_no_gpu() -> None:
+    code = "import sys; from neumo.features.gpu import has_gpu; sys.exit(has_gpu() or 'torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
