@@ -29,9 +29,9 @@ IMAGES, MATRIX = 2048, 8192
 Run = Callable[[np.ndarray], np.ndarray]
 
 
-def neumo(network: Backbone, batch: int) -> Run:
-    """The engine that `neumo study` uses where there is a GPU."""
-    engine = GpuEngine(network.build(), network.scaling, batch=batch)
+def neumo(network: Backbone, batch: int, *, bf16: bool = False) -> Run:
+    """The engine that `neumo study` uses where there is a GPU, in single precision."""
+    engine = GpuEngine(network.build(), network.scaling, batch=batch, bf16=bf16)
     return lambda pixels: np.concatenate(
         list(engine.map(pixels[start : start + batch] for start in range(0, len(pixels), batch)))
     )
@@ -71,6 +71,7 @@ def main() -> None:
         raise SystemExit("got no GPU that PyTorch can use, expected one")
     network = backbone(choices.backbone, "none")
     ways = {f"**neumo**, batches of {n}": neumo(network, n) for n in (16, 64, 256)}
+    ways |= {f"neumo in bfloat16, batches of {n}": neumo(network, n, bf16=True) for n in (64, 256)}
     ways |= {
         f"Keras `predict`, {policy}": keras_predict(network, policy)
         for policy in ("float32", "mixed_bfloat16")
@@ -89,15 +90,16 @@ def main() -> None:
             run(pixels)
             rates[way] = max(rates[way], IMAGES / (time.perf_counter() - started))
     work = GFLOP.get(choices.backbone)
+
+    def share(rate: float) -> str:
+        return f"{rate * work / limit / 1000:.1%}" if work else ""
+
     lines = [
         f"{torch.cuda.get_device_name()}: {limit:.0f} TFLOP/s in bfloat16",
         "",
         f"| {choices.backbone} | images/s | of the card's rate | error |",
         "|---|---|---|---|",
-        *(
-            f"| {way} | {rate:,.0f} | {f'{rate * work / limit / 1000:.1%}' if work else ''} | {error[way]:.2%} |"
-            for way, rate in rates.items()
-        ),
+        *(f"| {way} | {rate:,.0f} | {share(rate)} | {error[way]:.2%} |" for way, rate in rates.items()),
     ]
     print("\n".join(lines))
     if choices.out:

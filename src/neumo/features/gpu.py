@@ -52,29 +52,32 @@ def resolve_for_many(precision: str) -> str:
 
 
 class GpuEngine:
-    """Radiographs to what a network makes of them, through PyTorch; in bfloat16 where the GPU can.
+    """Radiographs to what a network makes of them, through PyTorch.
 
-    What `neumo.features.engine.Engine` is for a processor, and used as it is.
+    What `neumo.features.engine.Engine` is for a processor, and used as it is. In single precision, for a GPU
+    is then still faster than images are read; bfloat16 would change the features of MobileNetV2-0.35 by 17 %.
 
     Args:
         network: scaled pixels (n, height, width, 3) to features (n, d), or to maps.
         scaling: how grey levels become its input.
         batch: images that are computed together; the last batch is filled up.
+        bf16: whether to compute in bfloat16 all the same.
 
     Raises:
         NotImplementedError: a layer that `neumo.features.pytorch.forward` does not cover.
     """
 
-    def __init__(self, network: keras.Model, scaling: Scaling = RAW, *, batch: int = BATCH) -> None:
+    def __init__(
+        self, network: keras.Model, scaling: Scaling = RAW, *, batch: int = BATCH, bf16: bool = False
+    ) -> None:
         import torch
 
         from neumo.features.pytorch import forward
 
-        self.batch = batch
+        self.batch, self._bf16 = batch, bf16
         self._network = forward(network)
         self._device = next(iter(network.weights)).value.device
         self._scale = torch.from_numpy(scaling.channels).to(self._device)[:, :, None, None]
-        self._bf16 = self._device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         self._shape = network.input_shape[1:3]
 
     def map(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -103,7 +106,11 @@ class GpuEngine:
         filled = np.zeros((self.batch, *self._shape), np.uint8)
         filled[: len(pixels)] = pixels
         mean, std = self._scale
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16):
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
+            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        ):
             x = (torch.from_numpy(filled).to(self._device)[:, None].float() - mean) / std
             return self._network(x.contiguous(memory_format=torch.channels_last)).float()
 

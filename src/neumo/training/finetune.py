@@ -188,10 +188,10 @@ class _Tuning:
             torch._foreach_copy_(self.weights, own)
 
     def _mixed(self) -> contextlib.AbstractContextManager[object]:
-        """Bfloat16 where there are units for it."""
+        """Bfloat16 on a processor that has units for it; a GPU has TF32, which is fast enough and nearer."""
         kind = self.device.type
         return torch.autocast(
-            kind, torch.bfloat16, enabled=kind == "cuda" or torch.cpu._is_amx_tile_supported()
+            kind, torch.bfloat16, enabled=kind == "cpu" and torch.cpu._is_amx_tile_supported()
         )
 
     def _keep(self) -> None:
