@@ -23,20 +23,29 @@ from torch.nn import functional
 from neumo.backend import keras
 from neumo.features import pytorch as lean
 from neumo.features.backbones import backbone
+from neumo.training.finetune import launched_at_once
 
 BATCH, SIDE = 32, 224
 Step = Callable[[], float]
 
 
-def neumo(name: str, order: torch.memory_format = torch.channels_last, *, bf16: bool = False) -> Step:
+def neumo(
+    name: str,
+    order: torch.memory_format = torch.channels_last,
+    *,
+    bf16: bool = False,
+    at_once: bool = True,
+) -> Step:
     """What `neumo.training.finetune` does with a batch."""
     base, (kernel, bias) = _base(name), (variable.value for variable in _head(name).weights)
     compute, weights = lean.forward(base), [w.value for w in base.trainable_weights] + [kernel, bias]
+    mixed = torch.autocast(kernel.device.type, torch.bfloat16, enabled=bf16, cache_enabled=False)
+    if at_once:
+        with mixed:
+            compute = launched_at_once(compute, base, BATCH)
     adam = torch.optim.AdamW(weights, fused=True)
     x, y = (torch.from_numpy(part).to(kernel.device) for part in _batch())
     x = x.permute(0, 3, 1, 2).contiguous(memory_format=order)
-
-    mixed = torch.autocast(x.device.type, torch.bfloat16, enabled=bf16)
 
     def step() -> float:
         with mixed:
@@ -100,6 +109,7 @@ def _clamped(layer: Any, x: torch.Tensor) -> torch.Tensor:
 
 WAYS: dict[str, Callable[[str], Step]] = {
     "**neumo**": neumo,
+    "each operation launched by itself": lambda name: neumo(name, at_once=False),
     "in bfloat16": lambda name: neumo(name, bf16=True),
     "channels first in memory": lambda name: neumo(name, torch.contiguous_format),
     "clipped ReLU by `clamp`": with_layer("ReLU", _clamped),
@@ -147,6 +157,8 @@ def main() -> None:
     ways = dict(WAYS)
     if not (torch.cuda.is_available() or torch.cpu._is_amx_tile_supported()):
         del ways["in bfloat16"]  # 18 times slower where there are no units for it
+    if not torch.cuda.is_available():
+        del ways["each operation launched by itself"]  # as the first one
     steps = {way: build(choices.backbone) for way, build in ways.items()}
     best = dict.fromkeys(steps, np.inf)
     for turn in range(choices.rounds + 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 from collections import deque
@@ -49,6 +50,15 @@ def resolve_for_many(precision: str) -> str:
     if precision == "gpu" and not has_gpu():
         raise NeumoError("precision: got gpu, but PyTorch finds no NVIDIA GPU here, expected auto")
     return "gpu" if precision in ("auto", "gpu") and has_gpu() else resolve_precision(precision)
+
+
+@contextlib.contextmanager
+def exactly() -> Iterator[None]:
+    """Have PyTorch convolve in single precision on a GPU: its TF32 is 2 % away after ResNet50."""
+    import torch
+
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 class GpuEngine:
@@ -109,7 +119,7 @@ class GpuEngine:
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+            exactly(),
         ):
             x = (torch.from_numpy(filled).to(self._device)[:, None].float() - mean) / std
             return self._network(x.contiguous(memory_format=torch.channels_last)).float()

@@ -7,8 +7,9 @@ import hashlib
 import json
 import math
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -92,7 +93,7 @@ class _Tuning:
         _, upper = cut(base, recipe.thawed)
         for layer in upper.layers:
             layer.trainable = True
-        self.upper = forward(upper)
+        self.upper = launched_at_once(forward(upper), upper, recipe.batch_size)
         self.kernel, self.bias = (variable.value for variable in head.layers[-1].weights)
         self.device = self.kernel.device
         body = [w.value for w in upper.trainable_weights]
@@ -212,6 +213,43 @@ class _Tuning:
             with torch.no_grad():
                 torch._foreach_copy_(self.weights, state["weights"])
             self.adam.load_state_dict(state["adam"])
+
+
+class _Module(torch.nn.Module):
+    """A function whose weights PyTorch can find."""
+
+    def __init__(self, compute: Callable[[Tensor], Tensor], weights: list[torch.nn.Parameter]) -> None:
+        super().__init__()
+        self.compute, self.weights = compute, torch.nn.ParameterList(weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.compute(x)
+
+
+def launched_at_once(
+    compute: Callable[[Tensor], Tensor], network: keras.Model, batch_size: int
+) -> Callable[[Tensor], Tensor]:
+    """The same function; on a GPU a whole batch that needs gradients is two launches, not thousands.
+
+    Args:
+        compute: `neumo.features.pytorch.forward` of `network`.
+        network: channels last.
+        batch_size: images of a whole batch.
+    """
+    weights = [variable.value for variable in network.trainable_weights]
+    if weights[0].device.type != "cuda":
+        return compute
+    rows, columns, channels = network.input_shape[1:]
+    x = torch.randn(batch_size, channels, rows, columns, device=weights[0].device)
+    x = x.contiguous(memory_format=torch.channels_last)
+    whole = torch.cuda.make_graphed_callables(_Module(compute, weights), (x,))
+
+    def run(given: Tensor) -> Tensor:
+        if given.shape == x.shape and torch.is_grad_enabled():
+            return cast(Tensor, whole(given))
+        return compute(given)
+
+    return run
 
 
 def tuned_folder() -> Path:
