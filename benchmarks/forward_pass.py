@@ -72,8 +72,9 @@ def _openvino_product(b: np.ndarray, precision: str) -> Callable[[np.ndarray], o
 def neumo(precision: str, weights: Path) -> Run:
     """The engine; for int8 calibrated on 32 images of noise, as speed is all that is asked."""
     from neumo.features.backbones import backbone
-    from neumo.features.engine import Engine, resolve_precision
+    from neumo.features.engine import Engine
     from neumo.features.networks import kept_graph
+    from neumo.features.precision import resolve_precision
     from neumo.features.quantise import quantise
     from neumo.features.scaling import Scaling
 
@@ -206,7 +207,7 @@ def contest(name: str, weights: Path, features: Path) -> None:
     """Be a contestant: build, say so, and give a rate for every line that comes in."""
     _, n, build = CONTESTANTS[name]
     if name.endswith(", bf16") or ", bf16," in name:
-        from neumo.features.engine import resolve_precision
+        from neumo.features.precision import resolve_precision
 
         resolve_precision("bf16")
     run = build(weights)

@@ -16,9 +16,10 @@ import neumo.export
 from neumo.classifier import Classifier
 from neumo.errors import NeumoError
 from neumo.export import TOLERANCE, export, whole_graph
-from neumo.features.engine import Engine, resolve_precision
+from neumo.features.engine import Engine
+from neumo.features.precision import resolve_precision
 
-NEAR = 2e-2 if resolve_precision("auto") == "bf16" else 1e-4
+NEAR = 2e-2 if resolve_precision("auto") == "auto" else 1e-4
 
 
 def _onnx(file: Path, pixels: np.ndarray) -> np.ndarray:

@@ -14,8 +14,9 @@ import numpy as np
 
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE
-from neumo.features.compiled import save_graph
-from neumo.features.engine import Engine, core, with_grey_input
+from neumo.features.compiled import core, save_graph
+from neumo.features.engine import Engine
+from neumo.features.grey import with_grey_input
 from neumo.files import named
 from neumo.images.read import read_radiograph
 from neumo.progress import track

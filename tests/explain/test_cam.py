@@ -15,9 +15,9 @@ import pytest
 from neumo.classifier import Classifier
 from neumo.errors import NeumoError
 from neumo.explain.cam import enlarge, evidence, evidence_graph, heat_map
-from neumo.features.engine import resolve_precision
+from neumo.features.precision import resolve_precision
 
-NEAR = 5e-2 if resolve_precision("auto") == "bf16" else 2e-4
+NEAR = 5e-2 if resolve_precision("auto") == "auto" else 2e-4
 
 
 def autograd(maps: Any, head: Callable[[Any], Any]) -> np.ndarray:

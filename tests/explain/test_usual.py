@@ -12,10 +12,10 @@ from PIL import Image
 from neumo.classifier import Classifier, load, new_classifier
 from neumo.explain.cam import evidence
 from neumo.explain.usual import MOST, usual_maps
-from neumo.features.engine import resolve_precision
+from neumo.features.precision import resolve_precision
 from neumo.phantom.radiograph import draw_radiograph
 
-NEAR = 5e-2 if resolve_precision("auto") == "bf16" else 2e-3  # kept in half precision
+NEAR = 5e-2 if resolve_precision("auto") == "auto" else 2e-3  # kept in half precision
 
 
 @pytest.fixture(scope="module")

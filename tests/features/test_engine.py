@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neumo.errors import NeumoError
 from neumo.features.backbones import Backbone
-from neumo.features.engine import Engine, resolve_precision
+from neumo.features.engine import Engine
 from neumo.features.networks import kept_graph
 from neumo.features.scaling import RAW, Scaling
 from tests.features.conftest import distance
@@ -119,21 +118,3 @@ def test_the_graph_is_left_as_it_is(mobilenet: Backbone, pixels: np.ndarray) -> 
     again = Engine(graph, Scaling(100, 50), "f32")(pixels[:2])
     np.testing.assert_array_equal(first, again)
     assert graph.input(0).get_partial_shape().to_string() == "[?,3,224,224]"
-
-
-def test_precision_is_what_is_computed_in(mobilenet: Backbone, pixels: np.ndarray, real_keras: Any) -> None:
-    assert resolve_precision("f32") == "f32"
-    assert resolve_precision("auto") in ("f32", "bf16")
-    true = np.asarray(real_keras.predict(mobilenet.scaling(pixels[:4]), verbose=0))
-    try:
-        resolve_precision("bf16")
-    except NeumoError as error:
-        assert "this processor does not compute in" in str(error)  # noqa: PT017 - either is right, by processor
-    else:
-        features = Engine(kept_graph(mobilenet), mobilenet.scaling, "bf16")(pixels[:4])
-        assert 1e-4 < distance(features, true) < 0.05
-
-
-def test_an_unknown_precision() -> None:
-    with pytest.raises(NeumoError, match="precision: got 'fp16', expected auto or f32 or bf16 or int8"):
-        resolve_precision("fp16")

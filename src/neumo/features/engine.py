@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import threading
@@ -12,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neumo.errors import NeumoError
-from neumo.features.compiled import compiled, core
+from neumo.features.compiled import compiled, remembered
 from neumo.features.grey import with_grey_input
+from neumo.features.precision import resolve_precision, suited
 from neumo.features.scaling import RAW, Scaling
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 BATCH = 8
 """Images that are computed together."""
-
-PRECISIONS = ("auto", "f32", "bf16", "int8")
 
 
 class Engine:
@@ -37,7 +34,8 @@ class Engine:
         graph: float32 (n, 3, height, width) to (n, d), as `neumo.features.graph.convert` makes it; for int8
             as `neumo.features.quantise.quantise` does. Or what gives it, asked only where nothing is kept.
         scaling: how grey levels become its input.
-        precision: "f32"; "bf16"; "int8"; or "auto", bf16 where the processor computes in it.
+        precision: "f32"; "bf16"; "int8"; or "auto", bf16 where the processor computes in it and the network
+            gives nearly the same, see `neumo.features.precision.suited`.
         batch: images that are computed together; if not given, as many as are fast: larger batches leave the
             processor's caches and gain nothing.
         kept_as: a name that no other network has, to keep the compiled network on disk under.
@@ -120,44 +118,16 @@ class Engine:
     def _network(self, batch: int) -> openvino.CompiledModel:
         """The network, compiled for batches of one size when first asked for it."""
         with self._compiling:
+            if self.precision == "auto":
+                name = self._kept_as and json.dumps([self._kept_as, self._scaling.channels.tolist()])
+                self.precision = remembered(lambda: suited(self._compile), ("f32", "bf16"), name)
             if batch not in self._networks:
-                properties = {"PERFORMANCE_HINT": "LATENCY" if batch == 1 else "THROUGHPUT"}
-                if self.precision != "int8":
-                    properties["INFERENCE_PRECISION_HINT"] = self.precision
-                name = self._kept_as and json.dumps([self._kept_as, self._scaling.channels.tolist(), batch])
-                self._networks[batch] = compiled(
-                    lambda: with_grey_input(self._graph(), self._scaling, batch), properties, name
-                )
+                self._networks[batch] = self._compile(batch, self.precision)
             return self._networks[batch]
 
-
-def resolve_precision(precision: str) -> str:
-    """Name the precision, "f32", "bf16" or "int8", that a wish stands for on this processor.
-
-    Raises:
-        NeumoError: no such precision, or this processor does not compute in it.
-    """
-    if precision not in PRECISIONS:
-        raise NeumoError(f"precision: got {precision!r}, expected {' or '.join(PRECISIONS)}")
-    if precision == "int8":  # any processor can, though some are no faster for it
-        return precision
-    granted = _granted(precision)
-    if precision == "auto":
-        return "bf16" if granted == "bf16" else "f32"
-    if granted != precision:
-        raise NeumoError(
-            f"precision: got {precision}, which this processor does not compute in, expected auto"
-        )
-    return precision
-
-
-@functools.cache
-def _granted(precision: str) -> str:
-    """What OpenVINO makes of a wish, which it does not refuse; ask it with a network of one operation."""
-    import openvino
-    import openvino.opset15 as ops
-
-    x = ops.parameter([1], np.float32)
-    hint = {} if precision == "auto" else {"INFERENCE_PRECISION_HINT": precision}
-    compiled = core().compile_model(openvino.Model([ops.relu(x)], [x], "one"), "CPU", hint)
-    return compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    def _compile(self, batch: int, precision: str) -> openvino.CompiledModel:
+        properties = {"PERFORMANCE_HINT": "LATENCY" if batch == 1 else "THROUGHPUT"}
+        if precision != "int8":
+            properties["INFERENCE_PRECISION_HINT"] = precision
+        name = self._kept_as and json.dumps([self._kept_as, self._scaling.channels.tolist(), batch])
+        return compiled(lambda: with_grey_input(self._graph(), self._scaling, batch), properties, name)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neumo.errors import NeumoError
-from neumo.features.engine import resolve_precision
+from neumo.features.precision import resolve_precision
 from neumo.features.scaling import RAW, Scaling
 
 if TYPE_CHECKING:

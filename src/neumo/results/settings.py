@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neumo.errors import NeumoError
-from neumo.features.engine import PRECISIONS
+from neumo.features.precision import PRECISIONS
 from neumo.images.generate import Transforms
 
 VALIDATION = ("before-balancing", "after-balancing")

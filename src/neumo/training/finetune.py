@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from neumo.backend import keras
-from neumo.features.engine import resolve_precision
 from neumo.features.networks import versions
+from neumo.features.precision import resolve_precision
 from neumo.features.pytorch import forward
 from neumo.files import cache_folder, whole_file
 from neumo.images.read import pixels_id
@@ -138,9 +138,7 @@ class _Tuning:
             for group in self.adam.param_groups:
                 group["lr"] = group["peak"] * rate(self.steps / total)
             y = torch.from_numpy(self.labels[order[batch]]).to(self.device)
-            with self._mixed():
-                features = self.upper(x)
-            logits = self._logits(functional.dropout(features.float(), self.recipe.dropout))
+            logits = self._logits(functional.dropout(self.upper(x), self.recipe.dropout))
             if self.taught is None:
                 wanted = y * (1 - 2 * self.recipe.smoothing) + self.recipe.smoothing
             else:
@@ -175,7 +173,7 @@ class _Tuning:
             for start in range(0, len(self.validation), 64):
                 row = self.validation[start : start + 64]
                 y = torch.from_numpy(self.labels[row]).to(self.device)
-                logits = self._logits(self.upper(self.maps.tensor(0, row, self.device)).float())
+                logits = self._logits(self.upper(self.maps.tensor(0, row, self.device)))
                 losses += functional.binary_cross_entropy_with_logits(logits, y, reduction="sum").item()
                 right += int(((logits > 0) == (y > 0.5)).sum())
         return losses / len(self.validation), right / len(self.validation)
@@ -187,13 +185,6 @@ class _Tuning:
             torch._foreach_copy_(self.weights, self.averaged)
             yield
             torch._foreach_copy_(self.weights, own)
-
-    def _mixed(self) -> contextlib.AbstractContextManager[object]:
-        """Bfloat16 on a processor that has units for it; a GPU has TF32, which is fast enough and nearer."""
-        kind = self.device.type
-        return torch.autocast(
-            kind, torch.bfloat16, enabled=kind == "cpu" and torch.cpu._is_amx_tile_supported()
-        )
 
     def _keep(self) -> None:
         state = {"averaged": self.averaged, "history": self.history, "steps": self.steps}

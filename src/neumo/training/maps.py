@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from neumo.backend import keras
-from neumo.features.engine import Engine, resolve_precision
+from neumo.features.engine import Engine
 from neumo.features.gpu import GpuEngine, has_gpu
 from neumo.features.graph import convert
 from neumo.features.networks import versions
+from neumo.features.precision import resolve_precision
 from neumo.features.scaling import Scaling
 from neumo.files import cache_folder, lock, named
 from neumo.images.augment import Augmentation
