@@ -25,7 +25,7 @@ from neumo.features.gpu import GpuEngine
 from neumo.features.networks import kept_graph
 
 GFLOP = {"ResNet50": 7.7}
-IMAGES, MATRIX = 2048, 8192
+IMAGES, MATRIX = 512, 8192
 Run = Callable[[np.ndarray], np.ndarray]
 
 
