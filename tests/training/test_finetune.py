@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from neumo.backend import keras
+from neumo.errors import NeumoError
 from neumo.features.backbones import backbone, smooth_noise
 from neumo.training import finetune
 from neumo.training.finetune import cut, fine_tune, rate
@@ -150,3 +152,22 @@ def test_two_halves_make_the_network(name: str, thawed: float) -> None:
     np.testing.assert_allclose(np.asarray(upper(lower(images))), whole, rtol=1e-5, atol=1e-5)
     if thawed == 1:
         assert len(lower.layers) == 1
+
+
+def test_a_full_gpu_is_told_in_one_line_and_epochs_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epoch = finetune._Tuning._epoch
+
+    def fill(self: finetune._Tuning, number: int) -> tuple[float, float]:
+        if number == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 14.00 MiB. GPU 0 has ...")
+        return epoch(self, number)
+
+    monkeypatch.setattr(finetune._Tuning, "_epoch", fill)
+    with pytest.raises(
+        NeumoError, match=r"^GPU: got no more memory \(CUDA out of memory\), expected room .*$"
+    ):
+        run(tmp_path)
+    (file,) = tmp_path.glob("*.pt")
+    assert torch.load(file, weights_only=True)["steps"] == 20

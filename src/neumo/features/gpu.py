@@ -61,6 +61,24 @@ def exactly() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def enough_memory() -> Iterator[None]:
+    """Have a GPU whose memory is full end in one line.
+
+    Raises:
+        NeumoError: it is.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise NeumoError(
+            f"GPU: got no more memory ({str(error).partition('. ')[0]}), expected room for this network; end "
+            "what else runs there, or set CUDA_VISIBLE_DEVICES to nothing to compute on the processor"
+        ) from error
+
+
 class GpuEngine:
     """Radiographs to what a network makes of them, through PyTorch.
 
@@ -75,6 +93,7 @@ class GpuEngine:
 
     Raises:
         NotImplementedError: a layer that `neumo.features.pytorch.forward` does not cover.
+        NeumoError: on use, the memory of the GPU is full.
     """
 
     def __init__(
@@ -117,6 +136,7 @@ class GpuEngine:
         filled[: len(pixels)] = pixels
         mean, std = self._scale
         with (
+            enough_memory(),
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
             exactly(),

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from neumo.backend import keras
+from neumo.features.gpu import enough_memory
 from neumo.features.networks import versions
 from neumo.features.precision import resolve_precision
 from neumo.features.pytorch import forward
@@ -69,9 +70,13 @@ def fine_tune(
     Returns:
         "loss" and "accuracy" on the images as they were changed, "val_loss" and "val_accuracy" of the
         averaged weights on the images as they are; a number per epoch.
+
+    Raises:
+        NeumoError: the memory of the GPU is full; epochs that were done are kept.
     """
     file = kept / f"{_digest(rows, recipe, seed, network_id, taught)}.pt"
-    return _Tuning(base, head, maps, rows, recipe, seed, file, taught).run()
+    with enough_memory():
+        return _Tuning(base, head, maps, rows, recipe, seed, file, taught).run()
 
 
 class _Tuning:
@@ -233,6 +238,8 @@ def launched_at_once(
     rows, columns, channels = network.input_shape[1:]
     x = torch.randn(batch_size, channels, rows, columns, device=weights[0].device)
     x = x.contiguous(memory_format=torch.channels_last)
+    # recording runs on a stream of its own, which PyTorch would warn of in the first step
+    torch.autograd.graph.set_warn_on_accumulate_grad_stream_mismatch(False)
     whole = torch.cuda.make_graphed_callables(_Module(compute, weights), (x,))
 
     def run(given: Tensor) -> Tensor:
