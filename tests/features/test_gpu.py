@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from neumo.errors import NeumoError
-from neumo.features import gpu
-from neumo.features.backbones import Backbone, backbone
+from neumo.features import gpu, pytorch
+from neumo.features.backbones import Backbone
 from neumo.features.extract import extract
 from neumo.features.gpu import GpuEngine, resolve_for_many
 from neumo.features.scaling import RAW, Scaling
@@ -87,11 +87,14 @@ def test_many_images_are_computed_on_it(
     }
 
 
-def test_what_it_does_not_cover_the_processor_computes(pretended: None, rows: pd.DataFrame) -> None:
-    network = backbone("ConvNeXtTiny", "none")
+def test_what_it_does_not_cover_the_processor_computes(
+    pretended: None, rows: pd.DataFrame, mobilenet: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = extract(rows.head(2), mobilenet, precision="f32")
+    monkeypatch.delitem(pytorch._LAYERS, "ReLU")
     with pytest.raises(NotImplementedError):
-        GpuEngine(network.build())
-    assert extract(rows.head(2), network).shape == (2, 768)
+        GpuEngine(mobilenet.build())
+    np.testing.assert_array_equal(extract(rows.head(2), mobilenet), true)
 
 
 def test_what_features_are_computed_in(monkeypatch: pytest.MonkeyPatch) -> None:
