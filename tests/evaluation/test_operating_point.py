@@ -24,6 +24,12 @@ def test_default_is_one_half() -> None:
     assert point.specificity == found["specificity"].value
 
 
+def test_a_threshold_may_be_given() -> None:
+    point = choose_threshold(Y, P, balanced=True, threshold=0.3)
+    assert (point.threshold, point.rule) == (0.3, "0.3, as asked for")
+    assert point.sensitivity == (P >= 0.3)[Y == 1].mean()
+
+
 @pytest.mark.parametrize("target", [0.01, 0.5, 0.9, 0.98, 1.0])
 def test_highest_threshold_that_reaches_the_target(target: float) -> None:
     point = choose_threshold(Y, P, sensitivity=target)

@@ -112,6 +112,7 @@ def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Pat
     results.settings["prevalence"] = 0.1
     rules = [
         choose_threshold([0, 1], [0.1, 0.9]).rule,
+        choose_threshold([0, 1], [0.1, 0.9], threshold=0.35).rule,
         choose_threshold([0, 1], [0.1, 0.9], sensitivity=0.9).rule.replace("validation", "hard validation"),
         choose_threshold([0, 1], [0.1, 0.9], balanced=True).rule + ", as it is and changed in 6 ways",
     ]

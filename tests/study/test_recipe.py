@@ -194,6 +194,11 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
     best = max((p >= t)[y == 1].mean() + (p < t)[y == 0].mean() for t in p)
     assert youden == pytest.approx(best, abs=1.01 / np.bincount(y).min())
     assert changed.card["threshold"]["sensitivity"] == pytest.approx(called[y == 1].mean())
+    RecipeRun(phantoms, quick, validation="changed", threshold=0.35, **choices).run(tmp_path / "fixed")
+    fixed = neumo.load(tmp_path / "fixed/classifier.neumo")
+    assert (fixed.threshold, fixed.card["threshold"]["rule"]) == (0.35, "0.35, as asked for")
+    np.testing.assert_array_equal(fixed.probabilities(images), p)
+    assert fixed.card["threshold"]["specificity"] == pytest.approx((p < 0.35)[y == 0].mean())
     RecipeRun(phantoms, quick, validation="matched", **choices).run(tmp_path / "matched")
     matched = neumo.load(tmp_path / "matched/classifier.neumo")
     rule = matched.card["threshold"]["rule"]
@@ -292,6 +297,11 @@ def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path:
         ({"seeds": (-1,)}, "seeds: got"),
         ({"seeds": ()}, "seeds: got"),
         ({"sensitivity": 98.0}, "sensitivity: got 98.0, expected a share up to 1"),
+        ({"threshold": 1.0}, "threshold: got 1.0, expected a probability between 0 and 1"),
+        (
+            {"threshold": 0.5, "sensitivity": 0.9},
+            "threshold: got 0.5 with a sensitivity of 0.9, expected one",
+        ),
         ({"test_fraction": 1.5}, "test fraction: got 1.5"),
         (
             {"validation": "hard", "protocols": ("patient",)},
@@ -340,6 +350,8 @@ def test_the_python_call_gives_the_same_run_again(phantoms: Path, tmp_path: Path
     again = eval(call.removesuffix(f".run({str(tmp_path / 'out')!r})"), names)
     assert (again.settings, again.protocols, again.seeds) == (run.settings, run.protocols, run.seeds)
     assert "'fine-tuned'" in RecipeRun(phantoms, "fine-tuned", **choices)._call(tmp_path)
+    at = RecipeRun(phantoms, PAIR, **{**choices, "sensitivity": None, "threshold": 0.35})
+    assert "threshold=0.35" in at._call(tmp_path)
 
 
 def test_how_often_a_backbone_counts_matters(phantoms: Path) -> None:

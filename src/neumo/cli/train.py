@@ -68,6 +68,14 @@ def train(
             show_default=False,
         ),
     ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Call pneumonia from this probability on, instead; at 0.5 most answers are right where "
+            "pneumonia is as frequent as in the data.",
+            show_default=False,
+        ),
+    ] = None,
     prevalence: Annotated[
         float | None,
         typer.Option(
@@ -97,6 +105,8 @@ def train(
     - exposed: fine-tuned on images whose exposure is changed more, their stretch less
 
     - gentle: nearly all layers, for long, on images that are changed little
+
+    - gentle-whole: all layers, so: for a machine with a GPU
 
     - matched: fine-tuned on images drawn so that their stretch does not tell the classes apart
 
@@ -143,6 +153,7 @@ def train(
         protocols=None if protocol is None else tuple(protocol),
         validation=validation,
         sensitivity=sensitivity,
+        threshold=threshold,
         prevalence=prevalence,
         skip_unreadable=skip_unreadable,
     ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))

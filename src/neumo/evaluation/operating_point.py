@@ -30,7 +30,12 @@ class OperatingPoint:
 
 
 def choose_threshold(
-    y: ArrayLike, p: ArrayLike, sensitivity: float | None = None, *, balanced: bool = False
+    y: ArrayLike,
+    p: ArrayLike,
+    sensitivity: float | None = None,
+    *,
+    balanced: bool = False,
+    threshold: float | None = None,
 ) -> OperatingPoint:
     """Choose the operating point on the validation part, never on the test part.
 
@@ -45,17 +50,24 @@ def choose_threshold(
         p: (n,) or (n, 1) predicted probability of pneumonia.
         sensitivity: fraction of pneumonias to find, above 0 and at most 1.
         balanced: without a sensitivity, Youden's point instead of 0.5.
+        threshold: this one, whatever the validation part says; of calibrated probabilities, most are called
+            right at 0.5.
 
     Raises:
-        NeumoError: a class is absent, or the sensitivity is not a fraction.
+        NeumoError: a class is absent, the sensitivity or threshold is not a fraction, or both are given.
 
     Example:
         >>> round(choose_threshold([0, 0, 1, 1], [0.1, 0.3, 0.2, 0.9], sensitivity=1.0).threshold, 3)
         0.15
     """
     y, p = checked(y, p)
-    threshold, rule = 0.5, "0.5, the default"
-    if sensitivity is not None:
+    if threshold is not None:
+        if sensitivity is not None:
+            raise NeumoError(f"threshold: got {threshold} with a sensitivity of {sensitivity}, expected one")
+        if not 0 < threshold < 1:
+            raise NeumoError(f"threshold: got {threshold}, expected a probability between 0 and 1")
+        rule = f"{threshold:.4g}, as asked for"
+    elif sensitivity is not None:
         if not 0 < sensitivity <= 1:
             raise NeumoError(f"sensitivity: got {sensitivity}, expected a fraction above 0 and at most 1")
         highest_first = np.sort(p[y == 1])[::-1]
@@ -65,6 +77,8 @@ def choose_threshold(
         rule = f"the highest that finds {sensitivity:.4g} of the validation part's pneumonias"
     elif balanced:
         threshold, rule = _youden(y, p), "best sensitivity and specificity together on the validation part"
+    else:
+        threshold, rule = 0.5, "0.5, the default"
     called = p >= threshold
     return OperatingPoint(threshold, rule, float(called[y == 1].mean()), float((~called[y == 0]).mean()))
 

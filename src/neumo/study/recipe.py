@@ -106,6 +106,7 @@ class RecipeRun:
             `neumo.data.hard_validation`.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
+        threshold: the operating point itself, instead.
         prevalence: share of pneumonia that probabilities are calibrated for; that of the validation part if
             not given. It moves no operating point: threshold and probabilities change together.
         skip_unreadable: leave out images that cannot be decoded; by default they end it.
@@ -131,6 +132,7 @@ class RecipeRun:
         validation_fraction: float = 0.2,
         validation: str = "changed",
         sensitivity: float | None = None,
+        threshold: float | None = None,
         prevalence: float | None = None,
         skip_unreadable: bool = False,
     ) -> None:
@@ -138,6 +140,7 @@ class RecipeRun:
             raise NeumoError(f"validation: got {validation!r}, expected {' or '.join(VALIDATION)}")
         shares: dict[str, Any] = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
         Settings(seeds=seeds, sensitivity=sensitivity, **shares)  # says what is out of range
+        choose_threshold([0, 1], [0, 1], sensitivity, threshold=threshold)
         if prevalence is not None:
             prior_shift([0, 1], prevalence)
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
@@ -162,6 +165,8 @@ class RecipeRun:
             "prevalence": prevalence,
             "validation_drawn": "before-balancing",
         }
+        if threshold is not None:
+            self.settings["threshold"] = threshold
         self._groups = near_identical_groups(table, seen[good].reset_index(drop=True))
         self._splits, self.skipped = every_split(table, seeds, **shares, groups=self._groups)
         if len(self.skipped) == len(PROTOCOLS):
@@ -309,11 +314,12 @@ class RecipeRun:
         kernel, bias = head.layers[-1].get_weights()
         head.layers[-1].set_weights([kernel / temperature, bias / temperature + shift])
         asked = asked_y, _probability(head, asked_x)
-        point = choose_threshold(*asked, self.settings["sensitivity"], balanced=True)
+        fixed = self.settings.get("threshold")
+        point = choose_threshold(*asked, self.settings["sensitivity"], balanced=True, threshold=fixed)
         rule = point.rule.replace("validation", "hard validation") if self._hard(run.protocol) else point.rule
-        if changes:
+        if changes and fixed is None:
             rule += f", as it is and changed in {changes} ways"
-        if matched:
+        if matched and fixed is None:
             rule += ", drawn so that stretch does not tell the classes apart"
         run.threshold = dataclasses.asdict(dataclasses.replace(point, rule=rule))
         predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
@@ -355,6 +361,7 @@ class RecipeRun:
             **{name: self.settings[name] for name in ("seeds", "test_fraction", "validation_fraction")},
             "protocols": self.protocols,
             **{name: self.settings[name] for name in ("validation", "sensitivity", "prevalence")},
+            "threshold": self.settings.get("threshold"),
             "skip_unreadable": self.skip_unreadable,
         }
         told = ", ".join(f"{name}={value!r}" for name, value in given.items())

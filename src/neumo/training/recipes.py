@@ -105,6 +105,13 @@ RECIPES = (
         augmentation=GENTLE,
     ),
     Recipe(
+        "gentle-whole",
+        "As gentle, but all layers are trained: for a machine with a GPU.",
+        thawed=1.0,
+        epochs=25,
+        augmentation=GENTLE,
+    ),
+    Recipe(
         "broad",
         "As fine-tuned, for fewer epochs, on images that are changed in more ways: for larger backbones.",
         epochs=8,
