@@ -109,6 +109,15 @@ def test_every_way_to_name_radiographs(
             assert one["notice"] == NOTICE
 
 
+def test_a_line_each_even_of_a_file_whose_name_has_two(
+    model: Path, files: list[Path], tmp_path: Path
+) -> None:
+    bad = tmp_path / "two\nlines.jpg"
+    bad.write_bytes(b"no image")
+    (line,) = run(model, files[0], bad, code=1).stderr.splitlines()
+    assert line.startswith(f"neumo: {tmp_path / 'two lines.jpg'}: got ")
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_one_bad_file_does_not_stop_the_rest(
     model: Path, files: list[Path], expected: list[Prediction], tmp_path: Path, suffix: str

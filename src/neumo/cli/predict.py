@@ -73,7 +73,7 @@ def predict(
         _print(model, files, tally, as_json)
     sys.stdout.flush()  # where both go into one file, the table comes first
     for line in tally.errors:
-        print(f"neumo: {line}", file=sys.stderr)
+        print("neumo: " + " ".join(line.splitlines()), file=sys.stderr)
     if tally.errors:
         raise typer.Exit(1 if tally.readable else 2)
 
