@@ -160,6 +160,11 @@ class TestClassFolders:
         assert by_name(dataset, "cause")["person9_virus_3.jpeg"] == "virus"
         assert by_name(dataset, "patient")["NORMAL2-IM-0421-0001.jpeg"] == "NORMAL2-IM-0421"
 
+    @pytest.mark.parametrize("name", ["validate", "VALID", "dev"])
+    def test_a_validation_part_counts_as_training(self, name: str, kermany: Path) -> None:
+        (kermany / "val").rename(kermany / name)
+        assert by_name(read(kermany), "official")["person9_virus_3.jpeg"] == "train"
+
     def test_kermany_as_kaggle_packs_it(self, kermany: Path) -> None:
         """The archive holds everything twice, with what macOS leaves beside it."""
         shutil.copytree(kermany, kermany.parent / "copy")

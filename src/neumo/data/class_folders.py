@@ -11,12 +11,8 @@ from neumo.data.coronahack import AGES
 from neumo.data.image_files import images_in, is_dicom, is_mask, of_masks, subfolders, tell_left_out
 from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_known, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
-from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table
+from neumo.data.table import NORMAL, OFFICIAL, UNLABELLED, Dataset, counts, new_table
 
-_PARTS = {
-    **dict.fromkeys(["train", "training", "val", "valid", "validation", "dev"], "train"),
-    **dict.fromkeys(["test", "testing"], "test"),
-}
 KERMANY = (
     "D. S. Kermany, K. Zhang, M. Goldbaum, Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images "
     "for Classification, Mendeley Data v2, 2018, doi:10.17632/rscbjbr9sj.2 (CC BY 4.0)."
@@ -36,7 +32,7 @@ def find(root: Path) -> tuple[Path, Classes]:
     A folder of masks, or called unknown or unlabelled, is no class.
     """
     inside = [folder for folder in subfolders(root) if not _is_none(folder)]
-    parts = [(folder, _PARTS[folder.name.lower()]) for folder in inside if folder.name.lower() in _PARTS]
+    parts = [(folder, OFFICIAL[folder.name.lower()]) for folder in inside if folder.name.lower() in OFFICIAL]
     divided: Classes = [
         (c, part) for folder, part in parts for c in subfolders(folder) if not _is_none(c) and images_in(c)
     ]

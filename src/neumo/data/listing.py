@@ -16,6 +16,7 @@ from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.places import Places, relative
 from neumo.data.table import (
     NORMAL,
+    OFFICIAL,
     PNEUMONIA,
     UNLABELLED,
     Dataset,
@@ -25,10 +26,6 @@ from neumo.data.table import (
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.dicom_view import LATERAL
 
-_OFFICIAL = {
-    **dict.fromkeys(["train", "training", "val", "valid", "validate", "validation", "dev"], "train"),
-    **dict.fromkeys(["test", "testing"], "test"),
-}
 _SIDEWAYS = {*LATERAL, "L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
 """What a column of views says, in upper case, of rows that are not frontal (COSTAL, EXCLUDE: PadChest)."""
 
@@ -116,7 +113,7 @@ def survey(
     negative_name, positive_name = class_names(label_of, positive, heading)
     label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
     part = given["official"].str.lower()
-    if len(other := part[part.notna() & ~part.isin(list(_OFFICIAL))]):
+    if len(other := part[part.notna() & ~part.isin(list(OFFICIAL))]):
         said = f"whose column {column['official']!r} says {quoted(other.unique(), 3)}"
         print(f"neumo: {file}: counts as part of no test set {len(other):,} rows {said}", file=sys.stderr)
 
@@ -154,7 +151,7 @@ def survey(
                 patient or patient_of(p) or (dicom_patient(p) if is_dicom(p) else None)
                 for patient, p in zip(_or_none(given["patient"][there]), path[there], strict=True)
             ],
-            "official": part[there].map(_OFFICIAL),
+            "official": part[there].map(OFFICIAL),
         }
     )
     # of an image with several rows, one that made it positive, whose cause it has

@@ -25,6 +25,12 @@ COLUMNS = {
     "sha256": "str",  # hex SHA-256 of the file's bytes
 }
 
+OFFICIAL = {
+    **dict.fromkeys(["train", "training", "val", "valid", "validate", "validation", "dev"], "train"),
+    **dict.fromkeys(["test", "testing"], "test"),
+}
+"""What data sets call their parts, in lower case -> the table's word; validation is drawn from training."""
+
 
 @dataclass(frozen=True)
 class Dataset:
