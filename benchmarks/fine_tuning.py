@@ -111,7 +111,7 @@ WAYS: dict[str, Callable[[str], Step]] = {
     "**neumo**": neumo,
     "each operation launched by itself": lambda name: neumo(name, at_once=False),
     "in bfloat16": lambda name: neumo(name, bf16=True),
-    "channels first in memory": lambda name: neumo(name, torch.contiguous_format),
+    "channels first in memory": lambda name: neumo(name, torch.contiguous_format, at_once=False),
     "clipped ReLU by `clamp`": with_layer("ReLU", _clamped),
     "batch normalisation not folded, with the batch's statistics": unfolded,
     "Keras `train_on_batch` on PyTorch": keras_fit,

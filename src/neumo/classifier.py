@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import sys
@@ -273,6 +274,10 @@ class Classifier:
     @cached_property
     def _engine(self) -> Engine:
         precision = self.card.get("precision", "auto")
+        if precision == "bf16":  # of a processor that has it, which this one need not be
+            with contextlib.suppress(NeumoError):
+                return Engine(lambda: self._backbone, self.scaling, precision, kept_as=self._kept_as)
+            precision = "f32"
         return Engine(lambda: self._backbone, self.scaling, precision, kept_as=self._kept_as)
 
     @cached_property

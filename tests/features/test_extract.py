@@ -137,7 +137,7 @@ def test_the_key_has_all_that_features_depend_on(
     monkeypatch.setitem(mobilenet.__dict__, "weights_id", "of another file")
     assert newly_computed() == 18
     monkeypatch.setattr(module, "resolve_for_many", lambda _: "bf16")
-    monkeypatch.setattr(module, "Engine", lambda graph, scaling, _: Engine(graph, scaling, "f32"))
+    monkeypatch.setattr(module, "Engine", lambda graph, scaling, _, **__: Engine(graph, scaling, "f32"))
     assert newly_computed() == 18
 
 

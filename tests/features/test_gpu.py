@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from neumo.errors import NeumoError
 from neumo.features import gpu, pytorch
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract
 from neumo.features.gpu import GpuEngine, resolve_for_many
+from neumo.features.precision import resolve_precision
 from neumo.features.scaling import RAW, Scaling
 from neumo.features.store import FeatureStore
+from neumo.training.finetune import cut
 from tests.features.conftest import distance
 
 NEAR = 1e-4
@@ -42,8 +45,6 @@ def test_equals_keras(mobilenet: Backbone, real_keras: Any, pixels: np.ndarray, 
 
 
 def test_maps_come_channels_first(mobilenet: Backbone, pixels: np.ndarray) -> None:
-    from neumo.training.finetune import cut
-
     stem, _ = cut(mobilenet.build(), 0.6)
     (found,) = GpuEngine(stem, mobilenet.scaling).map([pixels[:3]])
     true = stem.predict(mobilenet.scaling(pixels[:3]), verbose=0).transpose(0, 3, 1, 2)
@@ -87,14 +88,60 @@ def test_many_images_are_computed_on_it(
     }
 
 
-def test_what_it_does_not_cover_the_processor_computes(
+@pytest.mark.parametrize("found", ["when it is built", "when it is used"])
+@pytest.mark.parametrize("part", ["features", "maps"])
+def test_what_pytorchs_functions_do_not_cover_keras_computes(
+    found: str, part: str, mobilenet: Backbone, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = mobilenet.build() if part == "features" else cut(mobilenet.build(), 0.6)[0]
+    (true,) = GpuEngine(network, mobilenet.scaling, batch=2).map([pixels[:2]])
+
+    def refuse(*_: Any) -> Any:
+        raise NotImplementedError
+
+    if found == "when it is built":
+        monkeypatch.delitem(pytorch._LAYERS, "ReLU")
+    else:
+        monkeypatch.setitem(pytorch._LAYERS, "ReLU", refuse)
+    (by_keras,) = GpuEngine(network, mobilenet.scaling, batch=2).map([pixels[:2]])
+    assert by_keras.shape == true.shape
+    assert np.linalg.norm(by_keras - true) < NEAR * np.linalg.norm(true)
+
+
+def test_a_full_gpu_is_told_in_one_line(
     pretended: None, rows: pd.DataFrame, mobilenet: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true = extract(rows.head(2), mobilenet, precision="f32")
-    monkeypatch.delitem(pytorch._LAYERS, "ReLU")
-    with pytest.raises(NotImplementedError):
-        GpuEngine(mobilenet.build())
-    np.testing.assert_array_equal(extract(rows.head(2), mobilenet), true)
+    def fill(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 14.00 MiB. GPU 0 has ...")
+
+    monkeypatch.setattr(Backbone, "build", fill)
+    with pytest.raises(NeumoError, match=r"^GPU: got no more memory \(CUDA out of memory\), expected .*$"):
+        extract(rows.head(2), mobilenet)
+
+
+def test_convolutions_are_exact_whatever_the_user_set(
+    pretended: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "allow_tf32", True)
+    monkeypatch.setattr(cudnn, "deterministic", True)
+    with gpu.exactly():
+        assert (cudnn.allow_tf32, cudnn.deterministic) == (False, True)
+    assert cudnn.allow_tf32
+
+
+def test_convolutions_are_exact_where_the_user_has_newer_settings() -> None:
+    code = """
+import torch
+from neumo.features import gpu
+gpu.has_gpu = lambda: True
+conv = torch.backends.cudnn.conv
+conv.fp32_precision = "none"
+with gpu.exactly():
+    assert conv.fp32_precision == "ieee"
+assert conv.fp32_precision == "none"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_what_features_are_computed_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +153,7 @@ def test_what_features_are_computed_in(monkeypatch: pytest.MonkeyPatch) -> None:
         "int8",
     ]
     monkeypatch.setattr(gpu, "has_gpu", lambda: False)
-    assert resolve_for_many("auto") in ("f32", "bf16")
+    assert resolve_for_many("auto") == resolve_precision("auto")
     with pytest.raises(
         NeumoError, match="precision: got gpu, but PyTorch finds no NVIDIA GPU here, expected"
     ):

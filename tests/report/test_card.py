@@ -113,6 +113,7 @@ def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Pat
     rules = [
         choose_threshold([0, 1], [0.1, 0.9]).rule,
         choose_threshold([0, 1], [0.1, 0.9], threshold=0.35).rule,
+        choose_threshold([0, 1], [0.1, 0.9], threshold=0.00005).rule,
         choose_threshold([0, 1], [0.1, 0.9], sensitivity=0.9).rule.replace("validation", "hard validation"),
         choose_threshold([0, 1], [0.1, 0.9], balanced=True).rule + ", as it is and changed in 6 ways",
     ]

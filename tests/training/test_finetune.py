@@ -12,6 +12,7 @@ import torch
 
 from neumo.backend import keras
 from neumo.errors import NeumoError
+from neumo.features import gpu
 from neumo.features.backbones import backbone, smooth_noise
 from neumo.training import finetune
 from neumo.training.finetune import cut, fine_tune, rate
@@ -164,6 +165,7 @@ def test_a_full_gpu_is_told_in_one_line_and_epochs_are_kept(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 14.00 MiB. GPU 0 has ...")
         return epoch(self, number)
 
+    monkeypatch.setattr(gpu, "has_gpu", lambda: True)
     monkeypatch.setattr(finetune._Tuning, "_epoch", fill)
     with pytest.raises(
         NeumoError, match=r"^GPU: got no more memory \(CUDA out of memory\), expected room .*$"
@@ -171,3 +173,15 @@ def test_a_full_gpu_is_told_in_one_line_and_epochs_are_kept(
         run(tmp_path)
     (file,) = tmp_path.glob("*.pt")
     assert torch.load(file, weights_only=True)["steps"] == 20
+
+
+def test_where_no_layer_above_has_weights_the_output_layer_alone_is_trained(tmp_path: Path) -> None:
+    few = dataclasses.replace(RECIPE, thawed=0.01)
+    _, upper = cut(base(), few.thawed)
+    assert not upper.weights
+    table, network, head = rows(), base(), build_head(step("normalised"), 8, 0)
+    before, own = network.get_weights(), head.get_weights()
+    above = Maps(np.random.default_rng(0).random((3, len(table), 8, 4, 4), np.float32))
+    fine_tune(network, head, above, table, few, seed=1, kept=tmp_path, network_id="a")
+    assert all(np.array_equal(a, b) for a, b in zip(before, network.get_weights(), strict=True))
+    assert not np.array_equal(own[0], head.get_weights()[0])

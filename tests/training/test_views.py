@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from neumo.errors import UnreadableImageError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.augment import Augmentation
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.training import views
@@ -98,3 +99,30 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are used on Linux only")
+def test_a_process_that_may_start_none_uses_threads(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "FEW", 0)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply(_first, (table,))
+    np.testing.assert_array_equal(found, Views(table, Augmentation()).one(WANTED[0]))
+
+
+def _first(table: pd.DataFrame) -> np.ndarray:
+    return next(Views(table, Augmentation()).batches(WANTED, 1))[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are used on Linux only")
+def test_a_process_that_the_system_ends_is_told_in_one_line(
+    table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "FEW", 0)
+    found = Views(table, Augmentation()).batches([(1, 0)] * 5_000, 4)
+    next(found)
+    for child in multiprocessing.active_children():
+        child.kill()
+    with pytest.raises(NeumoError, match=r"^changing images: got a process that the system ended, expected"):
+        list(found)

@@ -66,7 +66,7 @@ def choose_threshold(
             raise NeumoError(f"threshold: got {threshold} with a sensitivity of {sensitivity}, expected one")
         if not 0 < threshold < 1:
             raise NeumoError(f"threshold: got {threshold}, expected a probability between 0 and 1")
-        rule = f"{threshold:.4g}, as asked for"
+        rule = f"{threshold}, as asked for"
     elif sensitivity is not None:
         if not 0 < sensitivity <= 1:
             raise NeumoError(f"sensitivity: got {sensitivity}, expected a fraction above 0 and at most 1")

@@ -13,7 +13,7 @@ import numpy as np
 
 from neumo.features.compiled import compiled, remembered
 from neumo.features.grey import with_grey_input
-from neumo.features.precision import resolve_precision, suited
+from neumo.features.precision import FAITHFUL, PROBES, resolve_precision, suited
 from neumo.features.scaling import RAW, Scaling
 
 if TYPE_CHECKING:
@@ -115,12 +115,22 @@ class Engine:
             for request, _ in busy:
                 request.wait()
 
+    def settle(self) -> str:
+        """What it computes in: "f32", "bf16" or "int8"; "auto" is looked into now."""
+        with self._compiling:
+            return self._settle()
+
+    def _settle(self) -> str:
+        if self.precision == "auto":
+            told = [self._kept_as, self._scaling.channels.tolist(), FAITHFUL, PROBES]
+            name = self._kept_as and json.dumps(told)
+            self.precision = remembered(lambda: suited(self._compile), ("f32", "bf16"), name)
+        return self.precision
+
     def _network(self, batch: int) -> openvino.CompiledModel:
         """The network, compiled for batches of one size when first asked for it."""
         with self._compiling:
-            if self.precision == "auto":
-                name = self._kept_as and json.dumps([self._kept_as, self._scaling.channels.tolist()])
-                self.precision = remembered(lambda: suited(self._compile), ("f32", "bf16"), name)
+            self._settle()
             if batch not in self._networks:
                 self._networks[batch] = self._compile(batch, self.precision)
             return self._networks[batch]

@@ -15,7 +15,7 @@ import numpy as np
 from neumo.errors import NeumoError
 from neumo.features.backbones import SIZE, Backbone
 from neumo.features.engine import Engine
-from neumo.features.gpu import GpuEngine, resolve_for_many
+from neumo.features.gpu import GpuEngine, enough_memory, made_by, resolve_for_many
 from neumo.features.matrix import new_matrix
 from neumo.features.networks import kept_graph, versions
 from neumo.features.quantise import Calibration
@@ -46,6 +46,7 @@ class Wanted(NamedTuple):
         return self._replace(copies=copies) if copies else None
 
 
+@enough_memory()
 def extract(
     rows: pd.DataFrame,
     backbone: Backbone,
@@ -87,6 +88,14 @@ def extract(
         if calibration is None:
             raise ValueError("got int8 without calibration, expected rows of the training part")
         ranges = Calibration.of(calibration, scaling)
+    on_processor = Engine(
+        lambda: kept_graph(backbone, ranges),
+        scaling,
+        "auto" if precision == "gpu" else precision,
+        kept_as=json.dumps([backbone.name, backbone.weights_id, versions()]) if precision == "auto" else None,
+    )
+    if precision == "auto":
+        precision = on_processor.settle()
     space = {
         "kind": "features",
         "backbone": backbone.name,
@@ -94,6 +103,7 @@ def extract(
         "precision": precision,
         "scaling": [scaling.mean, scaling.std],
         **({} if ranges is None else {"calibration": ranges.id}),
+        **made_by(precision),
         **versions(),
         **pixels_id(),
     }
@@ -112,7 +122,7 @@ def extract(
             place(found)
             missing += filter(None, (image.without(found) for image in some))
         if missing:
-            engine = _engine(backbone, ranges, scaling, precision)
+            engine = GpuEngine(backbone.build(), scaling) if precision == "gpu" else on_processor
             with advance(f"{backbone.name} features", sum(len(image.copies) for image in missing)) as bar:
                 statistics = _moments_space()
                 for found, moments in _compute(missing, engine, transforms):
@@ -160,17 +170,6 @@ def fit_scaling(rows: pd.DataFrame, *, store: FeatureStore | None = None) -> Sca
     every = np.array([known[image.sha256] for image in images], np.float64)
     mean, square = counts @ every / counts.sum()
     return Scaling(round(mean), max(1, round(np.sqrt(square - mean**2))))
-
-
-def _engine(
-    backbone: Backbone, ranges: Calibration | None, scaling: Scaling, precision: str
-) -> Engine | GpuEngine:
-    if precision == "gpu":
-        try:
-            return GpuEngine(backbone.build(), scaling)
-        except NotImplementedError:  # the processor computes what PyTorch's functions here do not cover
-            precision = "auto"
-    return Engine(kept_graph(backbone, ranges), scaling, precision)
 
 
 def _wanted(rows: pd.DataFrame, transforms: Transforms) -> tuple[dict[str, list[int]], list[Wanted]]:

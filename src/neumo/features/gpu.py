@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import shutil
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,9 +30,17 @@ AHEAD = 2
 """Batches that the GPU is given before the first one is asked for."""
 
 
+REVISION = 1  # raise it when `GpuEngine` gives other numbers than before
+
+
 @functools.cache
 def has_gpu() -> bool:
-    """Whether PyTorch finds an NVIDIA GPU; it is imported only where there is a driver for one."""
+    """Whether Keras computes on PyTorch and that finds an NVIDIA GPU.
+
+    PyTorch is imported only where there is a driver for one.
+    """
+    if os.environ.get("KERAS_BACKEND", "torch") != "torch":
+        return False
     if shutil.which("nvidia-smi") is None and not Path("/proc/driver/nvidia/version").exists():
         return False
     import torch
@@ -52,13 +62,32 @@ def resolve_for_many(precision: str) -> str:
     return "gpu" if precision in ("auto", "gpu") and has_gpu() else resolve_precision(precision)
 
 
+def made_by(precision: str) -> dict[str, str | int]:
+    """What else numbers depend on that were computed in this."""
+    return {"torch": version("torch"), "revision": REVISION} if precision == "gpu" else {}
+
+
 @contextlib.contextmanager
 def exactly() -> Iterator[None]:
     """Have PyTorch convolve in single precision on a GPU: its TF32 is 2 % away after ResNet50."""
+    if not has_gpu():
+        yield
+        return
     import torch
 
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    where: Any = torch.backends.cudnn
+    setting: str = "allow_tf32"
+    exact: str | bool = False
+    try:
+        kept = where.allow_tf32
+    except RuntimeError:  # the user has chosen by PyTorch's newer settings, which do not mix with this one
+        where, setting, exact = where.conv, "fp32_precision", "ieee"
+        kept = where.fp32_precision
+    setattr(where, setting, exact)
+    try:
         yield
+    finally:
+        setattr(where, setting, kept)
 
 
 @contextlib.contextmanager
@@ -68,6 +97,9 @@ def enough_memory() -> Iterator[None]:
     Raises:
         NeumoError: it is.
     """
+    if not has_gpu():
+        yield
+        return
     import torch
 
     try:
@@ -82,8 +114,11 @@ def enough_memory() -> Iterator[None]:
 class GpuEngine:
     """Radiographs to what a network makes of them, through PyTorch.
 
-    What `neumo.features.engine.Engine` is for a processor, and used as it is. In single precision, for a GPU
-    is then still faster than images are read; bfloat16 would change the features of MobileNetV2-0.35 by 17 %.
+    What `neumo.features.engine.Engine` is for a processor, and used as it is. What PyTorch's functions do not
+    cover (see `neumo.features.pytorch.forward`) Keras itself computes there, more slowly.
+
+    In single precision, for a GPU is then still faster than images are read; bfloat16 would change the
+    features of MobileNetV2-0.35 by 17 %.
 
     Args:
         network: scaled pixels (n, height, width, 3) to features (n, d), or to maps.
@@ -92,8 +127,7 @@ class GpuEngine:
         bf16: whether to compute in bfloat16 all the same.
 
     Raises:
-        NotImplementedError: a layer that `neumo.features.pytorch.forward` does not cover.
-        NeumoError: on use, the memory of the GPU is full.
+        NeumoError: the memory of the GPU is full.
     """
 
     def __init__(
@@ -101,13 +135,11 @@ class GpuEngine:
     ) -> None:
         import torch
 
-        from neumo.features.pytorch import forward
-
         self.batch, self._bf16 = batch, bf16
-        self._network = forward(network)
         self._device = next(iter(network.weights)).value.device
         self._scale = torch.from_numpy(scaling.channels).to(self._device)[:, :, None, None]
         self._shape = network.input_shape[1:3]
+        self._network = self._cover(network)
 
     def map(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Compute a stream of batches; while one is computed the next ones are made.
@@ -128,6 +160,23 @@ class GpuEngine:
             busy.append((self._compute(pixels), len(pixels)))
         while busy:
             yield _taken(*busy.popleft())
+
+    def _cover(self, network: keras.Model) -> Callable[[Tensor], Tensor]:
+        import torch
+
+        from neumo.features.pytorch import forward
+
+        def by_keras(x: Tensor) -> Tensor:
+            made: Tensor = network(x.permute(0, 2, 3, 1), training=False)
+            return made.permute(0, 3, 1, 2) if made.ndim == 4 else made
+
+        with enough_memory(), torch.inference_mode():
+            try:
+                covered = forward(network)
+                covered(torch.zeros(1, 3, *self._shape, device=self._device))
+            except NotImplementedError:
+                return by_keras
+        return covered
 
     def _compute(self, pixels: np.ndarray) -> Tensor:
         import torch

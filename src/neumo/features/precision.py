@@ -66,13 +66,17 @@ def suited(compile: Callable[[int, str], openvino.CompiledModel]) -> str:
     Args:
         compile: compiles the network for (images of a batch, precision), uint8 (n, height, width) to float32.
     """
-    from neumo.phantom.radiograph import draw_radiograph
-
     exact, coarse = (compile(PROBES, precision) for precision in ("f32", "bf16"))
-    size = exact.input(0).shape[1]
-    probes = np.stack([draw_radiograph(patient=patient, size=size)[0] for patient in range(PROBES)])
+    probes = _probes(exact.input(0).shape[1])
     true, found = (
         network.create_infer_request().infer([probes])[0].reshape(PROBES, -1) for network in (exact, coarse)
     )
     error = np.linalg.norm(found - true, axis=1) / np.linalg.norm(true, axis=1)
     return "bf16" if (error <= FAITHFUL).all() else "f32"
+
+
+@functools.cache
+def _probes(size: int) -> np.ndarray:
+    from neumo.phantom.radiograph import draw_radiograph
+
+    return np.stack([draw_radiograph(patient=patient, size=size)[0] for patient in range(PROBES)])

@@ -185,7 +185,7 @@ WITH_NUMBERS = (
         r"la mejor suma de sensibilidad y especificidad en la parte de validación, tal cual y "
         r"modificada de \2 maneras",
     ),
-    (r"(0\.\d{1,4}), as asked for", r"\1, como se pidió"),
+    (r"([\d.e-]{1,24}), as asked for", r"\1, como se pidió"),
     (
         r"the highest that finds ([\d.e-]{1,12}) of the (?:hard )?validation part's pneumonias(?:, as "
         r"it is and changed in \d{1,4} ways(?:, drawn so that stretch does not tell the classes apart)?)?",

@@ -34,7 +34,7 @@ class Settings:
         normalise: what step 2 normalises the pixels with: mean and variance of the training part
             ("dataset", the report's way) or what the backbone was trained with ("imagenet").
         precision: what features are computed in: "auto", "gpu", "f32", "bf16" or "int8", see
-            `neumo.features.engine`.
+            `neumo.features.gpu.resolve_for_many`.
         sensitivity: what the operating point must reach on validation; None for a threshold of 0.5.
 
     Raises:

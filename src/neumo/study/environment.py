@@ -17,9 +17,10 @@ def versions() -> dict[str, str]:
 
 def environment(precision: str = "auto") -> dict[str, str]:
     """Versions, platform, Keras' backend and the precision of features that a wish stands for."""
+    resolved = resolve_for_many(precision)
     return {
         **versions(),
         "platform": platform.platform(),
         "keras backend": keras.backend.backend(),
-        "precision": resolve_for_many(precision),
+        "precision": {"auto": "bf16 or f32, by network"}.get(resolved, resolved),
     }

@@ -23,7 +23,7 @@ from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract, fit_scaling
-from neumo.features.gpu import resolve_for_many
+from neumo.features.gpu import enough_memory, resolve_for_many
 from neumo.features.matrix import Rows, blocks
 from neumo.features.networks import kept_graph
 from neumo.features.networks import versions as network_versions
@@ -121,6 +121,7 @@ class Bench:
         )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
+    @enough_memory()
     def fit(self, plan: Plan) -> Trial:
         """Fit the head of a step; look at the test part only where that is planned.
 
@@ -196,7 +197,7 @@ class Bench:
         started = {"name": self.backbone.name, "weights_id": self.backbone.weights_id}
         card = of_run(trial.run, self.dataset, started, self.settings.to_dict(), validation)
         card["test"] = tested
-        if self.settings.precision in ("f32", "int8"):  # bf16 is left to processors that have it
+        if self.settings.precision in ("f32", "bf16", "int8"):
             card["precision"] = self.precision
         graph = kept_graph(self.backbone, self._ranges(split, trial) if self.precision == "int8" else None)
         classifier = new_classifier(card, graph, self.backbone.build(), trial.head, reference)

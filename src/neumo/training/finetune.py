@@ -34,6 +34,7 @@ WARM = 0.1
 """Share of the steps in which the learning rate rises."""
 
 
+@enough_memory()
 def fine_tune(
     base: keras.Model,
     head: keras.Model,
@@ -75,8 +76,7 @@ def fine_tune(
         NeumoError: the memory of the GPU is full; epochs that were done are kept.
     """
     file = kept / f"{_digest(rows, recipe, seed, network_id, taught)}.pt"
-    with enough_memory():
-        return _Tuning(base, head, maps, rows, recipe, seed, file, taught).run()
+    return _Tuning(base, head, maps, rows, recipe, seed, file, taught).run()
 
 
 class _Tuning:
@@ -233,7 +233,7 @@ def launched_at_once(
         batch_size: images of a whole batch.
     """
     weights = [variable.value for variable in network.trainable_weights]
-    if weights[0].device.type != "cuda":
+    if not weights or weights[0].device.type != "cuda":
         return compute
     rows, columns, channels = network.input_shape[1:]
     x = torch.randn(batch_size, channels, rows, columns, device=weights[0].device)

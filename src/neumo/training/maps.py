@@ -18,10 +18,9 @@ from torch import Tensor
 
 from neumo.backend import keras
 from neumo.features.engine import Engine
-from neumo.features.gpu import GpuEngine, has_gpu
+from neumo.features.gpu import GpuEngine, has_gpu, made_by
 from neumo.features.graph import convert
 from neumo.features.networks import versions
-from neumo.features.precision import resolve_precision
 from neumo.features.scaling import Scaling
 from neumo.files import cache_folder, lock, named
 from neumo.images.augment import Augmentation
@@ -124,11 +123,13 @@ def kept_maps(
         UnreadableImageError: an image cannot be read.
     """
     rows, columns, channels = stem.output_shape[1:]
-    precision = "gpu" if has_gpu() else resolve_precision("auto")
+    on_processor = Engine(lambda: convert(stem), scaling)
+    precision = "gpu" if has_gpu() else on_processor.settle()
     changed = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS, precision]
+    changed += made_by(precision).items()
 
     def made(wanted: list[tuple[int, int]]) -> Iterator[np.ndarray]:
-        engine = GpuEngine(stem, scaling) if has_gpu() else Engine(convert(stem), scaling)
+        engine = GpuEngine(stem, scaling) if has_gpu() else on_processor
         return engine.map(Views(table, augmentation).batches(wanted, engine.batch))
 
     told = [stem_id, dataclasses.astuple(scaling), versions(), changed, table["sha256"].tolist()]

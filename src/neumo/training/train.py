@@ -11,6 +11,7 @@ from neumo.backend import keras
 from neumo.data.resemblance import overlap_weights
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract
+from neumo.features.gpu import enough_memory
 from neumo.training.ensemble import Member, averaged, teach
 from neumo.training.finetune import cut, fine_tune, tuned_folder
 from neumo.training.head import fit_head
@@ -22,6 +23,7 @@ History = dict[str, list[float]]
 """Of each epoch, see `neumo.training.finetune.fine_tune`."""
 
 
+@enough_memory()
 def train_networks(
     recipe: Recipe, backbones: Sequence[Backbone], rows: pd.DataFrame, seed: int
 ) -> tuple[keras.Model, keras.Model, History]:
@@ -40,6 +42,10 @@ def train_networks(
     Returns:
         Base, scaled grey levels (n, height, width, 3) to features (n, d); head, (n, d) to (n, 1); and what
         each epoch gave, mean over the members.
+
+    Raises:
+        UnreadableImageError: an image cannot be read.
+        NeumoError: the memory of the GPU is full; epochs that were done are kept.
     """
     if recipe.matched:
         own = rows[rows["part"] == "train"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -14,6 +16,7 @@ import pandas as pd
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from neumo.errors import NeumoError
 from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.images.read import read_radiograph
@@ -44,7 +47,9 @@ class Views:
     def batches(self, wanted: Sequence[tuple[int, int]], size: int) -> Iterator[np.ndarray]:
         """Many of them, made ahead: by all cores on Linux, where processes start without a second import.
 
-        Threads alone would not do: what changes an image holds Python's lock half of the time.
+        Threads alone would not do: what changes an image holds Python's lock half of the time. They do the
+        work elsewhere, and in processes that may start none. The thread that takes the first batch must live
+        until the last one: Linux ends the processes with it.
 
         Args:
             wanted: (view, row) of each.
@@ -55,8 +60,9 @@ class Views:
 
         Raises:
             UnreadableImageError: an image cannot be read; batches before it have been yielded.
+            NeumoError: the system ended one of the processes.
         """
-        if len(wanted) < FEW or sys.platform != "linux":
+        if len(wanted) < FEW or sys.platform != "linux" or multiprocessing.current_process().daemon:
             stream = in_threads(self.one, wanted)
             for start in range(0, len(wanted), size):
                 yield np.stack([next(stream) for _ in range(min(size, len(wanted) - start))])
@@ -70,11 +76,25 @@ class Views:
             multiprocessing_context="fork",
             generator=torch.Generator(),  # its own: the seeds of dropout stay as they are
         )
-        for batch in loader:
-            for made in batch:
-                if isinstance(made, Exception):
-                    raise made
-            yield np.stack(batch)
+        with _still_there():
+            for batch in loader:
+                for made in batch:
+                    if isinstance(made, Exception):
+                        raise made
+                yield np.stack(batch)
+
+
+@contextlib.contextmanager
+def _still_there() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise NeumoError(
+            "changing images: got a process that the system ended, expected it to be let work; "
+            "memory may have run out"
+        ) from error
 
 
 def _end_with_parent(_: int) -> None:
