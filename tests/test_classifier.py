@@ -19,6 +19,7 @@ from neumo.archive import MOST, read_archive, write_archive
 from neumo.backend import keras
 from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
 from neumo.errors import NeumoError, UnreadableImageError
+from neumo.features import precision
 from neumo.features.backbones import backbone
 from neumo.features.engine import Engine
 from neumo.features.graph import convert
@@ -415,3 +416,13 @@ def test_a_network_that_openvino_cannot_read_is_one_line(
         for ask in (classifier.network, lambda: classifier.predict(radiographs[0])):
             with pytest.raises(NeumoError, match=line):
                 ask()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_bf16_that_was_asked_for_is_kept_where_the_processor_has_it(
+    there: bool, base: keras.Model, head: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has = {"f32": "f32", "bf16": "bf16" if there else "f32", "auto": "bf16" if there else "f32"}
+    monkeypatch.setattr(precision, "_granted", has.get)
+    asked = new_classifier({**CARD, "precision": "bf16"}, convert(base), base, head)
+    assert asked._engine.precision == ("bf16" if there else "f32")
