@@ -75,7 +75,8 @@ def study(
         str,
         typer.Option(
             help="Of the frozen network: f32, bf16, int8 (faster and less exact), gpu, or auto: a GPU where "
-            "there is one, else bf16 where the processor has it, else f32."
+            "there is one, else bf16 where the processor has it and the network gives nearly the same, else "
+            "f32."
         ),
     ] = "auto",
     sensitivity: Annotated[

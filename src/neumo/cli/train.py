@@ -106,7 +106,7 @@ def train(
 
     - gentle: nearly all layers, for long, on images that are changed little
 
-    - gentle-whole: all layers, so: for a machine with a GPU
+    - gentle-whole: as gentle, but all layers: for a machine with a GPU
 
     - matched: fine-tuned on images drawn so that their stretch does not tell the classes apart
 
