@@ -160,6 +160,26 @@ class TestClassFolders:
         assert by_name(dataset, "cause")["person9_virus_3.jpeg"] == "virus"
         assert by_name(dataset, "patient")["NORMAL2-IM-0421-0001.jpeg"] == "NORMAL2-IM-0421"
 
+    @pytest.mark.parametrize("loose", [0, 2])
+    def test_a_part_without_classes_does_not_hide_those_beside_it(
+        self, loose: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for i, name in enumerate(["NORMAL/a", "NORMAL/b", "PNEUMONIA/c", "PNEUMONIA/d"]):
+            draw(tmp_path / f"{name}.png", i)
+        (tmp_path / "test").mkdir()
+        for i in range(loose):
+            draw(tmp_path / "test" / f"{i}.png", 10 + i)
+        dataset = read(tmp_path)
+        assert (dataset.layout, dataset.table["label"].tolist()) == ("class-folders", [0, 0, 1, 1])
+        assert dataset.table["official"].isna().all()
+        told = capsys.readouterr().err
+        assert ("leaves out 2 images beside the class folders" in told) == bool(loose)
+
+    def test_parts_without_classes_are_no_classes(self, tmp_path: Path) -> None:
+        for i, name in enumerate(["train/a", "train/b", "test/c", "heap/d"]):
+            draw(tmp_path / f"{name}.png", i)
+        assert survey(tmp_path).layout == "images"
+
     @pytest.mark.parametrize("name", ["validate", "VALID", "dev"])
     def test_a_validation_part_counts_as_training(self, name: str, kermany: Path) -> None:
         (kermany / "val").rename(kermany / name)

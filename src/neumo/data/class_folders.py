@@ -42,10 +42,11 @@ def find(root: Path) -> tuple[Path, Classes]:
         below = find(inside[0])
         if below[1]:
             return below
-    classes: Classes = [(folder, None) for folder in inside if images_in(folder)]
+    of_parts = [folder for folder, _ in parts]
+    classes: Classes = [(folder, None) for folder in inside if folder not in of_parts and images_in(folder)]
     if len(classes) == 1 and not is_known(classes[0][0].name):
         return root, []  # one folder of any other name is a heap of images, no class
-    return root, [] if parts else classes
+    return root, [] if parts and not are_named(classes) else classes
 
 
 def are_named(classes: Classes, positive: Sequence[str] | None = None) -> bool:
