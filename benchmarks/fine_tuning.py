@@ -2,9 +2,8 @@
 
     python -m benchmarks.fine_tuning [--backbone NAME] [--rounds 5] [--threads 1] [--out FILE]
 
-One step is a batch of 32 at 224 x 224, forward, backward and AdamW, with random filters; where there is
-a GPU, on it. All ways take turns in one process, `--rounds` times over; the
-best turn counts.
+One step is a batch of 32 at 224 x 224, forward, backward and AdamW, with random filters; on a GPU,
+where there is one. All ways take turns in one process, `--rounds` times over; the best turn counts.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import sys
@@ -21,6 +20,7 @@ from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
 from neumo.features.compiled import compiled, core, save_graph
 from neumo.features.engine import Engine
+from neumo.features.precision import resolve_precision
 from neumo.features.reference import Reference, clearly_nearer
 from neumo.features.scaling import Scaling
 from neumo.files import SHIPPED
@@ -274,10 +274,11 @@ class Classifier:
     @cached_property
     def _engine(self) -> Engine:
         precision = self.card.get("precision", "auto")
-        if precision == "bf16":  # of a processor that has it, which this one need not be
-            with contextlib.suppress(NeumoError):
-                return Engine(lambda: self._backbone, self.scaling, precision, kept_as=self._kept_as)
-            precision = "f32"
+        if precision == "bf16":
+            try:
+                resolve_precision(precision)
+            except NeumoError:  # it was trained on a processor that has it
+                precision = "f32"
         return Engine(lambda: self._backbone, self.scaling, precision, kept_as=self._kept_as)
 
     @cached_property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -58,8 +59,8 @@ def test_seeds_of_others_stay_as_they_are(table: pd.DataFrame) -> None:
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 
 
-def by_processes(table: pd.DataFrame, folder: Path, code: str) -> subprocess.CompletedProcess[str]:
-    """Run this where processes are worth it, in a process of its own, of which they are forked."""
+def by_processes(table: pd.DataFrame, folder: Path, code: str, *, ends: int = 0) -> str:
+    """What this prints where processes are worth it, in a process of its own, of which they are forked."""
     table.to_csv(folder / "table.csv", index=False)
     before = """
 import multiprocessing, os, signal, sys
@@ -72,18 +73,20 @@ WANTED = [(view, row) for view in (2, 0, 1) for row in (4, 1, 3)]
 source = views.Views(pd.read_csv(sys.argv[1], dtype={"sha256": str}), Augmentation())
 assert views._processes(9) >= 1
 """
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", before + code, str(folder / "table.csv")],
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
+    assert done.returncode == ends, done.stderr
+    return done.stdout
 
 
 @LINUX
 def test_processes_make_the_same_images_in_the_same_order(table: pd.DataFrame, tmp_path: Path) -> None:
-    done = by_processes(
+    by_processes(
         table,
         tmp_path,
         """
@@ -101,7 +104,6 @@ torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 assert list(source.batches([], 4)) == []
 """,
     )
-    assert done.returncode == 0, done.stderr
 
 
 @LINUX
@@ -109,7 +111,7 @@ def test_what_a_process_cannot_read_is_told_as_if_it_were_read_here(
     table: pd.DataFrame, tmp_path: Path
 ) -> None:
     Path(table["path"][1]).write_text("no image")
-    done = by_processes(
+    told = by_processes(
         table,
         tmp_path,
         """
@@ -121,14 +123,13 @@ except UnreadableImageError as error:
     print(error)
 """,
     )
-    assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
+    (line,) = told.splitlines()
     assert line.startswith(f"{table['path'][1]}: got ")
 
 
 @LINUX
 def test_a_process_that_the_system_ends_is_told_in_one_line(table: pd.DataFrame, tmp_path: Path) -> None:
-    done = by_processes(
+    told = by_processes(
         table,
         tmp_path,
         """
@@ -142,14 +143,13 @@ except NeumoError as error:
     print(error)
 """,
     )
-    assert done.returncode == 0, done.stderr
-    (line,) = done.stdout.splitlines()
+    (line,) = told.splitlines()
     assert line.startswith("changing images: got a process that the system ended, expected")
 
 
 @LINUX
 def test_a_process_that_may_start_none_uses_threads(table: pd.DataFrame, tmp_path: Path) -> None:
-    done = by_processes(
+    by_processes(
         table,
         tmp_path,
         """
@@ -160,7 +160,6 @@ with multiprocessing.get_context("fork").Pool(1) as pool:
     np.testing.assert_array_equal(pool.apply(first, (0,)), source.one(WANTED[0]))
 """,
     )
-    assert done.returncode == 0, done.stderr
 
 
 @LINUX
@@ -175,7 +174,7 @@ def test_few_images_or_cores_are_left_to_threads(monkeypatch: pytest.MonkeyPatch
 @LINUX
 def test_none_of_the_processes_outlives_the_first(table: pd.DataFrame, tmp_path: Path) -> None:
     """Not even after kill -9."""
-    done = by_processes(
+    told = by_processes(
         table,
         tmp_path,
         """
@@ -184,9 +183,10 @@ next(found)
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """,
+        ends=-signal.SIGKILL,
     )
-    children = [int(word) for word in done.stdout.split()]
-    assert children, done.stderr
+    children = [int(word) for word in told.split()]
+    assert children
     for _ in range(100):
         if not any(_alive(pid) for pid in children):
             return

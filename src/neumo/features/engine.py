@@ -23,6 +23,12 @@ BATCH = 8
 """Images that are computed together."""
 
 
+def check_batch(pixels: np.ndarray, most: tuple[int, ...]) -> None:
+    """Raise a ValueError unless these are uint8 (n, height, width) of this shape, n at most its first."""
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != most[1:] or len(pixels) > most[0]:
+        raise ValueError(f"got {pixels.dtype} {pixels.shape}, expected uint8 {most} at most")
+
+
 class Engine:
     """Radiographs to what a network makes of them, through OpenVINO.
 
@@ -100,8 +106,7 @@ class Engine:
 
         try:
             for pixels in itertools.chain(first, taken):
-                if pixels.dtype != np.uint8 or pixels.shape[1:] != shape[1:] or len(pixels) > shape[0]:
-                    raise ValueError(f"got {pixels.dtype} {pixels.shape}, expected uint8 {shape} at most")
+                check_batch(pixels, shape)
                 if len(busy) == ahead:
                     yield oldest()
                 request = idle.popleft() if idle else network.create_infer_request()

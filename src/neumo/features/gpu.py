@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neumo.errors import NeumoError
-from neumo.features.precision import resolve_precision
+from neumo.features.engine import check_batch
+from neumo.features.precision import PRECISIONS, resolve_precision
 from neumo.features.scaling import RAW, Scaling
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 BATCH = 64
 """Images that are computed together."""
+
+PRECISIONS_FOR_MANY = (*PRECISIONS, "gpu")
 
 AHEAD = 2
 """Batches that the GPU is given before the first one is asked for."""
@@ -125,9 +128,6 @@ class GpuEngine:
         scaling: how grey levels become its input.
         batch: images that are computed together; the last batch is filled up.
         bf16: whether to compute in bfloat16 all the same.
-
-    Raises:
-        NeumoError: the memory of the GPU is full.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class GpuEngine:
 
         self.batch, self._bf16 = batch, bf16
         self._device = next(iter(network.weights)).value.device
-        self._scale = torch.from_numpy(scaling.channels).to(self._device)[:, :, None, None]
+        self._channels = torch.from_numpy(scaling.channels).to(self._device)
         self._shape = network.input_shape[1:3]
         self._network = self._cover(network)
 
@@ -152,9 +152,7 @@ class GpuEngine:
         """
         busy = deque[tuple["Tensor", int]]()
         for pixels in batches:
-            expected = (self.batch, *self._shape)
-            if pixels.dtype != np.uint8 or pixels.shape[1:] != expected[1:] or len(pixels) > expected[0]:
-                raise ValueError(f"got {pixels.dtype} {pixels.shape}, expected uint8 {expected} at most")
+            check_batch(pixels, (self.batch, *self._shape))
             if len(busy) == AHEAD:
                 yield _taken(*busy.popleft())
             busy.append((self._compute(pixels), len(pixels)))
@@ -170,7 +168,7 @@ class GpuEngine:
             made: Tensor = network(x.permute(0, 2, 3, 1), training=False)
             return made.permute(0, 3, 1, 2) if made.ndim == 4 else made
 
-        with enough_memory(), torch.inference_mode():
+        with torch.inference_mode():
             try:
                 covered = forward(network)
                 covered(torch.zeros(1, 3, *self._shape, device=self._device))
@@ -181,17 +179,17 @@ class GpuEngine:
     def _compute(self, pixels: np.ndarray) -> Tensor:
         import torch
 
+        from neumo.features.pytorch import scaled
+
         filled = np.zeros((self.batch, *self._shape), np.uint8)
         filled[: len(pixels)] = pixels
-        mean, std = self._scale
         with (
-            enough_memory(),
             torch.inference_mode(),
             torch.autocast(self._device.type, torch.bfloat16, enabled=self._bf16),
             exactly(),
         ):
-            x = (torch.from_numpy(filled).to(self._device)[:, None].float() - mean) / std
-            return self._network(x.contiguous(memory_format=torch.channels_last)).float()
+            x = scaled(torch.from_numpy(filled).to(self._device), self._channels)
+            return self._network(x).float()
 
 
 def _taken(made: Tensor, n: int) -> np.ndarray:

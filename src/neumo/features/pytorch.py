@@ -17,6 +17,17 @@ from torch.nn import functional
 from neumo.backend import keras
 
 
+def scaled(pixels: Tensor, channels: Tensor) -> Tensor:
+    """A network's input: float32 (n, 3, height, width), channels last in memory.
+
+    Args:
+        pixels: uint8 (n, height, width).
+        channels: `neumo.features.scaling.Scaling.channels`, float32 (2, 3), on the same device.
+    """
+    mean, std = channels[:, :, None, None]
+    return ((pixels[:, None].float() - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
 def forward(network: keras.Model) -> Callable[[Tensor], Tensor]:
     """What computes a network, with gradients.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from neumo.errors import NeumoError
-from neumo.features.precision import PRECISIONS
+from neumo.features.gpu import PRECISIONS_FOR_MANY
 from neumo.images.generate import Transforms
 
 VALIDATION = ("before-balancing", "after-balancing")
@@ -67,7 +67,7 @@ class Settings:
         self._range("dropout", 0 <= self.dropout < 1, "a rate from 0 to below 1")
         self._range("sensitivity", self.sensitivity is None or 0 < self.sensitivity <= 1, "a share up to 1")
         self._range("validation_drawn", self.validation_drawn in VALIDATION, " or ".join(VALIDATION))
-        self._range("precision", self.precision in (*PRECISIONS, "gpu"), " or ".join((*PRECISIONS, "gpu")))
+        self._range("precision", self.precision in PRECISIONS_FOR_MANY, " or ".join(PRECISIONS_FOR_MANY))
         self._range("normalise", self.normalise in NORMALISE, " or ".join(NORMALISE))
 
     def _range(self, name: str, right: bool, expected: str) -> None:

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor
 
 from neumo.backend import keras
+from neumo.features.backbones import SIZE
 from neumo.features.engine import Engine
 from neumo.features.gpu import GpuEngine, has_gpu, made_by
 from neumo.features.graph import convert
 from neumo.features.networks import versions
+from neumo.features.pytorch import scaled
 from neumo.features.scaling import Scaling
 from neumo.files import cache_folder, lock, named
 from neumo.images.augment import Augmentation
@@ -61,11 +63,10 @@ class Maps:
             yield self.tensor(views[start : start + size], rows[start : start + size], device)
 
     def _tensor(self, values: np.ndarray, device: torch.device) -> Tensor:
-        x = torch.from_numpy(np.ascontiguousarray(values)).to(device).float()
+        x = torch.from_numpy(np.ascontiguousarray(values)).to(device)
         if self.scaling is not None:
-            mean, std = torch.from_numpy(self.scaling.channels).to(device)[:, :, None, None]
-            x = (x[:, None] - mean) / std
-        return x.contiguous(memory_format=torch.channels_last)
+            return scaled(x, torch.from_numpy(self.scaling.channels).to(device))
+        return x.float().contiguous(memory_format=torch.channels_last)
 
 
 class FreshMaps(Maps):
@@ -144,7 +145,7 @@ def kept_pixels(table: pd.DataFrame, scaling: Scaling, augmentation: Augmentatio
     """
     source = Views(table, augmentation)
     told = [dataclasses.astuple(augmentation), views, pixels_id(), VIEWS, table["sha256"].tolist()]
-    shape = (1 + views, len(table), *source.one((0, 0)).shape)
+    shape = (1 + views, len(table), SIZE, SIZE)
 
     def made(wanted: list[tuple[int, int]]) -> Iterator[np.ndarray]:
         return source.batches(wanted, PIXELS_BATCH)
