@@ -56,6 +56,7 @@ _OTHERS = {
     "maps": "maps/*.[fu]*",
     "tuned": "tuned/*.pt",
     "compiled": "compiled/*",
+    "medmnist": "medmnist/**/*.*",
 }
 """What else is kept, and under which names."""
 

@@ -31,8 +31,9 @@ def find_radiographs(place: str | Path, path_column: str | None = None) -> list[
     """The image files at a place, labelled or not; whether they can be read is not looked at.
 
     Args:
-        place: a file; a folder, with all below it; a CSV or Parquet file that names them; a pattern such as
-            ``"scans/**/*.dcm"``; or ``"-"``: standard input names them, one path per line.
+        place: a file; a folder, with all below it; a CSV or Parquet file that names them; PneumoniaMNIST's
+            archive; a pattern such as ``"scans/**/*.dcm"``; or ``"-"``: standard input names them, one path
+            per line.
         path_column: of a CSV or Parquet file.
 
     Raises:
@@ -85,6 +86,10 @@ def _at(place: str | Path, path_column: str | None) -> list[Named]:
         got = "nothing on standard input"
     elif os.path.isdir(path):  # noqa: PTH112 - unlike Path's, says no to a name that is too long
         found, got = _below(path), "a folder without images"
+    elif path.suffix.lower() == ".npz" and os.path.isfile(path):  # noqa: PTH113 - as above
+        from neumo.data import medmnist  # only here, as it loads pandas
+
+        found, got = _below(medmnist.unpack(path)), "an archive without images"
     elif path.suffix.lower() in TABLE_SUFFIXES and os.path.isfile(path):  # noqa: PTH113 - as above
         from neumo.data import listing  # only here, as it loads pandas
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data import class_folders, coronahack, listing
+from neumo.data import class_folders, coronahack, listing, medmnist
 from neumo.data.columns import is_listing
 from neumo.data.image_files import TABLE_SUFFIXES, is_dicom, is_image, radiographs_in
 from neumo.data.labels import plain, quoted
@@ -35,8 +35,9 @@ def read(
 
     The layout is recognised: the CoronaHack archive (its CSV or any of its folders), class folders with or
     without ``train`` and ``test`` around them (as of Kermany et al. 2018), a CSV or Parquet file with one
-    row per image, or a folder that holds one. Files in DICOM count as images everywhere. Rows that a column
-    of views calls lateral are left out, which a line on standard error says.
+    row per image, a folder that holds one, or PneumoniaMNIST's archive of arrays. Files in DICOM count as
+    images everywhere. Rows that a column of views calls lateral are left out, which a line on standard error
+    says.
 
     Args:
         data: a folder or a file.
@@ -117,6 +118,8 @@ def survey(
     if path.is_file():
         if path.suffix.lower() in TABLE_SUFFIXES:
             return _checked(as_listing(path))
+        if path.suffix.lower() == medmnist.SUFFIX:
+            return _checked(medmnist.survey(path))
         if is_image(path):
             return _unlabelled(path.parent, [path], path.name)
         raise NeumoError(f"{path}: got a file that is neither an image nor a table, {EXPECTED}")

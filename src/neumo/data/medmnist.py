@@ -1,0 +1,120 @@
+"""PneumoniaMNIST: radiographs as arrays in one archive, unpacked to the cache as folders of classes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+from neumo.data import class_folders
+from neumo.data.coronahack import AGES
+from neumo.data.table import Dataset, sha256_of
+from neumo.errors import NeumoError
+from neumo.files import cache_folder, lock, named
+from neumo.progress import track
+
+SUFFIX = ".npz"
+CITATION = (
+    "PneumoniaMNIST: J. Yang, R. Shi, D. Wei, Z. Liu, L. Zhao, B. Ke, H. Pfister, B. Ni, MedMNIST v2 - A "
+    "large-scale lightweight benchmark for 2D and 3D biomedical image classification, Scientific Data 10, "
+    "41, 2023 (CC BY 4.0). "
+    f"Images: {class_folders.KERMANY}"
+)
+EXPECTED = "expected PneumoniaMNIST as medmnist.com has it (pneumoniamnist.npz, pneumoniamnist_224.npz, ...)"
+
+_PARTS = ("train", "val", "test")
+_CLASSES = ("normal", "pneumonia")
+_LARGEST = 100_000_000
+"""Pixels of one image."""
+_BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError)
+"""What reading anything but such an archive raises."""
+
+
+def survey(file: Path) -> Dataset:
+    """Read the archive, whose images lie in the cache from then on (`unpack`).
+
+    Raises:
+        NeumoError: as of `unpack`.
+    """
+    found = class_folders.survey(*class_folders.find(unpack(file)))
+    return replace(found, name=file.stem, citation=CITATION, ages=AGES)
+
+
+def unpack(file: Path) -> Path:
+    """The archive's images as ``part/class/part-number.png`` in the cache, written when they are not there.
+
+    Stopped at any point, or killed, the next call writes them again.
+
+    Args:
+        file: called ``pneumoniamnist*.npz``. It holds ``train_images``, ``val_images`` and ``test_images``,
+            uint8 (images, height, width), and ``train_labels`` and so on, (images, 1), 0 normal, 1 pneumonia.
+            Other sets of MedMNIST look the same and mean other classes, so the name decides.
+
+    Raises:
+        NeumoError: it is another archive, or damaged.
+        OSError: the disk is full.
+    """
+    if not file.name.lower().startswith("pneumoniamnist"):
+        raise NeumoError(f"{file}: got arrays whose labels nothing explains, {EXPECTED}")
+    folder = cache_folder() / "medmnist" / sha256_of(file)[:16]
+    folder.mkdir(parents=True, exist_ok=True)
+    whole = folder / ".whole"
+    with (folder / ".lock").open("ab") as locked:
+        lock(locked, wait=True)
+        if not whole.exists():
+            try:
+                with zipfile.ZipFile(file) as archive:
+                    for part in _PARTS:
+                        _unpack_part(archive, part, folder)
+            except _BROKEN as error:
+                why = " ".join(str(error).split())
+                raise NeumoError(f"{file}: got a damaged or other archive ({why}), {EXPECTED}") from error
+            whole.touch()
+    return folder
+
+
+def _unpack_part(archive: zipfile.ZipFile, part: str, folder: Path) -> None:
+    with archive.open(f"{part}_labels.npy") as file:
+        labels = np.lib.format.read_array(file, allow_pickle=False)
+    if labels.ndim != 2 or labels.shape[1] != 1 or not set(np.unique(labels).tolist()) <= {0, 1}:
+        raise ValueError(f"{part}_labels are no column of 0 and 1")
+    for name in _CLASSES:
+        (folder / part / name).mkdir(parents=True, exist_ok=True)
+    with archive.open(f"{part}_images.npy") as file:
+        shape = _shape(file, part)
+        if shape[0] != len(labels):
+            raise ValueError(f"{part} has {shape[0]} images and {len(labels)} labels")
+        images = track(_images(file, shape), f"Unpacking {part}", shape[0])
+        for number, (image, label) in enumerate(zip(images, labels[:, 0], strict=True)):
+            written = io.BytesIO()
+            Image.fromarray(image).save(written, "PNG", compress_level=1)
+            path = folder / part / _CLASSES[label] / f"{part}-{number:05d}.png"
+            with named(path):
+                path.write_bytes(written.getvalue())
+
+
+def _shape(file: IO[bytes], part: str) -> tuple[int, int, int]:
+    """Read the header of an array of images, up to its first pixel."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    shape, by_column, dtype = read(file)
+    if len(shape) != 3 or by_column or dtype != np.uint8 or not 0 < shape[1] * shape[2] <= _LARGEST:
+        raise ValueError(f"{part}_images are {dtype} {shape}, not grey images of uint8")
+    return shape
+
+
+def _images(file: IO[bytes], shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
+    """The images one by one, as all of them might not fit into memory."""
+    count, height, width = shape
+    for _ in range(count):
+        pixels = file.read(height * width)
+        if len(pixels) < height * width:
+            raise EOFError("it ends within an image")
+        yield np.frombuffer(pixels, np.uint8).reshape(height, width)

@@ -1,0 +1,137 @@
+"""PneumoniaMNIST's archive becomes the table that folders of its images would be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from neumo.data.image_files import find_radiographs
+from neumo.data.medmnist import unpack
+from neumo.data.sources import read
+from neumo.errors import NeumoError
+
+PARTS = {"train": 12, "val": 4, "test": 6}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NEUMO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def arrays() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(7)
+    made = {}
+    for part, n in PARTS.items():
+        made[f"{part}_images"] = rng.integers(0, 256, (n, 28, 28), np.uint8)
+        made[f"{part}_labels"] = (np.arange(n) % 3 > 0).astype(np.uint8)[:, None]
+    return made
+
+
+@pytest.fixture
+def archive(tmp_path: Path, arrays: dict[str, np.ndarray]) -> Path:
+    np.savez_compressed(tmp_path / "pneumoniamnist.npz", **arrays)  # type: ignore[arg-type]
+    return tmp_path / "pneumoniamnist.npz"
+
+
+def test_every_image_is_there_as_it_was(archive: Path, arrays: dict[str, np.ndarray]) -> None:
+    data = read(archive)
+    assert (data.name, len(data.table), data.ages) == ("pneumoniamnist", sum(PARTS.values()), (1, 5))
+    assert "Kermany" in data.citation
+    assert data.table["patient"].isna().all()
+    seen = 0
+    for part in PARTS:
+        for number, (image, label) in enumerate(
+            zip(arrays[f"{part}_images"], arrays[f"{part}_labels"][:, 0], strict=True)
+        ):
+            (row,) = data.table[data.table["path"].str.endswith(f"{part}-{number:05d}.png")].to_dict(
+                "records"
+            )
+            np.testing.assert_array_equal(np.asarray(Image.open(row["path"])), image)
+            assert row["label"] == label
+            assert row["official"] == ("test" if part == "test" else "train")
+            seen += 1
+    assert seen == len(data.table)
+
+
+def test_it_is_unpacked_once_and_again_after_a_kill(archive: Path, cache: Path) -> None:
+    images = [Path(path) for path in find_radiographs(archive)]
+    assert len(images) == sum(PARTS.values())
+    first = images[0].stat().st_mtime_ns
+    assert [Path(path) for path in find_radiographs(archive)] == images
+    assert images[0].stat().st_mtime_ns == first
+    whole = images[0].read_bytes()
+    images[0].write_bytes(whole[:20])
+    (unpack(archive) / ".whole").unlink()
+    find_radiographs(archive)
+    assert images[0].read_bytes() == whole
+    command = [sys.executable, "-m", "neumo", "cache", "--json", "--clear"]
+    kept = json.loads(subprocess.run(command, capture_output=True, timeout=100, check=True).stdout)
+    assert kept["bytes"]["medmnist"] == 0
+    assert not images[0].exists()
+    assert len(find_radiographs(archive)) == len(images)
+    assert images[0].read_bytes() == whole
+
+
+def test_it_is_no_classifier(archive: Path) -> None:
+    command = [sys.executable, "-m", "neumo", "predict", str(archive), "--json"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert (said.returncode, len(said.stdout.splitlines())) == (0, sum(PARTS.values())), said.stderr
+
+
+@pytest.mark.parametrize("name", ["breastmnist.npz", "features.npz"])
+def test_labels_that_nothing_explains(name: str, archive: Path) -> None:
+    other = archive.rename(archive.with_name(name))
+    with pytest.raises(
+        NeumoError, match=rf"{name}: got arrays whose labels nothing explains, expected Pneum"
+    ):
+        read(other)
+
+
+def changed(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:
+    return {
+        "train_labels": np.full((PARTS["train"], 1), 2),
+        "val_labels": np.zeros((PARTS["val"], 14), np.uint8),
+        "test_labels": np.zeros((1, 1), np.uint8),
+        "train_images": arrays["train_images"].astype(np.float32),
+        "val_images": np.stack([arrays["val_images"]] * 3, axis=-1),
+        "test_images": np.array([None, "pickled"], object),
+    }[name]
+
+
+@pytest.mark.parametrize("name", [f"{part}_{what}" for part in PARTS for what in ("images", "labels")])
+@pytest.mark.parametrize("lost", [True, False])
+def test_other_arrays(name: str, lost: bool, archive: Path, arrays: dict[str, np.ndarray]) -> None:
+    kept = {key: array for key, array in arrays.items() if key != name}
+    there = kept if lost else {**kept, name: changed(arrays, name)}
+    np.savez_compressed(archive, **there)  # type: ignore[arg-type]
+    with pytest.raises(
+        NeumoError, match=r"pneumoniamnist\.npz: got a damaged or other archive \(.+\), expec"
+    ):
+        read(archive)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
+def test_a_truncated_archive(share: float, archive: Path) -> None:
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(NeumoError, match="got a damaged or other archive"):
+        read(archive)
+
+
+def test_damaged_bytes(archive: Path) -> None:
+    with zipfile.ZipFile(archive) as file:
+        at = file.getinfo("train_images.npy").header_offset + 3000
+    whole = bytearray(archive.read_bytes())
+    whole[at : at + 40] = bytes(40)
+    archive.write_bytes(whole)
+    with pytest.raises(NeumoError, match="got a damaged or other archive"):
+        read(archive)
