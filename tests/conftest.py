@@ -42,7 +42,9 @@ def coronahack() -> Path:
 @pytest.fixture(scope="session")
 def dicom_folder() -> Path:
     """Five real chest DICOM files in different transfer syntaxes."""
-    return shared("data/dicom")
+    folder = shared("data/dicom")
+    assert len(list(folder.glob("*.dcm"))) == 5
+    return folder
 
 
 @pytest.fixture(scope="session")

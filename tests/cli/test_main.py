@@ -8,10 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import neumo
 from neumo.cli import _one_option_each, app
 from neumo.cli import verb as register
+
+VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,12 +38,12 @@ def test_several_seeds_after_one_option(given: str, meant: str) -> None:
 
 def test_help_names_every_verb_and_what_neumo_is_not() -> None:
     printed = run("--help").stdout
-    for verb in ("audit", "cache", "phantom", "predict", "report", "split", "study"):
+    for verb in VERBS:
         assert f" {verb} " in printed
     assert "not a medical device" in printed
 
 
-@pytest.mark.parametrize("verb", ["audit", "cache", "phantom", "predict", "report", "split", "study"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb: str) -> None:
     done = run(verb, "--help")
     assert done.returncode == 0
@@ -48,9 +51,7 @@ def test_every_verb_explains_itself(verb: str) -> None:
 
 
 def test_no_flag_has_a_negative_form() -> None:
-    import typer
-
-    for verb in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]
+    for verb in VERBS.values():
         assert [name for one in verb.params for name in one.secondary_opts] == []
 
 

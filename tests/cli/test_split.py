@@ -213,7 +213,7 @@ def test_bad_input_is_told_in_one_line(
         ),
         ((data, *out, "--test-fraction", "1.2"), "test fraction: got 1.2, expected a number between 0 and 1"),
         ((data, *out, "--validation-fraction", "1"), "validation fraction: got 1.0"),
-        ((data, *out, "--seed", "-1"), "seed: got -1, expected a whole number"),
+        ((data, *out, "--seed", "-1"), "seed: got -1, expected one of the whole number"),
         (
             (data, *out, "--protocol", "official", "--test-fraction", "0.3"),
             "--test-fraction: got 0.3, expected none",

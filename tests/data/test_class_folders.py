@@ -23,6 +23,13 @@ def test_masks_beside_images_are_left_out(tmp_path: Path, capsys: pytest.Capture
     assert capsys.readouterr().err == f"neumo: {tmp_path}: leaves out 3 images in folders of masks\n"
 
 
+def test_classes_of_masks_alone(tmp_path: Path) -> None:
+    for i, name in enumerate(("Normal", "Pneumonia")):
+        draw(tmp_path / name / "masks" / f"{i}.png", i)
+    with pytest.raises(NeumoError, match=r"got 0 rows but none of their images, expected images"):
+        neumo.read(tmp_path)
+
+
 def test_a_folder_of_masks_is_no_class(tmp_path: Path) -> None:
     for i in range(3):
         draw(tmp_path / "images" / f"{i}.png", i)

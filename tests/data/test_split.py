@@ -242,7 +242,9 @@ def test_a_protocol_is_left_out_where_one_seed_does_not_allow_it(monkeypatch: py
         ({"test_fraction": float("nan")}, "test fraction: got nan"),
         ({"validation_fraction": 1}, "validation fraction: got 1, expected 0 or a number between 0 and 1"),
         ({"validation_fraction": -0.1}, "validation fraction: got -0.1"),
-        ({"seed": -1}, "seed: got -1, expected a whole number from 0 to 4294967295"),
+        ({"seed": 1.5}, "seed: got 1.5, expected one of the whole numbers"),
+        ({"seed": 2**32}, "seed: got 4294967296, expected one of"),
+        ({"seed": -1}, "seed: got -1, expected one of the whole numbers from 0 to 4294967295"),
         (
             {"groups": pd.Series([1, 2])},
             "groups: got 2 ids on another index, expected one for each of 130 rows",

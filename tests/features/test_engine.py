@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neumo.features import grey
 from neumo.features.backbones import Backbone
 from neumo.features.engine import Engine
 from neumo.features.networks import kept_graph
@@ -118,3 +119,16 @@ def test_the_graph_is_left_as_it_is(mobilenet: Backbone, pixels: np.ndarray) -> 
     again = Engine(graph, Scaling(100, 50), "f32")(pixels[:2])
     np.testing.assert_array_equal(first, again)
     assert graph.input(0).get_partial_shape().to_string() == "[?,3,224,224]"
+
+
+def test_a_kept_network_is_not_used_by_a_neumo_that_makes_another_input(
+    mobilenet: Backbone, pixels: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = kept_graph(mobilenet)
+    before = Engine(graph, Scaling(100, 50), "f32", kept_as="a")(pixels[:1])
+    other = grey.with_grey_input
+    monkeypatch.setattr(grey, "with_grey_input", lambda graph, _, batch: other(graph, Scaling(0, 1), batch))
+    monkeypatch.setattr(grey, "REVISION", grey.REVISION + 1)
+    after = Engine(graph, Scaling(100, 50), "f32", kept_as="a")(pixels[:1])
+    np.testing.assert_array_equal(after, Engine(graph, Scaling(0, 1), "f32")(pixels[:1]))
+    assert np.abs(after - before).max() > 0.01

@@ -296,6 +296,8 @@ def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path:
         ({"seeds": (0, 0)}, r"seeds: got \[0, 0\], expected different numbers"),
         ({"seeds": (-1,)}, "seeds: got"),
         ({"seeds": ()}, "seeds: got"),
+        ({"seeds": (1.5,)}, r"seeds: got \[1.5\], expected different whole numbers from 0 to 4294967295"),
+        ({"seeds": (2**32,)}, "seeds: got"),
         ({"sensitivity": 98.0}, "sensitivity: got 98.0, expected a share up to 1"),
         ({"threshold": 1.0}, "threshold: got 1.0, expected a probability between 0 and 1"),
         (
@@ -339,6 +341,7 @@ def test_images_that_cannot_be_read_can_be_left_out(phantoms: Path) -> None:
         RecipeRun(spoiled, PAIR, **CHOICES)  # type: ignore[arg-type]
     run = RecipeRun(spoiled, PAIR, **CHOICES, skip_unreadable=True)  # type: ignore[arg-type]
     assert len(run.dataset.table) == len(table) - 1
+    assert [one["file"] for one in run._audit.undecodable] == ["bad.jpeg"]
     bad.unlink()
 
 

@@ -190,7 +190,7 @@ def test_results_of_other_data_are_not_written_over(out: Path, phantoms: Path, t
         Study(other, **CHOICES).run(out)
     recipe = RecipeRun(phantoms, backbone="MobileNetV2-0.35", weights="none")
     with pytest.raises(
-        NeumoError, match=r"out: got the results of neumo study, expected a new folder or one of neu"
+        NeumoError, match=r"out: got a folder with other files, expected a new one or one of a neumo train"
     ):
         recipe.run(out)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before

@@ -95,10 +95,11 @@ def survey(
             for folder, part in classes
             for image in kept[folder]
         ],
+        columns=["path", "label", "cause", "patient", "official"],
     )
     negative_name, positive_name = class_names(label, positive)
     listed = set(found["path"])
-    there = found["path"].map(lambda path: Path(path).is_file())
+    there = found["path"].map(lambda path: Path(path).is_file()).astype(bool)
     if not skip_missing:
         faults += [(WAITS if Path(p).exists() else LOST).format(p) for p in found["path"][~there]]
     faults += _in_two_classes(found[there])

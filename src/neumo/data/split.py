@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from os.path import commonpath
 from pathlib import Path, PurePath
 
@@ -16,6 +17,9 @@ from neumo.files import whole_file
 PARTS = ("train", "validation", "test")
 CLASSES = ("normal", "pneumonia")
 """The class of label 0, of label 1."""
+
+SEEDS = f"whole numbers from 0 to {2**32 - 1}"
+"""What seeds of draws are, as scikit-learn and NumPy take them."""
 
 _COLUMNS = ["path", "sha256", "label", "part"]
 _DRAWS = 100
@@ -164,8 +168,8 @@ def split(
         raise NeumoError(
             f"validation fraction: got {validation_fraction}, expected 0 or a number between 0 and 1"
         )
-    if not 0 <= seed < 2**32:
-        raise NeumoError(f"seed: got {seed}, expected a whole number from 0 to {2**32 - 1}")
+    if not is_seed(seed):
+        raise NeumoError(f"seed: got {seed}, expected one of the {SEEDS}")
     _check_classes(table)
     if missing := chosen.lacks(table):
         raise NeumoError(f"{protocol} protocol: expected {missing}, got a data set without")
@@ -196,6 +200,11 @@ def split(
             f"{validation_fraction})"
         )
     return divided
+
+
+def is_seed(value: object) -> bool:
+    """Whether this is one of the `SEEDS`."""
+    return isinstance(value, Integral) and 0 <= int(value) < 2**32
 
 
 def with_validation(divided: pd.DataFrame, fraction: float, seed: int = 0) -> pd.DataFrame:

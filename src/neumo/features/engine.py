@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neumo.features import grey
 from neumo.features.compiled import compiled, remembered
-from neumo.features.grey import with_grey_input
 from neumo.features.precision import FAITHFUL, PROBES, resolve_precision, suited
 from neumo.features.scaling import RAW, Scaling
 
@@ -127,8 +127,7 @@ class Engine:
 
     def _settle(self) -> str:
         if self.precision == "auto":
-            told = [self._kept_as, self._scaling.channels.tolist(), FAITHFUL, PROBES]
-            name = self._kept_as and json.dumps(told)
+            name = self._kept_name(FAITHFUL, PROBES)
             self.precision = remembered(lambda: suited(self._compile), ("f32", "bf16"), name)
         return self.precision
 
@@ -144,5 +143,11 @@ class Engine:
         properties = {"PERFORMANCE_HINT": "LATENCY" if batch == 1 else "THROUGHPUT"}
         if precision != "int8":
             properties["INFERENCE_PRECISION_HINT"] = precision
-        name = self._kept_as and json.dumps([self._kept_as, self._scaling.channels.tolist(), batch])
-        return compiled(lambda: with_grey_input(self._graph(), self._scaling, batch), properties, name)
+        made = lambda: grey.with_grey_input(self._graph(), self._scaling, batch)  # noqa: E731
+        return compiled(made, properties, self._kept_name(batch))
+
+    def _kept_name(self, *of: float) -> str | None:
+        """What is kept on disk is known by, nothing where nothing is."""
+        if self._kept_as is None:
+            return None
+        return json.dumps([self._kept_as, self._scaling.channels.tolist(), grey.REVISION, *of])

@@ -11,6 +11,8 @@ from neumo.features.scaling import Scaling
 if TYPE_CHECKING:
     import openvino
 
+REVISION = 1  # raise it when `with_grey_input` makes other numbers than before
+
 
 def with_grey_input(graph: openvino.Model, scaling: Scaling, batch: int) -> openvino.Model:
     """Let a network take grey levels as they are.

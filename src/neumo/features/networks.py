@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neumo.errors import NeumoError
+from neumo.features import grey
 from neumo.features.backbones import Backbone, smooth_noise
 from neumo.features.compiled import core, save_graph
 from neumo.features.gpu import exactly
@@ -30,7 +31,8 @@ TOLERANCE = 1e-3  # largest relative error of a feature vector in f32 against Ke
 
 def versions() -> dict[str, str | int]:
     """What else than name and weights a backbone's features depend on."""
-    return {"conversion": CONVERSION, **{package: version(package) for package in ("keras", "openvino")}}
+    own = {"conversion": CONVERSION, "grey input": grey.REVISION}
+    return own | {package: version(package) for package in ("keras", "openvino")}
 
 
 def networks_folder() -> Path:

@@ -55,13 +55,12 @@ class FinishedRun:
         return found.assign(copy=found.groupby("sha256").cumcount()).set_index(["sha256", "copy"])
 
 
-def check_data(folder: str | Path, dataset: Dataset, *, recipe: bool) -> None:
-    """See that a folder has no results of other data, or of the other verb, which a run would write over.
+def check_data(folder: str | Path, dataset: Dataset) -> None:
+    """See that a folder has no results of other data, which a run would write over.
 
     Args:
         folder: where a run is about to write.
         dataset: what it is about.
-        recipe: whether it is of a recipe, not of the study.
 
     Raises:
         NeumoError: it has.
@@ -70,11 +69,6 @@ def check_data(folder: str | Path, dataset: Dataset, *, recipe: bool) -> None:
         found = Results.load(Path(folder, "results.json"))
     except (NeumoError, OSError):  # none yet, or none that could be lost
         return
-    if ("recipe" in found.settings) != recipe:
-        there, here = ("study", "train") if recipe else ("train", "study")
-        raise NeumoError(
-            f"{folder}: got the results of neumo {there}, expected a new folder or one of neumo {here}"
-        )
     told, images = found.dataset, len(dataset.table)
     moved = found.audit.get("root") != str(dataset.root) and told["images"] != images
     if told["name"] != dataset.name or moved:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from neumo.data.split import SEEDS, is_seed
 from neumo.errors import NeumoError
 from neumo.features.gpu import PRECISIONS_FOR_MANY
 from neumo.images.generate import Transforms
@@ -57,8 +58,8 @@ class Settings:
     sensitivity: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise NeumoError(f"seeds: got {list(self.seeds)}, expected different numbers of 0 or more")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not all(map(is_seed, self.seeds)):
+            raise NeumoError(f"seeds: got {list(self.seeds)}, expected different {SEEDS}")
         self._range("epochs", self.epochs >= 1, "1 or more")
         self._range("batch_size", self.batch_size >= 1, "1 or more")
         self._range("copies", self.copies >= 0, "0 or more")

@@ -149,6 +149,8 @@ class RecipeRun:
         self.dataset = data if isinstance(data, Dataset) else read(data)
         seen = inspect_images(self.dataset.table)
         good = readable(self.dataset.table, seen, skip=skip_unreadable)
+        groups = near_identical_groups(self.dataset.table, seen)
+        self._audit = audit(self.dataset, seen=seen, near_identical=groups)
         table = self.dataset.table[good].reset_index(drop=True)
         self.dataset = dataclasses.replace(self.dataset, table=table)
         self.skip_unreadable = skip_unreadable
@@ -167,7 +169,7 @@ class RecipeRun:
         }
         if threshold is not None:
             self.settings["threshold"] = threshold
-        self._groups = near_identical_groups(table, seen[good].reset_index(drop=True))
+        self._groups = groups[good].reset_index(drop=True)
         self._splits, self.skipped = every_split(table, seeds, **shares, groups=self._groups)
         if len(self.skipped) == len(PROTOCOLS):
             raise NeumoError(self.skipped["random"])
@@ -192,13 +194,12 @@ class RecipeRun:
         Raises:
             NeumoError: bad input, in one line; what was finished is kept.
         """
-        with claimed(out, "study") as folder:
+        with claimed(out, "train") as folder:
             return self._run(folder, command)
 
     def _run(self, out: Path, command: str | None) -> Results:
         started = time.perf_counter()
-        check_data(out, self.dataset, recipe=True)
-        found = audit(self.dataset).to_dict()
+        check_data(out, self.dataset)
         trials = {
             (name, seed): self._trial(out, name, seed) for seed in self.seeds for name in self.protocols
         }
@@ -206,7 +207,7 @@ class RecipeRun:
         results = Results(
             notice=notice(self.dataset.synthetic),
             dataset=describe(self.dataset),
-            audit=found,
+            audit=self._audit.to_dict(),
             backbone=self._backbone,
             settings=self.settings,
             runs=[trial.run for trial in trials.values()],
@@ -235,7 +236,7 @@ class RecipeRun:
         key = self._key(rows, protocol, seed)
         file = folder / "classifier.neumo"
         kept = find_run(folder, key)
-        if kept is not None:
+        if kept is not None and file.is_file():
             return Tuned(*kept, file)
         started = time.perf_counter()
         base, head, history = train_networks(self.recipe, self.backbones, rows, seed)
