@@ -293,7 +293,7 @@ def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path:
 @pytest.mark.parametrize(
     ("choices", "told"),
     [
-        ({"seeds": (0, 0)}, r"seeds: got \[0, 0\], expected different numbers"),
+        ({"seeds": (0, 0)}, r"seeds: got \[0, 0\], expected different whole numbers"),
         ({"seeds": (-1,)}, "seeds: got"),
         ({"seeds": ()}, "seeds: got"),
         ({"seeds": (1.5,)}, r"seeds: got \[1.5\], expected different whole numbers from 0 to 4294967295"),
