@@ -108,7 +108,7 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(NeumoError, match="got a stopped run of another classifier, expected the same"):
         journal(out, classifier="c2")
     with pytest.raises(NeumoError, match="got a stopped run of another list of radiographs"):
-        journal(out, n=21)
+        Journal(out, "c1", PATHS[5:20])
     with monkeypatch.context() as later:
         later.setattr("neumo.predictions.__version__", "99")
         with pytest.raises(NeumoError, match="got a stopped run of another neumo"):
@@ -119,6 +119,22 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mon
             journal(out)
     assert (tmp_path / "out.csv.journal").read_bytes() == before
     write(out, 5, 6, 20)
+
+
+def test_radiographs_may_come_and_go(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    write(out, 0, 5, 20)
+    later = [PATHS[30], *PATHS[1:4], PATHS[40], PATHS[2], PATHS[40]]
+    begun = Journal(out, "c1", later)
+    assert (begun.todo, begun.changed, begun.gone) == ([0, 4, 5, 6], 0, 2)
+    begun.add(row(30))
+    begun.close()
+    last = Journal(out, "c1", later)
+    assert last.todo == [4, 5, 6]
+    for number in (40, 2, 40):
+        last.add(row(number))
+    last.finish(lambda _: None)
+    assert [one["path"] for one in read(out)] == later
 
 
 @pytest.mark.parametrize("change", ["rewritten", "touched", "gone"])

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BufferedRandom
@@ -53,7 +54,8 @@ def journal(out: Path, classifier: Path, paths: Sequence[Named]) -> Journal:
     done = len(paths) - len(found.todo)
     if done or found.changed:
         again = f"; files changed since, to be done again: {found.changed:,}" if found.changed else ""
-        print(f"neumo: {found.path}: goes on after {done:,} of {len(paths):,}{again}", file=sys.stderr)
+        gone = f"; no longer among the radiographs: {found.gone:,}" if found.gone else ""
+        print(f"neumo: {found.path}: goes on after {done:,} of {len(paths):,}{again}{gone}", file=sys.stderr)
     return found
 
 
@@ -97,8 +99,8 @@ class Journal:
     They are kept as JSON documents, one per line, in ``FILE.journal`` beside the file that `finish` makes of
     them. A run that was stopped, by ``kill -9`` too, finds its rows there; half a line at the end, written
     when it was stopped, is dropped. Rows whose radiograph has another size or time of change by now are to be
-    predicted again; one that is gone by now, as on a disk that was taken out, keeps its row. The first line
-    says what the run is of.
+    predicted again; one that is gone by now, as on a disk that was taken out, keeps its row. Radiographs may
+    have come or gone since, as in a folder that an archive writes to. The first line says what the run is of.
 
     Args:
         out: the file in the end; its suffix is one of `WRITERS`.
@@ -108,10 +110,12 @@ class Journal:
     Attributes:
         todo: places in `paths` that need a row, in order.
         changed: how many of them have one of another file.
+        gone: how many rows are of radiographs that are not in `paths`.
 
     Raises:
-        NeumoError: the journal there is of another classifier, other radiographs, another version of neumo or
-            of what decodes images, or of a run that is still going; the suffix is none of `WRITERS`.
+        NeumoError: the journal there is of another classifier, of other radiographs alone, of another version
+            of neumo or of what decodes images, or of a run that is still going; the suffix is none of
+            `WRITERS`.
     """
 
     def __init__(self, out: Path, classifier: str, paths: list[str]) -> None:
@@ -120,8 +124,7 @@ class Journal:
         if out.is_dir():
             raise NeumoError(f"{out}: got a folder, expected a file to write")
         self.out, self.path = out, out.with_name(f"{out.name}.journal")
-        listed = hashlib.sha256("\0".join(paths).encode()).hexdigest()
-        head: Row = {"classifier": classifier, "list of radiographs": listed, "neumo": __version__}
+        head: Row = {"classifier": classifier, "neumo": __version__}
         head["set of image decoders"] = pixels_id()
         out.parent.mkdir(parents=True, exist_ok=True)
         self.path.touch()
@@ -130,8 +133,9 @@ class Journal:
             if not lock(self._file, wait=False):
                 got = "got a run that is still writing here, expected one at a time"
                 raise NeumoError(f"{self.path}: {got}; choose another --out")
-            self._stamps = [_stamp(path) for path in paths]
-            self._lines: dict[int, int] = {}  # place of a radiograph -> where its row begins
+            self._places = {key: place for place, key in enumerate(_numbered(paths))}
+            self._keys, self._stamps = list(self._places), [_stamp(path) for path in paths]
+            self._lines: dict[Key, int] = {}  # where rows begin
             self._read_back(head)
         except BaseException:
             self._file.close()
@@ -139,7 +143,7 @@ class Journal:
 
     def _read_back(self, head: Row) -> None:
         """Check the first line, see which rows are there, cut off what is no whole one."""
-        self.changed, self.todo, self._done = 0, list(range(len(self._stamps))), 0
+        self.changed, self.gone, self.todo, self._done = 0, 0, list(range(len(self._stamps))), 0
         lines = _whole_lines(self._file)
         before = next(lines, None)
         if before is None:
@@ -149,21 +153,29 @@ class Journal:
             return
         for what, value in head.items():
             if before.get(what) != value:
-                raise NeumoError(
-                    f"{self.path}: got a stopped run of another {what}, expected the same to go on with; "
-                    "remove this file to begin anew, or choose another --out"
-                )
-        stamps, end = {}, self._file.tell()
+                raise self._of_another(what)
+        stamps: dict[Key, list[int] | None] = {}
+        end = self._file.tell()
         for row in lines:
-            if not row.keys() >= {_PLACE, _STAMP}:
+            if not row.keys() >= {"path", _AGAIN, _STAMP}:
                 break
-            self._lines[row[_PLACE]], stamps[row[_PLACE]] = end, row[_STAMP]
+            key = row["path"], row[_AGAIN]
+            self._lines[key], stamps[key] = end, row[_STAMP]
             end = self._file.tell()
+        here = {self._places[key]: stamp for key, stamp in stamps.items() if key in self._places}
+        if stamps and not here:
+            raise self._of_another("list of radiographs")
         self._file.truncate(end)
         self._file.seek(end)
-        again = [i for i, stamp in stamps.items() if stamp != self._stamps[i] is not None]
-        self.changed = len(again)
-        self.todo = sorted({*self.todo} - {*stamps} | {*again})
+        again = [place for place, stamp in here.items() if stamp != self._stamps[place] is not None]
+        self.changed, self.gone = len(again), len(stamps) - len(here)
+        self.todo = sorted({*self.todo} - {*here} | {*again})
+
+    def _of_another(self, what: str) -> NeumoError:
+        return NeumoError(
+            f"{self.path}: got a stopped run of another {what}, expected the same to go on with; remove this "
+            "file to begin anew, or choose another --out"
+        )
 
     def add(self, row: Row) -> None:
         """Write down the row of the next one of `todo`.
@@ -172,18 +184,19 @@ class Journal:
             OSError: the disk is full; what was written before stays.
         """
         place = self.todo[self._done]
+        key = path, again = self._keys[place]
         at = self._file.tell()
-        self._append({**row, _PLACE: place, _STAMP: self._stamps[place]})
-        self._lines[place] = at
+        self._append({**row, "path": path, _AGAIN: again, _STAMP: self._stamps[place]})
+        self._lines[key] = at
         self._done += 1
 
     def rows(self) -> Iterator[Row]:
         """All rows so far, in order of the radiographs, read back one by one."""
         with self.path.open("rb") as file:
-            for _, at in sorted(self._lines.items()):
-                file.seek(at)
+            for key in filter(self._lines.__contains__, self._keys):
+                file.seek(self._lines[key])
                 row = json.loads(file.readline())
-                del row[_PLACE], row[_STAMP]
+                del row[_AGAIN], row[_STAMP]
                 yield row
 
     def finish(self, watch: Callable[[Row], None]) -> None:
@@ -210,8 +223,18 @@ class Journal:
             self._file.flush()
 
 
-_PLACE, _STAMP = "place", "stamp"
-"""What else a line of a journal holds: which radiograph its row is of, and of which state of the file."""
+Key = tuple[str, int]
+"""What a row is of: a radiograph, and how often it was named before."""
+
+_AGAIN, _STAMP = "again", "stamp"
+"""What else a line of a journal holds: the second part of its key, and of which state of the file it is."""
+
+
+def _numbered(paths: Iterable[str]) -> Iterator[Key]:
+    before: Counter[str] = Counter()
+    for path in paths:
+        yield path, before[path]
+        before[path] += 1
 
 
 def _stamp(path: str) -> list[int] | None:

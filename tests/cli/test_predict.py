@@ -367,13 +367,16 @@ def test_another_classifier_or_list_is_not_gone_on_with(
     model: Path, files: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out.csv"
-    for journal in (
-        {"classifier": "another"},
-        {"classifier": neumo.data.table.sha256_of(model), "list of radiographs": "another"},
-    ):
-        (tmp_path / "out.csv.journal").write_text(json.dumps(journal) + "\n")
+    head = {"neumo": neumo.__version__, "set of image decoders": neumo.images.read.pixels_id()}
+    same = {**head, "classifier": neumo.data.table.sha256_of(model)}
+    journals: dict[str, list[dict[str, Any]]] = {
+        "classifier": [{**head, "classifier": "another"}],
+        "list of radiographs": [same, {"path": "elsewhere.png", "again": 0, "stamp": None}],
+    }
+    for what, lines in journals.items():
+        (tmp_path / "out.csv.journal").write_text("".join(json.dumps(line) + "\n" for line in lines))
         done = run(model, *files, "--out", out, code=2)
-        assert "got a stopped run of another" in done.stderr
+        assert f"got a stopped run of another {what}" in done.stderr
         assert len(done.stderr.splitlines()) == 1
         assert not out.exists()
 
