@@ -166,3 +166,17 @@ def test_meaning(results: Results) -> None:
     assert "hardly better than a coin" in meaning(results)
     results.runs = [run for run in results.runs if run.protocol == "random"]
     assert "nothing here says how the classifier does on patients" in meaning(results)
+
+
+@pytest.mark.parametrize(
+    ("identical", "near", "told"), [(0, 1, "But one picture is in"), (2, 1, "But 3 pictures are in")]
+)
+def test_copies_in_the_official_test_set_are_told(
+    identical: int, near: int, told: str, results: Results
+) -> None:
+    assert "copies" not in meaning(results)
+    results.audit["identical"]["across_official"] = identical
+    results.audit["near_identical"]["across_official"] = near
+    assert told in meaning(results)
+    results.runs = [run for run in results.runs if run.protocol != "official"]
+    assert "copies" not in meaning(results)

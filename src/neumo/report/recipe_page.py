@@ -12,7 +12,7 @@ from neumo.report.drawing import LOOKS
 from neumo.report.figures import draw, save_figures
 from neumo.report.template import render
 from neumo.results.results import Results
-from neumo.results.spread import spread
+from neumo.results.spread import copied, spread
 
 
 def write_recipe(results: Results, card: dict[str, Any], folder: str | Path) -> Path:
@@ -39,6 +39,7 @@ def write_recipe(results: Results, card: dict[str, Any], folder: str | Path) -> 
         looks=LOOKS,
         tested=[name for name in LOOKS if results.tested(name)],
         spread=spread,
+        copied=copied(results),
         card=card,
         article=re.sub(r"(?<=<h)\d|(?<=</h)\d", lambda level: str(int(level[0]) + 2), card_html(card)),
     )

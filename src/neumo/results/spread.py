@@ -158,6 +158,23 @@ _WHERE = {"patient": "on patients kept apart", "official": "on the official test
 
 def meaning(results: Results) -> str:
     """Plain sentences on what the differences between the protocols say to a user of the classifier."""
+    return " ".join(filter(None, (_compared(results), copied(results))))
+
+
+def copied(results: Results) -> str:
+    """What to say where the official test set has copies of training images; nothing where it has none."""
+    kinds = ("identical", "near_identical")
+    copied = sum(results.audit[kind]["across_official"] for kind in kinds)
+    if not copied or not results.tested("official"):
+        return ""
+    pictures = "one picture is" if copied == 1 else f"{copied:,} pictures are"
+    return (
+        f"But {pictures} in the training part and in the official test set at once, as copies: its figures "
+        "flatter the classifier. neumo audit names the files."
+    )
+
+
+def _compared(results: Results) -> str:
     others = {where: differences(results, name) for name, where in _WHERE.items() if results.tested(name)}
     auc = spread(results.tested("random"), "auc")
     if not others:
