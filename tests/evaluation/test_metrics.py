@@ -200,6 +200,11 @@ def test_bad_input_is_told_in_one_line(wrong: dict[str, Any], message: str) -> N
     assert "\n" not in str(told.value)
 
 
+def test_by_cause_of_some_that_are_not_known() -> None:
+    found = by_cause([0, 1, 1, 1], [0.1, 0.9, 0.2, 0.7], np.array(["", "", None, "virus"], object))
+    assert {name: one["n"] for name, one in found.items()} == {"unknown": 2, "virus": 1}
+
+
 def test_by_cause_wants_a_cause_for_each_image() -> None:
     with pytest.raises(NeumoError, match="cause: got 1 causes, expected 2"):
         by_cause([0, 1], [0.1, 0.9], ["virus"])

@@ -156,7 +156,8 @@ def _memory() -> Iterator[sqlite3.Connection]:
         database = _open(":memory:")
     except sqlite3.DatabaseError as error:
         print(f"neumo: {file}: got a broken cache ({error}); it is made anew", file=sys.stderr)
-        file.replace(file.with_suffix(".broken"))
+        with suppress(FileNotFoundError):  # another process has moved it already
+            file.replace(file.with_suffix(".broken"))
         for end in ("-wal", "-shm"):  # else SQLite would write what is left in them into the new file
             file.with_name(file.name + end).unlink(missing_ok=True)
         database = _open(str(file))

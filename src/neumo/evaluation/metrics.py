@@ -191,17 +191,22 @@ def by_cause(
     Args:
         y: (n,) 0 normal, 1 pneumonia.
         p: (n,) predicted probability of pneumonia.
-        cause: (n,) names such as "bacteria" or "virus"; those of normal images are not looked at.
+        cause: (n,) names such as "bacteria" or "virus", "" or None where it is not known; those of normal
+            images are not looked at.
         threshold: images with a probability of at least this are called pneumonia.
 
     Returns:
         By cause "n", the number of its images, "sensitivity", and "low" and "high", its 95 % Wilson score
         interval, which stays honest where a small group is found completely.
+
+    Raises:
+        NeumoError: as `evaluate`; or `cause` has another length.
     """
     from scipy.stats import binomtest
 
     y, p = checked(y, p)
-    cause = np.asarray(cause, object)
+    known = (name if isinstance(name, str) and name else "unknown" for name in np.asarray(cause, object))
+    cause = np.array([*known], object)
     if cause.shape != y.shape:
         raise NeumoError(f"cause: got {len(cause)} causes, expected {len(y)}, one per image")
     found = {}

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 READS = 20_000  # of a file's parts: two for each element or fragment of pixels, of which there are hundreds
 TABLE = 2**20  # bytes of a lookup table's sequence; the largest table has 128 KiB
 SLACK = 2**20  # bytes of a file beside its pixels
-_STEP = 2**20
 
 
 class BombError(ValueError):
