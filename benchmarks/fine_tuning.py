@@ -66,7 +66,7 @@ def keras_fit(name: str) -> Step:
             layer.trainable = False
     model = keras.Model(base.input, _head(name)(base.output))
     model.compile(keras.optimizers.AdamW(), "binary_crossentropy")
-    x, y = _batch()
+    x, y = (keras.ops.convert_to_tensor(part) for part in _batch())  # on the device, as neumo's
     return lambda: float(model.train_on_batch(x, y[:, None]))
 
 

@@ -38,14 +38,19 @@ def neumo(network: Backbone, batch: int, *, bf16: bool = False) -> Run:
 
 
 def keras_predict(network: Backbone, policy: str) -> Run:
-    """`keras.Model.predict` on PyTorch, in batches of 64."""
+    """`keras.Model.predict` on PyTorch, in batches of 64; it too scales grey levels on the card."""
+    mean, std = network.scaling.channels
     keras.config.set_dtype_policy(policy)
     try:
-        model = network.build()
+        base = network.build()
+        grey = keras.Input(base.input_shape[1:3])
+        channels = keras.layers.Concatenate()([keras.layers.Reshape((*base.input_shape[1:3], 1))(grey)] * 3)
+        scaled = keras.layers.Normalization(mean=mean, variance=std**2)(channels)
+        model = keras.Model(grey, base(scaled))
     finally:
         keras.config.set_dtype_policy("float32")
-    model.set_weights(network.build().get_weights())
-    return lambda pixels: model.predict(network.scaling(pixels), batch_size=64, verbose=0)
+    base.set_weights(network.build().get_weights())
+    return lambda pixels: model.predict(pixels, batch_size=64, verbose=0)
 
 
 def matrix_rate() -> float:
