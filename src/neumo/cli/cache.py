@@ -12,7 +12,8 @@ def cache(
         bool, typer.Option("--clear", help="Delete it; all of it can be computed again.")
     ] = False,
     backbone: Annotated[
-        str | None, typer.Option(help="Only what belongs to this backbone.", metavar="NAME")
+        str | None,
+        typer.Option(help="Only features and converted networks of this backbone.", metavar="NAME"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
 ) -> None:
