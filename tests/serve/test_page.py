@@ -93,6 +93,21 @@ def drop(page: Page, files: list[Path]) -> None:
     page.locator("tbody tr td:first-child:not(:empty)").nth(len(files) - 1).wait_for()
 
 
+def drag(page: Page, paths: list[Path]) -> None:
+    """Drop files and folders as from a desktop."""
+    box = page.locator("#drop").bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + 30, "y": box["y"] + 30}
+        session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("tbody td:first-child").all_inner_texts()
+
+
 def test_probability_and_heat_map_of_a_radiograph(browser: Browser, address: str, files: list[Path]) -> None:
     page, faults = browser.new_context().new_page(), []
     page.set_default_timeout(PATIENCE)
@@ -124,7 +139,129 @@ def test_a_bad_file_is_told_and_does_not_stop_the_rest(
     told = {row.locator("td").nth(0).inner_text(): row.inner_text() for row in rows.all()}
     assert "could not be read" in told["notes.png"]
     assert "%" in told["patient 1.png"]
-    assert "3 radiographs examined" in page.inner_text("#status")
+    page.locator("#status", has_text="3 radiographs examined, 1 could not be read.").wait_for()
+    page.select_option("#language", "es")
+    assert page.inner_text("#status") == "3 radiografías examinadas, 1 no se pudo leer."
+
+
+def test_a_folder_that_is_dropped(
+    browser: Browser, address: str, files: list[Path], tmp_path: Path, dicom_folder: Path
+) -> None:
+    folder = tmp_path / "study"
+    for name, file in (
+        ("b/IM1", dicom_folder / "cr_pa_1024_jpeg_baseline_monochrome1.dcm"),
+        ("b/c/2.png", files[2]),
+        ("a.png", files[1]),
+        (".hidden.png", files[1]),
+        (".hidden/1.png", files[1]),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(file.read_bytes())
+    (tmp_path / "empty").mkdir()
+    page = opened(browser, address)
+    drag(page, [tmp_path / "empty"])
+    page.locator("#status", has_text="no files").wait_for()
+    drag(page, [files[3], folder, files[1]])
+    page.locator("#status", has_text="5 radiographs examined.").wait_for()
+    assert names(page) == [
+        "patient 2.png",
+        *("study/a.png", "study/b/IM1", "study/b/c/2.png"),
+        "patient 0.png",
+    ]
+
+
+def test_a_folder_of_very_many_files(browser: Browser, address: str, tmp_path: Path) -> None:
+    """Browsers list a hundred at a time."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for i in range(210):
+        (folder / f"{i:03d}").write_bytes(b"")
+    page = opened(browser, address)
+    drag(page, [folder])
+    page.locator("#status", has_text="0 radiographs examined, 210 could not be read.").wait_for()
+    assert names(page) == [f"many/{i:03d}" for i in range(210)]
+
+
+def test_a_file_that_is_gone_stops_no_other(
+    browser: Browser, address: str, files: list[Path], tmp_path: Path
+) -> None:
+    chosen = [tmp_path / f"{i}.png" for i in range(11)]
+    for file in chosen:
+        file.write_bytes(files[1].read_bytes())
+    page = opened(browser, address)
+
+    def first(route: Route) -> None:
+        chosen[8].unlink(missing_ok=True)
+        chosen[9].write_bytes(b"changed")
+        route.continue_()
+
+    page.route("**/api/predict", first, times=1)
+    drop(page, chosen)
+    page.locator("#status", has_text="9 radiographs examined, 2 could not be read.").wait_for()
+    remarks = page.locator("tbody td:nth-child(4)").all_inner_texts()
+    assert [i for i, text in enumerate(remarks) if "the browser cannot read it" in text] == [8, 9]
+    assert not any("server" in text for text in remarks)
+    page.select_option("#language", "es")
+    told = page.locator("tbody td:nth-child(4)").nth(8).inner_text()
+    assert told.startswith("no se pudo leer: el navegador no puede leerlo")
+
+
+def test_a_heat_map_of_a_file_that_is_gone(
+    browser: Browser, address: str, files: list[Path], tmp_path: Path
+) -> None:
+    file = tmp_path / "1.png"
+    file.write_bytes(files[1].read_bytes())
+    page = opened(browser, address)
+
+    def examined(route: Route) -> None:
+        answer = route.fetch()
+        file.unlink()
+        route.fulfill(response=answer)
+
+    page.route("**/api/predict", examined)
+    drop(page, [file])
+    page.locator(".wait", has_text="the browser cannot read it").wait_for()
+
+
+def test_what_was_not_examined_is_counted(browser: Browser, address: str, files: list[Path]) -> None:
+    page = opened(browser, address)
+    page.route("**/api/predict", lambda route: route.fulfill(status=503, json={"error": "stopping"}))
+    drop(page, files[1:3])
+    page.locator("#status", has_text="0 radiographs examined, 2 not examined.").wait_for()
+
+
+def test_any_file_can_be_chosen(browser: Browser, address: str) -> None:
+    """What a PACS exports often has no suffix."""
+    assert opened(browser, address).get_attribute("#files", "accept") is None
+
+
+def test_the_table_keeps_the_order_that_was_chosen(browser: Browser, address: str, files: list[Path]) -> None:
+    page = opened(browser, address)
+    drop(page, files[1:2])
+    page.click("[data-sort=name]")
+    page.click("[data-sort=name]")
+    drop(page, files)
+    page.locator("#status", has_text="4 radiographs examined").wait_for()
+    assert names(page) == sorted(names(page), reverse=True)
+    assert page.locator("#cards h3").all_inner_texts() == names(page)
+    page.click("[data-sort=decision]")
+    values = page.locator("tbody td:nth-child(2)").all_inner_texts()
+    highest = max(float(text.rstrip("%")) for text in values if text)
+    page.locator("#threshold").fill(f"{int(2 * highest - 0.2) / 200:.3f}")  # a step of the slider below
+    decisions = page.locator("tbody td:nth-child(3)").all_inner_texts()
+    assert {"normal", "pneumonia"} < set(decisions)
+    assert decisions == sorted(decisions)
+
+
+def test_the_download_is_in_one_language(browser: Browser, address: str, files: list[Path]) -> None:
+    page = opened(browser, address, locale="es-ES")
+    drop(page, files)
+    page.locator("#threshold").fill("0")
+    with page.expect_download() as download:
+        page.click("#download")
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+    assert {row["decision"] for row in rows} == {"", "neumonía"}
+    assert all("no un producto sanitario" in row["notice"] for row in rows)
 
 
 def test_the_threshold_moves_rates_and_decisions(browser: Browser, address: str, files: list[Path]) -> None:
@@ -219,7 +356,7 @@ def test_every_refusal_and_warning_is_in_spanish(browser: Browser, address: str)
 def refusals() -> list[str]:
     """Every line by which the readers and the server refuse, 7 in place of numbers and names."""
     images, serve = Path(neumo.images.__file__).parent, Path(neumo.serve.__file__).parent
-    told = ["the server failed on this request", "unreachable"]
+    told = ["the server failed on this request", "unreachable", "lost"]
     for file in [*(images / f"{name}.py" for name in ("read", "dicom", "grey")), *serve.glob("*.py")]:
         for call in ast.walk(ast.parse(file.read_text())):
             if not isinstance(call, ast.Call):

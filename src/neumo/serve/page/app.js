@@ -9,7 +9,7 @@ const FORM = 500; // bytes that a form has around each file, at most
 
 const shown = []; // {name, file, answer | error, refused, undrawn, card, row, meaning}
 // until the limits are known, one file goes at a time
-const state = { card: null, limits: { files: 1, request_bytes: 0, file_bytes: 0 }, points: null, threshold: null, positive: "pneumonia", words: WORDS.en, notice: "", waiting: 0, sort: ["", 1] };
+const state = { card: null, limits: { files: 1, request_bytes: 0, file_bytes: 0 }, points: null, threshold: null, positive: "pneumonia", words: WORDS.en, notice: "", status: () => "", waiting: 0, sort: ["", 1] };
 
 // words
 
@@ -24,8 +24,10 @@ function speak(language) {
   document.documentElement.lang = language;
   for (const element of document.querySelectorAll("[data-word]")) element.textContent = state.words[element.dataset.word];
   tellNotice(state.notice);
+  tell(state.status);
   tellPoint();
   for (const one of shown) draw(one);
+  arrange();
   if (state.card) tellCard();
 }
 
@@ -40,14 +42,20 @@ async function tellCard() {
 function tellNotice(notice) {
   if (!notice) return;
   state.notice = notice;
-  let told = notice;
-  for (const [sentence, other] of Object.entries(state.words.notice ?? {})) told = told.replace(sentence, other);
-  $("#notice").textContent = told;
+  $("#notice").textContent = spokenNotice(notice);
 }
 
-const tell = (text) => ($("#status").textContent = text);
+const spokenNotice = (notice) => Object.entries(state.words.notice).reduce((told, [sentence, other]) => told.replace(sentence, other), notice);
+
+// how it stands, as a function of the words, so that it is told again in another language
+function tell(status) {
+  state.status = status;
+  $("#status").textContent = status(state.words);
+}
+
 const inWords = (fault) => state.words.faults.find(([kind]) => kind.test(fault))?.[1] ?? fault;
-const faultOf = (error) => (error.status ? error.message : "unreachable");
+// what reading a file throws is a DOMException, what fetch throws is none
+const faultOf = (error) => (error instanceof DOMException ? "lost" : error.status ? error.message : "unreachable");
 
 // the operating point
 
@@ -87,6 +95,7 @@ function move(threshold) {
   $("#threshold").value = threshold;
   tellPoint();
   for (const one of shown) draw(one);
+  arrange();
 }
 
 // one radiograph
@@ -154,7 +163,7 @@ const views = new IntersectionObserver((entries) => {
 async function explain(one) {
   if (!one?.answer) return;
   try {
-    const told = await api.explain(one.file, () => {});
+    const told = await api.explain(await read(one.file), () => {});
     $(".grey", one.card).src = `data:image/png;base64,${told.radiograph}`;
     $(".heat", one.card).src = `data:image/png;base64,${told.heat}`;
     $(".heat", one.card).style.opacity = $(".opacity input", one.card).value / 100;
@@ -166,6 +175,50 @@ async function explain(one) {
 }
 
 // many radiographs
+
+// A file as it is now, before it is sent: it may have been changed or deleted since it was chosen. One that is larger
+// than the server takes is not held in memory.
+async function read(file) {
+  if (file.size <= state.limits.file_bytes) return new Blob([await file.arrayBuffer()]);
+  await file.slice(0, 1).arrayBuffer();
+  return file;
+}
+
+// The files that were dropped or pasted as {name, file}, those of a folder in order of path and without hidden ones;
+// {name, fault} where the browser cannot read one.
+async function brought(transfer) {
+  const items = [...transfer.items].filter((item) => item.kind === "file");
+  const folders = items.map((item) => item.webkitGetAsEntry());
+  const files = items.map((item) => item.getAsFile()); // now: once this function has waited, the items are gone
+  const found = [];
+  for (const [i, folder] of folders.entries()) {
+    if (folder?.isDirectory) found.push(...(await within(folder)));
+    else if (files[i]) found.push({ name: files[i].name, file: files[i] });
+  }
+  return found;
+}
+
+async function within(entry) {
+  const name = entry.fullPath.slice(1);
+  try {
+    if (entry.isFile) return [{ name, file: await new Promise((done, failed) => entry.file(done, failed)) }];
+    const reader = entry.createReader(), entries = [];
+    for (let some; some?.length !== 0; entries.push(...some)) some = await new Promise((done, failed) => reader.readEntries(done, failed));
+    const seen = entries.filter((one) => !one.name.startsWith(".")).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const found = [];
+    for (const one of seen) found.push(...(await within(one)));
+    return found;
+  } catch (error) {
+    return [{ name, fault: faultOf(error) }];
+  }
+}
+
+async function examineBrought(transfer) {
+  const any = [...transfer.items].some((item) => item.kind === "file");
+  const found = await brought(transfer);
+  if (any && !found.length) tell((words) => words.nothing);
+  await examine(found);
+}
 
 // As many as one request may bring; a file that is too large goes alone, so that it stops no other.
 function* requests(added) {
@@ -180,36 +233,63 @@ function* requests(added) {
     some.push(one);
     size += own;
   }
-  yield some;
+  if (some.length) yield some;
 }
 
+// One request: what the browser cannot read stops nothing else in it.
+async function ask(some) {
+  const sent = [], bodies = [];
+  for (const one of some) {
+    try {
+      bodies.push(await read(one.file));
+      sent.push(one);
+    } catch (error) {
+      one.error = faultOf(error);
+    }
+  }
+  if (!sent.length) return;
+  try {
+    const told = await api.predict(bodies, () => tell((words) => words.busy));
+    tellNotice(told.notice);
+    for (const answer of told.predictions) {
+      const one = sent[answer.index];
+      if (answer.error) one.error = answer.error;
+      else Object.assign(one, { answer, meaning: told.meaning });
+    }
+  } catch (error) {
+    if (error.status === 401) askForToken();
+    for (const one of sent) Object.assign(one, { error: faultOf(error), refused: true });
+  }
+}
+
+const examining = (words) => words.examining(state.waiting);
+const done = (words) => {
+  const count = (which) => shown.filter(which).length;
+  return words.done(count((one) => one.answer), count((one) => one.error && !one.refused), count((one) => one.refused));
+};
+
+// Files as `brought` gives them.
 async function examine(files) {
   if (!files.length) return;
   $("#results").hidden = false;
-  const added = [...files].map((file) => add(file.name || state.words.radiographs, file));
-  state.waiting += added.length;
-  for (const some of requests(added)) {
-    tell(state.words.examining(state.waiting));
-    try {
-      const told = await api.predict(some.map((one) => one.file), () => tell(state.words.busy));
-      tellNotice(told.notice);
-      for (const answer of told.predictions) {
-        const one = some[answer.index];
-        if (answer.error) one.error = answer.error;
-        else Object.assign(one, { answer, meaning: told.meaning });
-      }
-    } catch (error) {
-      if (error.status === 401) askForToken();
-      for (const one of some) Object.assign(one, { error: faultOf(error), refused: true });
-    }
+  const added = files.map(({ name, file, fault }) => Object.assign(add(name || state.words.radiographs, file), { error: fault }));
+  const readable = added.filter((one) => one.file);
+  for (const one of added) draw(one);
+  state.waiting += readable.length;
+  for (const some of requests(readable)) {
+    tell(examining);
+    await ask(some);
     for (const one of some) {
       draw(one);
       if (one.answer) views.observe(one.card);
     }
+    arrange();
     state.waiting -= some.length;
   }
-  tell(state.waiting ? state.words.examining(state.waiting) : state.words.done(shown.filter((one) => one.answer).length));
+  tell(state.waiting ? examining : done);
 }
+
+// the table
 
 const columns = {
   name: (one) => one.name,
@@ -218,15 +298,22 @@ const columns = {
   remarks,
 };
 
+// The rows and cards in the order that was chosen, those without an answer yet last; nothing moves that stands right.
+function arrange() {
+  const [column, way] = state.sort;
+  if (!column) return;
+  const known = shown.filter((one) => one.answer || one.error).map((one) => [columns[column](one), one]);
+  known.sort(([a], [b]) => (a > b ? way : a < b ? -way : 0));
+  const order = [...known.map(([, one]) => one), ...shown.filter((one) => !one.answer && !one.error)];
+  if (order.every((one, i) => one.row.sectionRowIndex === i)) return;
+  $("tbody").append(...order.map((one) => one.row));
+  $("#cards").append(...order.map((one) => one.card));
+}
+
 function sort(column, button) {
   state.sort = [column, state.sort[0] === column ? -state.sort[1] : column === "probability" ? -1 : 1];
+  arrange();
   const [, way] = state.sort;
-  const value = columns[column];
-  const order = [...shown].sort((a, b) => (value(a) > value(b) ? way : value(a) < value(b) ? -way : 0));
-  for (const one of order) {
-    $("tbody").append(one.row);
-    $("#cards").append(one.card);
-  }
   for (const head of document.querySelectorAll("th")) head.setAttribute("aria-sort", "none");
   button.closest("th").setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
 }
@@ -234,7 +321,7 @@ function sort(column, button) {
 function download() {
   // a leading = + - @ would be run as a formula by a spreadsheet
   const quoted = (text) => `"${String(text).replace(/^[=+\-@]/, "'$&").replaceAll('"', '""')}"`;
-  const rows = shown.map((one) => [one.name, one.answer?.probability ?? "", one.answer ? decision(one.answer) : "", state.threshold, remarks(one), state.notice]);
+  const rows = shown.map((one) => [one.name, one.answer?.probability ?? "", one.answer ? named(decision(one.answer)) : "", state.threshold, remarks(one), spokenNotice(state.notice)]);
   const lines = [["file", "probability", "decision", "threshold", "remarks", "notice"], ...rows].map((row) => row.map(quoted).join(","));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
@@ -248,7 +335,7 @@ function clear() {
   $("tbody").replaceChildren();
   $("#cards").replaceChildren();
   $("#results").hidden = true;
-  tell("");
+  tell(() => "");
   $("#files").focus();
 }
 
@@ -264,7 +351,7 @@ async function begin() {
     [state.card, state.points, state.limits] = await Promise.all([api.card(), api.operatingPoints(), api.limits()]);
   } catch (error) {
     if (error.status === 401) askForToken();
-    else tell(inWords(faultOf(error)));
+    else tell(() => inWords(faultOf(error)));
     return;
   }
   $("#ask").hidden = true;
@@ -284,7 +371,7 @@ $("#ask").addEventListener("submit", async (event) => {
   if ($("#ask").hidden) $("#files").focus(); // what had it is gone
 });
 $("#files").addEventListener("change", (event) => {
-  examine([...event.target.files]);
+  examine([...event.target.files].map((file) => ({ name: file.name, file })));
   event.target.value = "";
 });
 $("#threshold").addEventListener("input", (event) => move(Number(event.target.value)));
@@ -294,12 +381,12 @@ $("#clear").addEventListener("click", clear);
 for (const button of document.querySelectorAll("[data-sort]")) button.addEventListener("click", () => sort(button.dataset.sort, button));
 $("#language").addEventListener("change", (event) => speak(event.target.value));
 $("#theme").addEventListener("change", (event) => (document.documentElement.dataset.theme = event.target.value));
-document.addEventListener("paste", (event) => examine([...event.clipboardData.files]));
+document.addEventListener("paste", (event) => examineBrought(event.clipboardData));
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
     $("#drop").classList.toggle("over", kind === "dragover");
-    if (kind === "drop") examine([...event.dataTransfer.files]);
+    if (kind === "drop") examineBrought(event.dataTransfer);
   });
 }
 

@@ -49,11 +49,17 @@ const en = {
   greyText: (name) => `Radiograph ${name}`,
   size: (said) => `${said.width} × ${said.height} pixels`,
   examining: (count) => `Examining, ${count} to go …`,
-  done: (count) => (count === 1 ? "1 radiograph examined." : `${count} radiographs examined.`),
+  done: (count, unread, undone) =>
+    `${count === 1 ? "1 radiograph" : `${count} radiographs`} examined${unread ? `, ${unread} could not be read` : ""}${undone ? `, ${undone} not examined` : ""}.`,
+  nothing: "There are no files in there.",
   unread: "could not be read",
   undone: "not examined",
   busy: "The server is busy; trying again …",
-  faults: [[/^unreachable$/, "the server cannot be reached"]],
+  notice: {},
+  faults: [
+    [/^unreachable$/, "the server cannot be reached"],
+    [/^lost$/, "the browser cannot read it; was it changed or deleted since it was chosen?"],
+  ],
   warnings: {},
   names: {},
 };
@@ -107,7 +113,9 @@ const es = {
   greyText: (name) => `Radiografía ${name}`,
   size: (said) => `${said.width} × ${said.height} píxeles`,
   examining: (count) => `Examinando, quedan ${count} …`,
-  done: (count) => (count === 1 ? "1 radiografía examinada." : `${count} radiografías examinadas.`),
+  done: (count, unread, undone) =>
+    `${count === 1 ? "1 radiografía examinada" : `${count} radiografías examinadas`}${unread ? `, ${unread} no se ${unread === 1 ? "pudo" : "pudieron"} leer` : ""}${undone ? `, ${undone} sin examinar` : ""}.`,
+  nothing: "Ahí no hay ningún archivo.",
   unread: "no se pudo leer",
   undone: "sin examinar",
   busy: "El servidor está ocupado; se intenta de nuevo …",
@@ -119,6 +127,7 @@ const es = {
   },
   faults: [
     [/^unreachable$/, "no se puede conectar con el servidor"],
+    [/^lost$/, "el navegador no puede leerlo; ¿se modificó o se borró después de elegirlo?"],
     [/server is busy/, "el servidor está ocupado; inténtelo más tarde"],
     [/server is stopping/, "el servidor se está apagando"],
     [/server failed/, "el servidor falló con esta petición"],
