@@ -10,7 +10,7 @@ import pytest
 
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.findings import notice
-from neumo.report.card import card_html, card_markdown
+from neumo.report.card import card_html, card_markdown, in_english
 from neumo.report.spanish import PHRASES, in_spanish
 from neumo.results.results import Results
 from neumo.study.card import told
@@ -129,7 +129,8 @@ def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Pat
             assert not ENGLISH.findall(spanish), spanish
             assert "neumonía" in spanish
             numbers = [
-                sorted(re.findall(r"\d+", Balanced(card_html(one, say)).text)) for say in (str, in_spanish)
+                sorted(re.findall(r"\d+", Balanced(card_html(one, say)).text))
+                for say in (in_english, in_spanish)
             ]
             assert numbers[0] == numbers[1]
 
@@ -148,6 +149,55 @@ def test_what_is_data_is_not_translated(card: dict[str, Any]) -> None:
     said = Balanced(card_html(changed, in_spanish)).text
     for kept in ("(rsna-pneumonia)", data["citation"], "«no pneumonia {0}»", "Limits, considerada Limits"):
         assert kept in said
+
+
+SHARE = (
+    "74% of its training radiographs have pneumonia. Where fewer do, more of its alarms are false, and its "
+    "probabilities are too high."
+)
+
+
+def test_numbers_are_as_spanish_writes_them(card: dict[str, Any]) -> None:
+    changed = {
+        **card,
+        "data": {
+            **card["data"],
+            "images": 5840,
+            "citation": "A. Doe, 2018, doi:10.1/x.2 (CC BY 4.0), as in the X data set.",
+        },
+        "threshold": {
+            "threshold": 0.7324,
+            "rule": "0.35, as asked for",
+            "sensitivity": 0.963,
+            "specificity": 1,
+        },
+        "shift": -0.25,
+        "limits": [SHARE],
+        "training": {**card["training"], "protocol": "official", "counts": {"train": {"normal": 1073}}},
+    }
+    said = Balanced(card_html(changed, in_spanish)).text
+    for part in (
+        "5.840 radiografías",
+        "0,7324 (regla: 0,35, como se pidió)",
+        "el 96,3\u00a0% de",
+        "el 100,0\u00a0% de",
+        "de 1,250 y se desplazaron -0,250",
+        "El 74\u00a0% de",
+        "protocolo: oficial, semilla 0",
+        "1.073 normal",
+        "MobileNetV2-0.35",
+        "neumo 0.1.0",
+        card["command"],
+        "doi:10.1/x.2 (CC BY 4.0), como en el conjunto de datos X.",
+    ):
+        assert part in said, part
+    for protocol in card["results"].values():
+        for figures in protocol["metrics"].values():
+            assert f"{figures['mean']:.3f}".replace(".", ",") in said
+    result_section = said[said.index("Resultados") : said.index("Entrenamiento")]
+    assert not re.search(r"\d\.\d(?!\d\d\b)", result_section)
+    assert 'aria-label="Resultados"' in card_html(changed, in_spanish)
+    assert "protocol: official" in Balanced(card_html(changed)).text
 
 
 def test_phrases_have_the_same_fields_in_spanish() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from markupsafe import escape
@@ -14,32 +14,44 @@ PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "offici
 USUAL = ("pneumonia", "normal", "bacteria", "virus", "unknown")
 """Names of classes and causes that are translated."""
 
-Say = Callable[[str], str]
-"""Gives a phrase in the reader's language, with the same fields in braces."""
-
 Block = tuple[str, Any]
 """("text", str), ("code", str), ("list", [str, ...]) or ("table", [row, ...]), a row being [str, ...]."""
+
+
+class Say:
+    """The language of a card, here its own: English."""
+
+    def __call__(self, phrase: str) -> str:
+        """A phrase in the reader's language, with the same fields in braces."""
+        return phrase
+
+    def number(self, value: float, spec: str) -> str:
+        """A number as the language writes it; `spec` is as of `format`."""
+        return format(value, spec)
+
+
+in_english = Say()
 
 
 def card_markdown(card: dict[str, Any]) -> str:
     """A classifier's card as Markdown, all of it from `neumo.classifier.Classifier.card`."""
     parts = [f"# {_plain(card.get('name', 'A classifier'))}", f"> **{_plain(card.get('notice', ''))}**"]
-    for title, blocks in _sections(card, str):
+    for title, blocks in _sections(card, in_english):
         parts += [f"## {title}", *(_markdown(kind, content) for kind, content in blocks)]
     return "\n\n".join(parts) + "\n"
 
 
-def card_html(card: dict[str, Any], say: Say = str) -> str:
+def card_html(card: dict[str, Any], say: Say = in_english) -> str:
     """The same as an HTML fragment: an ``<article class="model-card">`` without styles or scripts.
 
     Args:
         card: as above.
-        say: puts the card's own phrases, fields in braces, into another language; see `in_spanish`.
+        say: puts the card's own phrases and its numbers into another language; see `in_spanish`.
     """
     name, notice = escape(card.get("name", "A classifier")), escape(say(str(card.get("notice", ""))))
     parts = [f'<p class="notice" role="note"><strong>{notice}</strong></p>', f"<h1>{name}</h1>"]
     for title, blocks in _sections(card, say):
-        shown = "\n".join(_html(kind, content) for kind, content in blocks)
+        shown = "\n".join(_html(kind, content, say) for kind, content in blocks)
         parts.append(f"<section>\n<h2>{escape(title)}</h2>\n{shown}\n</section>")
     return '<article class="model-card">\n' + "\n".join(parts) + "\n</article>\n"
 
@@ -60,7 +72,7 @@ def _sections(card: dict[str, Any], say: Say) -> Iterator[tuple[str, list[Block]
     yield say("Operating point"), list(_operating_point(card, say))
     yield say("Training"), list(_training(card, say))
     citation = card.get("data", {}).get("citation")
-    yield say("Cite"), [("text", citation or say("The data set does not say how it wants to be cited."))]
+    yield say("Cite"), [("text", say(citation or "The data set does not say how it wants to be cited."))]
 
 
 def _what(card: dict[str, Any], say: Say) -> list[Block]:
@@ -75,7 +87,7 @@ def _what(card: dict[str, Any], say: Say) -> list[Block]:
         positive=positive,
         negative=negative,
         network=backbone.get("name", "neural"),
-        n=f"{data.get('images', 0):,}",
+        n=say.number(data.get("images", 0), ","),
         kind=say("SYNTHETIC radiographs" if data.get("synthetic") else "chest radiographs"),
         name=data.get("name", say("unknown")),
     )
@@ -90,7 +102,7 @@ def _results(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterato
     protocols = _protocols(results, say)
     rows = [["", *protocols]]
     if all("seeds" in found for found in results.values()):
-        rows.append([say("radiographs"), *(f"{found['images']:,}" for found in results.values())])
+        rows.append([say("radiographs"), *(say.number(found["images"], ",") for found in results.values())])
         rows.append([say("seeds"), *(", ".join(map(str, found["seeds"])) for found in results.values())])
     rows += [
         [say(METRICS[name]), *(_figure(found["metrics"].get(name), say) for found in results.values())]
@@ -110,7 +122,7 @@ def _results(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterato
             [
                 [say("Mean over the seeds"), *protocols],
                 *(
-                    [said, *(_count(found["confusion"][row][column]) for found in results.values())]
+                    [said, *(_count(found["confusion"][row][column], say) for found in results.values())]
                     for said, row, column in _outcomes(card, say)
                 ),
             ],
@@ -127,14 +139,17 @@ def _itself(card: dict[str, Any], say: Say) -> Iterator[Block]:
         "classifier is one of them, of seed {seed}. On its own {n} test radiographs, which it was not made "
         "from, it gave:"
     )
-    yield "text", text.format(seed=own["seed"], n=f"{own['images']:,}")
+    yield "text", text.format(seed=own["seed"], n=say.number(own["images"], ","))
     figures = {name: {**one, "mean": one["value"]} for name, one in own["metrics"].items()}
     yield (
         "table",
         [
             [say("This classifier"), *_protocols([own["protocol"]], say)],
             *([say(METRICS[name]), _figure(figures[name], say)] for name in METRICS if name in figures),
-            *([said, _count(own["confusion"][row][column])] for said, row, column in _outcomes(card, say)),
+            *(
+                [said, _count(own["confusion"][row][column], say)]
+                for said, row, column in _outcomes(card, say)
+            ),
         ],
     )
 
@@ -165,13 +180,17 @@ def _outcomes(card: dict[str, Any], say: Say) -> list[tuple[str, int, int]]:
 def _figure(one: dict[str, float] | None, say: Say) -> str:
     if one is None or one.get("mean") is None:
         return "–"
-    sd = f" ± {one['sd']:.3f}" if one.get("sd") else ""
+    sd = f" ± {say.number(one['sd'], '.3f')}" if one.get("sd") else ""
     interval = f" ({_interval(one, say)})" if one.get("low") is not None else ""
-    return f"{one['mean']:.3f}{sd}{interval}"
+    return f"{say.number(one['mean'], '.3f')}{sd}{interval}"
 
 
 def _interval(one: dict[str, float], say: Say) -> str:
-    return say("{low} to {high}").format(low=f"{one['low']:.3f}", high=f"{one['high']:.3f}")
+    return _range(one["low"], one["high"], ".3f", say)
+
+
+def _range(low: float, high: float, spec: str, say: Say) -> str:
+    return say("{low} to {high}").format(low=say.number(low, spec), high=say.number(high, spec))
 
 
 def _by_cause(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterator[Block]:
@@ -191,11 +210,11 @@ def _by_cause(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterat
 def _share(one: dict[str, float] | None, say: Say) -> str:
     if one is None:
         return "–"
-    return f"{one['sensitivity']:.3f} ({_interval(one, say)}; {_of(one['n'], say)})"
+    return f"{say.number(one['sensitivity'], '.3f')} ({_interval(one, say)}; {_of(one['n'], say)})"
 
 
 def _of(n: float, say: Say) -> str:
-    return say("of {n}").format(n=_count(n))
+    return say("of {n}").format(n=_count(n, say))
 
 
 def _means_said(results: dict[str, Any], say: Say) -> str:
@@ -203,9 +222,9 @@ def _means_said(results: dict[str, Any], say: Say) -> str:
     return f" {say('Numbers of radiographs are means over the seeds.')}" * several
 
 
-def _count(value: float) -> str:
+def _count(value: float, say: Say) -> str:
     """A number of images, or its mean over the seeds."""
-    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+    return say.number(value, ",.0f" if value == round(value) else ",.1f")
 
 
 def _classes(card: dict[str, Any], say: Say) -> tuple[str, str]:
@@ -223,10 +242,12 @@ def _calibration(results: dict[str, Any], card: dict[str, Any], say: Say) -> Ite
     rows = [[say("Probability given"), *_protocols(told, say)]]
     for i, (low, high) in enumerate(zip(first["low"], first["high"], strict=True)):
         cells = [
-            f"{one['observed'][i]:.2f} ({_of(one['count'][i], say)})" if one["count"][i] else "–"
+            f"{say.number(one['observed'][i], '.2f')} ({_of(one['count'][i], say)})"
+            if one["count"][i]
+            else "–"
             for one in told.values()
         ]
-        rows.append([say("{low} to {high}").format(low=f"{low:.1f}", high=f"{high:.1f}"), *cells])
+        rows.append([_range(low, high, ".1f", say), *cells])
     yield "table", rows
     text = say(
         "The share that has {positive}, of the test radiographs given a probability in each range. "
@@ -243,21 +264,22 @@ def _operating_point(card: dict[str, Any], say: Say) -> Iterator[Block]:
             "No test part had a say in it."
         )
         rule = say(str(point.get("rule", "not told")))
-        yield "text", text.format(positive=positive, threshold=f"{point['threshold']:.4g}", rule=rule)
+        threshold = say.number(point["threshold"], ".4g")
+        yield "text", text.format(positive=positive, threshold=threshold, rule=rule)
     if "sensitivity" in point:
         text = say(
             "On validation that finds {sensitivity} of {positive} and leaves {specificity} of {negative} "
             "alone."
         )
-        rates = {name: f"{point[name]:.1%}" for name in ("sensitivity", "specificity")}
+        rates = {name: say.number(point[name], ".1%") for name in ("sensitivity", "specificity")}
         yield "text", text.format(positive=positive, negative=negative, **rates)
     if card.get("temperature", 1) != 1 or card.get("shift"):
-        shift = say(" and shifted by {shift}").format(shift=f"{card.get('shift') or 0:.3f}")
+        shift = say(" and shifted by {shift}").format(shift=say.number(card.get("shift") or 0, ".3f"))
         text = say(
             "Its logits were divided by a temperature of {temperature}{shifted}, which was fitted on the "
             "validation part."
         )
-        temperature = f"{card.get('temperature', 1):.3f}"
+        temperature = say.number(card.get("temperature", 1), ".3f")
         yield "text", text.format(temperature=temperature, shifted=shift if card.get("shift") else "")
 
 
@@ -266,10 +288,13 @@ def _training(card: dict[str, Any], say: Say) -> Iterator[Block]:
     called = dict(zip(("pneumonia", "normal"), _classes(card, say), strict=True))
     called["generated"] = say("generated")
     run = {name: training.get(name, unknown) for name in ("protocol", "seed", "step")}
+    if run["protocol"] in PROTOCOLS:
+        run["protocol"] = say(run["protocol"])
     told = [
         say("protocol: {protocol}, seed {seed}, way: {step}").format(**run),
         *(
-            f"{say(part)}: " + ", ".join(f"{n:,} {called.get(kind, kind)}" for kind, n in kinds.items() if n)
+            f"{say(part)}: "
+            + ", ".join(f"{say.number(n, ',')} {called.get(kind, kind)}" for kind, n in kinds.items() if n)
             for part, kinds in training.get("counts", {}).items()
         ),
         say("made by")
@@ -282,23 +307,23 @@ def _training(card: dict[str, Any], say: Say) -> Iterator[Block]:
         yield "code", card["command"]
 
 
-def _html(kind: str, content: Any) -> str:
+def _html(kind: str, content: Any, say: Say) -> str:
     if kind == "code":
         return f"<pre><code>{escape(content)}</code></pre>"
     if kind == "list":
         return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in content) + "</ul>"
     if kind == "table":
-        return _html_table(content)
+        return _html_table(content, say)
     return f"<p>{escape(content)}</p>"
 
 
-def _html_table(rows: Sequence[Sequence[str]]) -> str:
+def _html_table(rows: Sequence[Sequence[str]], say: Say) -> str:
     heads = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in rows[0])
     body = "".join(
         f'<tr><th scope="row">{escape(first)}</th>{"".join(map(_cell, rest))}</tr>'
         for first, *rest in rows[1:]
     )
-    label = escape(rows[0][0] or "Results")
+    label = escape(rows[0][0] or say("Results"))
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div class="scroll" role="region" aria-label="{label}" tabindex="0">{table}</div>'
 

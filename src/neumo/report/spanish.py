@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from neumo.report.card import Say
+
 PHRASES = {
     "What it does": "Qué hace",
     "Limits": "Límites",
@@ -86,6 +88,9 @@ PHRASES = {
     "Random split": "División al azar",
     "Patients kept apart": "Pacientes separados",
     "Official test set": "Conjunto de prueba oficial",
+    "random": "al azar",
+    "patient": "por pacientes",
+    "official": "oficial",
     "radiographs": "radiografías",
     "seeds": "semillas",
     "Accuracy": "Exactitud",
@@ -168,7 +173,8 @@ PHRASES = {
     ("The data set does not say how it wants to be cited."): (
         "El conjunto de datos no dice cómo quiere ser citado."
     ),
-    "0.5, the default": "0.5, el valor usual",
+    "Drawn by neumo phantom; shows no patient.": "Dibujado por neumo phantom; no muestra a ningún paciente.",
+    "0.5, the default": "0,5, el valor usual",
     ("best sensitivity and specificity together on the validation part"): (
         "la mejor suma de sensibilidad y especificidad en la parte de validación"
     ),
@@ -215,19 +221,38 @@ WITH_NUMBERS = (
         r"Se probó con muy pocas radiografías, \1 de una clase: sus cifras y sus intervalos no dicen "
         r"casi nada.",
     ),
+    (r"(.{1,2000}), as in the (.{1,100}) data set\.", r"\1, como en el conjunto de datos \2."),
 )
 """Sentences that a card brings along filled in: a pattern of the whole, and the same in Spanish."""
 
 _PATTERNS = [(re.compile(english), spanish) for english, spanish in WITH_NUMBERS]
+_WRITTEN = {ord(","): ".", ord("."): ",", ord("%"): "\u00a0%"}
+_NUMBER = re.compile(r"-?[\d.,]+(e[+-]\d+)?%?")
 
 
-def in_spanish(phrase: str) -> str:
-    """A phrase of the card in Spanish; one that is not known stays as it is."""
-    if phrase in PHRASES:
-        return PHRASES[phrase]
-    for pattern, spanish in _PATTERNS:
-        if found := pattern.fullmatch(phrase):
-            return re.sub(
-                r"«(\w+)»", lambda name: f"«{PHRASES.get(name[1], name[1])}»", found.expand(spanish)
-            )
-    return phrase
+class _Spanish(Say):
+    """Phrases and numbers of the card in Spanish."""
+
+    def __call__(self, phrase: str) -> str:
+        """A phrase in Spanish; one that is not known stays as it is."""
+        if phrase in PHRASES:
+            return PHRASES[phrase]
+        for pattern, spanish in _PATTERNS:
+            if found := pattern.fullmatch(phrase):
+                said = re.sub(r"\\(\d)", lambda group: _written(found[int(group[1])]), spanish)
+                return re.sub(r"«(\w+)»", lambda name: f"«{PHRASES.get(name[1], name[1])}»", said)
+        return phrase
+
+    def number(self, value: float, spec: str) -> str:
+        """A number with a comma before its decimals and points between its thousands."""
+        return _written(super().number(value, spec))
+
+
+def _written(text: str) -> str:
+    """What is a number in English as Spanish writes it; other text stays as it is."""
+    if not _NUMBER.fullmatch(text):
+        return text
+    return text.translate(_WRITTEN)
+
+
+in_spanish = _Spanish()
