@@ -97,7 +97,7 @@ def test_the_openapi_document_is_complete(client: TestClient) -> None:
     }
     predict = document["paths"]["/api/predict"]["post"]
     assert set(predict["requestBody"]["content"]) == {"multipart/form-data", "image/*", "application/dicom"}
-    assert {"200", "413", "415", "429", "503"} <= set(predict["responses"])
+    assert {"200", "413", "415", "422", "429", "503"} <= set(predict["responses"])
     example = document["components"]["schemas"]["Predictions"]["example"]
     told = client.post("/api/predict", files=sent(drawn(0), b"text")).json()
     assert set(told) == set(example)
@@ -146,3 +146,9 @@ def test_the_page_is_at_the_root(client: TestClient) -> None:
     assert page.headers["content-type"].startswith("text/html")
     assert client.get("/app.js").status_code == 200
     assert client.get("/../app.py").status_code == 404
+            (
+                422,
+                "predict",
+                {"content-type": "multipart/form-data; boundary=x"},
+                b"--x\r\n\r\n1\r\n--x--\r\n",
+            ),

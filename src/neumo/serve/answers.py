@@ -125,7 +125,8 @@ FAILURES = {
     413: "Too many files or bytes.",
     415: "Another content type.",
     421: "Another host name than this server's.",
-    422: "The file cannot be used as a radiograph, or Grad-CAM cannot explain this classifier.",
+    422: "A form without files; to explain, a file that cannot be used as a radiograph or a classifier that "
+    "Grad-CAM cannot explain.",
     429: "The server is full; come again after Retry-After seconds.",
     500: "The server failed; its log says where.",
     503: "It took too long, or the server is stopping; come again after Retry-After seconds.",

@@ -46,7 +46,7 @@ def add_predicting(
 ) -> None:
     """Add /api/predict and /api/explain, which `lock` tells to need the token."""
     limits, card = admission.limits, classifier.card
-    failures = answers.failures(*([401] if lock else []), 400, 403, 413, 415, 503)
+    failures = answers.failures(*([401] if lock else []), 400, 403, 413, 415, 422, 503)
 
     def scored(index: int, examined: Examined) -> dict[str, Any]:
         metrics.images.labels("scored").inc()
@@ -108,7 +108,6 @@ def add_predicting(
         response_model=answers.Explanation,
         responses={
             **failures,
-            **answers.failures(422),
             200: {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}},
         },
         dependencies=lock,
