@@ -85,6 +85,13 @@ def test_the_token_opens(locked: TestClient) -> None:
         assert locked.get(path).status_code == 200
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "Bearer "])
+def test_the_case_of_the_scheme_does_not_matter(locked: TestClient, scheme: str) -> None:
+    """RFC 9110, 11.1 and 11.4: nor do further spaces after it."""
+    assert locked.get("/api/card", headers={"authorization": f"{scheme} {TOKEN}"}).status_code == 200
+    assert locked.get("/api/card", headers={"authorization": f"Basic {TOKEN}"}).status_code == 401
+
+
 def test_every_answer_carries_security_headers(client: TestClient) -> None:
     answers = [
         client.get("/"),

@@ -158,8 +158,9 @@ class Guard:
                 raise Refused(403, "got a request from a page of another site", "origin")
         path = scope["path"]
         if self.token is not None and path.startswith(PRIVATE):
-            given = headers.get("authorization", "").encode("latin-1", "replace")
-            if not hmac.compare_digest(given, b"Bearer " + self.token.encode()):
+            scheme, _, given = headers.get("authorization", "").partition(" ")
+            right = hmac.compare_digest(given.strip(" ").encode("latin-1", "replace"), self.token.encode())
+            if not right or scheme.lower() != "bearer":
                 told = "expected the header Authorization: Bearer TOKEN with this server's token"
                 raise Refused(401, told, "token", {"WWW-Authenticate": "Bearer"})
         if scope["app"].state.draining and path.startswith("/api/"):
