@@ -142,9 +142,14 @@ def test_logs_and_answers_name_no_file_or_patient(
     assert [("error" in one) for one in told.json()["predictions"]] == [False, True]
     client.get("/ZEBRA.png?name=ZEBRA")
     client.post("/api/explain", files=files[1:])
+    client.head("/")
+    client.app.state.draining = True  # type: ignore[attr-defined]
+    client.post("/api/predict", files=files)
     logged = [record.getMessage() for record in caplog.records if record.name.startswith("neumo")]
     assert any(re.fullmatch(r"POST /api/predict 200 \d+ ms", line) for line in logged)
     assert any(re.fullmatch(r"GET other 404 \d+ ms", line) for line in logged)
+    assert any(re.fullmatch(r"HEAD page 200 \d+ ms", line) for line in logged)
+    assert any(re.fullmatch(r"POST /api/predict 503 \d+ ms", line) for line in logged)
     assert not any("ZEBRA" in line for line in logged)
     assert "ZEBRA" not in told.text
 

@@ -69,6 +69,8 @@ def test_ready_from_the_start_until_the_stop(classifier: Classifier) -> None:
         assert answer.headers["connection"] == "close"
         late = client.post("/api/predict", files=sent(drawn(0)))
         assert (late.status_code, late.json()) == (503, {"error": "the server is stopping"})
+        line = 'neumo_requests_total{route="/api/predict",status="503"} 1.0'
+        assert line in client.get("/metrics").text.splitlines()
         assert client.get("/health").status_code == 200
 
 
@@ -87,6 +89,51 @@ def test_counters(client: TestClient) -> None:
     ):
         assert line in lines
     assert any(line.startswith("process_resident_memory_bytes") for line in lines)
+
+
+def test_what_is_refused_is_counted_under_its_route(classifier: Classifier) -> None:
+    token = {"authorization": f"Bearer {'secret' * 6}"}
+    with TestClient(create_app(classifier, token="secret" * 6), "http://localhost") as client:
+        client.get("/")
+        client.get("/app.js")
+        client.get("/api/card")
+        client.get("/api/nowhere")
+        client.get("/api/predict", headers=token)
+        client.post("/api/predict", headers={**token, "origin": "http://other.example"})
+        client.get("/health", headers={"host": "other.example"})
+        lines = client.get("/metrics", headers=token).text.splitlines()
+    for route, status, count in (
+        ("page", 200, 2),
+        ("/api/card", 401, 1),
+        ("other", 401, 1),
+        ("/api/predict", 405, 1),
+        ("/api/predict", 403, 1),
+        ("/health", 421, 1),
+    ):
+        assert f'neumo_requests_total{{route="{route}",status="{status}"}} {count}.0' in lines
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/api/predict", "POST"),
+        ("HEAD", "/api/explain", "POST"),
+        ("POST", "/api/card", "GET, HEAD"),
+        ("DELETE", "/health", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+    ],
+)
+def test_another_method_for_a_path(client: TestClient, method: str, path: str, allowed: str) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/api/card", "/", "/app.js", "/nowhere"])
+def test_head_is_as_get_without_the_body(client: TestClient, path: str) -> None:
+    asked, told = client.head(path), client.get(path)
+    assert asked.status_code == told.status_code
+    assert asked.headers["content-type"] == told.headers["content-type"]
+    assert (asked.content, len(told.content) > 0) == (b"", True)
 
 
 def test_the_openapi_document_is_complete(client: TestClient) -> None:
@@ -131,6 +178,12 @@ def test_the_openapi_document_tells_of_the_token_and_of_what_is_refused(classifi
             (415, "predict", {"content-type": "text/html"}, b"<html>"),
             (421, "predict", {"host": "other.example"}, b"image"),
             (422, "explain", {"content-type": "image/png"}, b"no image"),
+            (
+                422,
+                "predict",
+                {"content-type": "multipart/form-data; boundary=x"},
+                b"--x\r\n\r\n1\r\n--x--\r\n",
+            ),
         ):
             answer = locked.post(f"/api/{path}", headers={**bearer, **headers}, content=body)
             assert answer.status_code == status
@@ -146,9 +199,3 @@ def test_the_page_is_at_the_root(client: TestClient) -> None:
     assert page.headers["content-type"].startswith("text/html")
     assert client.get("/app.js").status_code == 200
     assert client.get("/../app.py").status_code == 404
-            (
-                422,
-                "predict",
-                {"content-type": "multipart/form-data; boundary=x"},
-                b"--x\r\n\r\n1\r\n--x--\r\n",
-            ),

@@ -16,6 +16,8 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from neumo import __version__
 from neumo.features.backbones import SIZE
@@ -69,6 +71,7 @@ def create_app(
         lifespan=lambda app: _running(app, classifier, limits, metrics),
         docs_url=None,  # it would load its scripts from another host
         redoc_url=None,
+        redirect_slashes=False,
         responses=answers.failures(421, 429, 500),
         telemetry={"auto_configure": False, "tracing": False, "metrics": False, "logs": False},
     )
@@ -77,8 +80,19 @@ def create_app(
     app.add_exception_handler(HTTPException, _plain)
     add_predicting(app, classifier, admission, metrics, lock)
     add_telling(app, classifier, limits, metrics, lock)
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    app.router.routes.append(_Page())
     return app
+
+
+class _Page(Mount):
+    """The page's files alone, so that another method for a path of the API is told from an unknown path."""
+
+    def __init__(self) -> None:
+        super().__init__("/", StaticFiles(directory=PAGE, html=True), name="page")
+        self._paths = {"/", *(f"/{file.name}" for file in PAGE.iterdir())}
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(scope) if scope["path"] in self._paths else (Match.NONE, {})
 
 
 @asynccontextmanager
@@ -105,4 +119,7 @@ async def _running(
 async def _plain(_: Request, error: Exception) -> Response:
     """No such page, or a method that it does not know."""
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # which the guard has answered as GET
+    return JSONResponse({"error": error.detail}, error.status_code, headers)

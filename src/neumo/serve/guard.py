@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neumo.serve.limits import Refused
@@ -56,6 +57,7 @@ class Guard:
     - Origin: a page of another site may not post, with or without a token.
     - The token is compared in constant time.
     - A fault of the application becomes an answer that says nothing of its cause.
+    - HEAD is answered as GET, without the body.
     - Each request is counted, and logged by its route, never by its path, query or files.
 
     Args:
@@ -82,6 +84,9 @@ class Guard:
                 await self.app(scope, receive, send)
             return
         start, status, state = time.perf_counter(), 0, scope["app"].state
+        method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}
 
         async def receive_guarded() -> Message:
             message = await receive()
@@ -90,6 +95,8 @@ class Guard:
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
+            if method == "HEAD" and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -122,11 +129,11 @@ class Guard:
                 await answer(scope, receive_guarded, send_guarded)
         finally:
             state.requests -= 1
-            route = getattr(scope.get("route"), "path", "other")
+            route = _route(scope)
             took = time.perf_counter() - start
             self.metrics.requests.labels(route, status).inc()
             self.metrics.seconds.labels(route).observe(took)
-            log.info("%s %s %d %.0f ms", scope["method"], route, status, 1000 * took)
+            log.info("%s %s %d %.0f ms", method, route, status, 1000 * took)
 
     async def refuse(self, request: Request, error: Exception) -> Response:
         """The answer to a request that is not done; a handler of exceptions.
@@ -174,3 +181,11 @@ class Guard:
         except ValueError:
             return name in self.hosts
         return True
+
+
+def _route(scope: Scope) -> str:
+    """What a request asks for, done or refused, in words that say nothing of it: a route's path or "page"."""
+    for route in scope["app"].routes:
+        if route.matches(scope)[0] is not Match.NONE:
+            return route.path or route.name
+    return "other"
