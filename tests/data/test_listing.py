@@ -370,3 +370,47 @@ def test_the_cause_is_that_of_the_finding_that_was_asked_for(tmp_path: Path) -> 
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     found = neumo.read(tmp_path / "t.csv", positive="Viral pneumonia").table
     assert list(zip(found["label"], found["cause"], strict=True)) == [(1, "viral pneumonia"), (0, "")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "listed"),
+    [
+        (["imgs/0.png", "imgs/1.png"], ["0.png", "1.png"]),
+        (["imgs/0.png"], ["0.png"]),
+        (["0,imgs/0.png,", "1,imgs/1.png,"], ["0.png", "1.png"]),
+        (["imgs\\0.png;0", "imgs\\1.png;1"], ["0.png", "1.png"]),
+        (["imgs/IM0001,0", "imgs/1.png,1"], ["IM0001", "1.png"]),
+        (["imgs/gone.PNG", "imgs/1.png", "imgs/lost.png"], ["gone.PNG", "1.png", "lost.png"]),
+        (["imgs/gone.png,0"], ["gone.png"]),
+    ],
+)
+def test_a_list_without_a_header_keeps_its_first_image(
+    lines: list[str], listed: list[str], dicom_folder: Path, tmp_path: Path
+) -> None:
+    for i in range(2):
+        draw(tmp_path / "imgs" / f"{i}.png", i)
+    (tmp_path / "imgs" / "IM0001").write_bytes(next(dicom_folder.iterdir()).read_bytes()[:4096])
+    for name in ("list.txt", "list.csv"):
+        (tmp_path / name).write_text("\n".join([*lines, ""]))
+        assert [Path(path).name for path in find_radiographs(tmp_path / name)] == listed
+
+
+def test_a_table_without_a_header_names_its_columns(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("0.png,0\n1.png,1\n")
+    with pytest.raises(
+        NeumoError, match=r"got no column .* label, .*\('column 1', 'column 2'\) .*--label-col"
+    ):
+        neumo.read(tmp_path / "t.csv")
+    assert neumo.read(tmp_path / "t.csv", label_column="column 2").table["label"].tolist() == [0, 1]
+
+
+def test_a_first_line_that_names_no_image_is_a_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(tmp_path / "image" / "0.png")
+    (tmp_path / "t.csv").write_text("image,scan,,a.b\n0.png,x,y,z\n")
+    (tmp_path / "scan").write_text("no image")
+    monkeypatch.chdir(tmp_path)
+    assert find_radiographs("t.csv") == ["image/0.png"]

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_object_dtype
 
-from neumo.data.image_files import is_image
+from neumo.data.image_files import IMAGE_SUFFIXES, is_image
 from neumo.data.labels import quoted
 from neumo.data.places import Places
 from neumo.errors import NeumoError
@@ -33,9 +33,14 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
 TRIED = 20
 """Values of a column that are looked for as files; more than half must be there."""
 
+_NO_HEADING = "column {}"
+"""What columns of a table without a header are called, counted from 1."""
+
 
 def load(file: Path) -> pd.DataFrame:
     """A CSV (separator comma, semicolon, tab or bar) or Parquet file as a frame of strings, NA where empty.
+
+    A CSV in whose first line an image is named has no header: its columns are "column 1", "column 2", ...
 
     Raises:
         NeumoError: the file is neither, or has no rows.
@@ -93,7 +98,8 @@ def columns(
 def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **given: str | None) -> str | None:
     """The path column that is `given` or called so, else one whose values name images; unless `quiet` told.
 
-    As a patient's number does in data of one file for each. Of several, it is the one of most values.
+    As a patient's number does in data of one file for each. Of several, it is the one of most values. Where
+    there is no header, it is one whose first value ends as images' names do, be they there or not.
     """
     known = columns(frame, file, (), **given)
     if known["path"] is not None:
@@ -101,6 +107,9 @@ def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **giv
     where = Places(file.parent, strict=False)
     others = {name for what, name in known.items() if what != "patient"}
     values = {str(c): filled(frame[c]).dropna().unique() for c in frame.columns if c not in others}
+    bare = list(frame.columns) == [_NO_HEADING.format(i) for i in range(1, 1 + len(frame.columns))]
+    named = {c: values[c] for c in values if bare and _is_named_so(frame[c].iloc[0])}
+    values = named or values
     for column in sorted(values, key=lambda column: -len(values[column])):
         first = [where.find(value) for value in values[column][:TRIED]]
         there = sum(os.path.isfile(path) and is_image(path) for path in first)  # noqa: PTH113 - too long
@@ -110,7 +119,7 @@ def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **giv
                     f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr
                 )
             return column
-    return None
+    return next(iter(named), None)
 
 
 def is_listing(file: Path, given: Mapping[str, str | None], *, search: bool = False) -> bool:
@@ -150,9 +159,12 @@ def _from_csv(file: Path) -> pd.DataFrame:
                     f"line; a text with {separator!r} in it needs quotes around it"
                 )
             longest = max(longest, len(row))
-        if longest > len(header):  # separators at the end of rows
+        first: int | None = 0
+        if any(_names_image(cell.strip(), file.parent) for cell in header):
+            header, first = [_NO_HEADING.format(i) for i in range(1, 1 + len(header))], None
+        if first is None or longest > len(header):  # separators at the end of rows
             empty = [f"empty {i}" for i in range(longest - len(header))]
-            options = {"names": [*header, *empty], "header": 0, "usecols": range(len(header))}
+            options = {"names": [*header, *empty], "header": first, "usecols": range(len(header))}
     return pd.read_csv(
         file,
         sep=separator,
@@ -164,6 +176,17 @@ def _from_csv(file: Path) -> pd.DataFrame:
         index_col=False,
         **options,
     )
+
+
+def _names_image(text: str, folder: Path) -> bool:
+    """Whether a text is an image's name: ends so, or there is one in `folder` or in the working folder."""
+    places = (folder / text, Path(text)) if text else ()
+    return _is_named_so(text) or any(os.path.isfile(path) and is_image(path) for path in places)  # noqa: PTH113
+
+
+def _is_named_so(text: object) -> bool:
+    """Whether a text ends as names of images do."""
+    return isinstance(text, str) and Path(text.strip()).suffix.lower() in IMAGE_SUFFIXES
 
 
 def _joined(cell: object) -> object:
