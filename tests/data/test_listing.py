@@ -153,8 +153,19 @@ def test_rows_without_a_label_can_be_left_out(tmp_path: Path, capsys: pytest.Cap
     with pytest.raises(NeumoError, match=r"no label in row 2 .* leave such rows out with --skip-missing"):
         neumo.read(file)
     assert neumo.read(file, skip_missing=True).table["label"].tolist() == [1, 0]
-    said = f"neumo: {file}: leaves out 2 without a label (column 'Pneumonia')\n"
+    said = f"neumo: {file}: leaves out 2 rows without a label (column 'Pneumonia')\n"
     assert capsys.readouterr().err == said
+
+
+def test_rows_whose_image_is_missing_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("path,label\n0.png,0\n1.png,1\ngone.png,1\nlost.png,\n")
+    assert neumo.read(tmp_path / "t.csv", skip_missing=True).missing == ["gone.png"]
+    assert capsys.readouterr().err == (
+        f"neumo: {tmp_path}/t.csv: leaves out 1 row without a label (column 'label')\n"
+        f"neumo: {tmp_path}/t.csv: leaves out 1 row whose image is missing\n"
+    )
 
 
 def test_no_label_at_all_is_an_error_even_so(tmp_path: Path) -> None:

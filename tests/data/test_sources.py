@@ -254,7 +254,9 @@ class TestClassFolders:
         assert labels(dataset) == {"1.png": 0, "2.png": 1}
         assert dataset.positive_name == "sick"
 
-    def test_a_link_to_nothing_is_a_missing_image(self, tmp_path: Path) -> None:
+    def test_a_link_to_nothing_is_a_missing_image(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         draw(tmp_path / "normal" / "1.png", 1)
         draw(tmp_path / "sick" / "2.png", 2)
         (tmp_path / "sick" / "3.png").symlink_to(tmp_path / "nowhere.png")
@@ -263,7 +265,10 @@ class TestClassFolders:
         assert (dataset.missing, dataset.rows, dataset.listed_counts) == (["sick/3.png"], 3, {0: 1, 1: 2})
         with pytest.raises(NeumoError, match=r"sick/3.png: got a link to a file that .* --skip-missing"):
             read(tmp_path)
+        assert capsys.readouterr().err == ""
         assert len(read(tmp_path, skip_missing=True).table) == 2
+        said = f"neumo: {tmp_path}: leaves out 1 images that are links to nothing, pipes or devices\n"
+        assert capsys.readouterr().err == said
         (tmp_path / "normal" / "4.png").symlink_to(tmp_path / "normal" / "4.png")
         loose = survey(tmp_path / "normal")
         assert (labels(loose), loose.missing) == ({"1.png": -1}, ["4.png"])

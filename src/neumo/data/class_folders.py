@@ -100,7 +100,9 @@ def survey(
     negative_name, positive_name = class_names(label, positive)
     listed = set(found["path"])
     there = found["path"].map(lambda path: Path(path).is_file()).astype(bool)
-    if not skip_missing:
+    if skip_missing:
+        tell_left_out(root, int((~there).sum()), "images that are links to nothing, pipes or devices")
+    else:
         faults += [(WAITS if Path(p).exists() else LOST).format(p) for p in found["path"][~there]]
     faults += _in_two_classes(found[there])
     loose = sorted(_beside(root, classes) - set(map(Path, listed)))

@@ -92,7 +92,7 @@ def survey(
     ]
     unlabelled = given["label"].isna()
     if skip_missing and not unlabelled.all():
-        tell_left_out(file, int(unlabelled.sum()), f"without a label (column {column['label']!r})")
+        _tell_rows(file, int(unlabelled.sum()), f"without a label (column {column['label']!r})")
         given = given[~unlabelled]
     else:
         faults += [
@@ -124,7 +124,9 @@ def survey(
     named = given["path"].notna()
     there = path.map(where.is_there, na_action="ignore").eq(True)
     missing = given["path"][named & ~there]
-    if not skip_missing:
+    if skip_missing:
+        _tell_rows(file, len(missing), "whose image is missing")
+    else:
         faults += [
             f"{path[row]}: got {where.instead_of(missing[row])}, expected an image as listed in row "
             f"{row + 1} of {file}; leave such rows out with --skip-missing"
@@ -208,6 +210,11 @@ def tell_lateral(data: str | Path, n: int, what: str) -> None:
     """Say on standard error how many rows are lateral views, and what of it."""
     which = "row is a lateral view" if n == 1 else "rows are lateral views"
     print(f"neumo: {data}: {n:,} {which}{what}", file=sys.stderr)
+
+
+def _tell_rows(file: Path, n: int, which: str) -> None:
+    """Say on standard error how many rows are left out, if any, and which."""
+    tell_left_out(file, n, f"row{'s' * (n != 1)} {which}")
 
 
 def _cleaned(
