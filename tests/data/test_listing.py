@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import neumo
+from neumo.data.columns import load
 from neumo.data.image_files import find_radiographs
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
@@ -425,3 +427,62 @@ def test_a_first_line_that_names_no_image_is_a_header(
     (tmp_path / "scan").write_text("no image")
     monkeypatch.chdir(tmp_path)
     assert find_radiographs("t.csv") == ["image/0.png"]
+
+
+ACCENTED = "Übersicht,path,label\nä,0.png,normal\n–,ü.png,pneumonia\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_encodings(encoding: str, line_end: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As Excel saves them."""
+    for name in ("0", "ü"):
+        draw(tmp_path / f"{name}.png", ord(name))
+    (tmp_path / "t.csv").write_bytes(ACCENTED.replace("\n", line_end).encode(encoding))
+    for place in (tmp_path, tmp_path / "t.csv"):
+        assert [Path(path).stem for path in neumo.read(place).table["path"]] == ["0", "ü"]
+        said = f"neumo: {tmp_path}/t.csv: takes the text for Windows-1252, as it is not UTF-8\n"
+        assert capsys.readouterr().err == said * (encoding == "cp1252")
+
+
+@pytest.mark.parametrize("end", [b"\x00", b"\x81"])
+def test_bytes_that_are_no_text_at_all(end: bytes, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(ACCENTED.encode("cp1252") + end)
+    with pytest.raises(NeumoError, match=r"t.csv: got bytes that are not UTF-8 text, expected a CSV"):
+        neumo.read(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_bytes(ACCENTED.encode("utf-16") + b"x")
+    with pytest.raises(NeumoError, match=r"t.csv: got bytes that are not UTF-8 text, expected a CSV"):
+        neumo.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sep=;\r\npath;label\r\n0.png;a,b,c\r\n",
+        '"sep=\t"\npath\tlabel\n0.png\ta,b,c\n',
+        "SEP=|\n0.png|a,b,c\n",
+    ],
+)
+def test_a_first_line_that_names_the_separator(text: str, tmp_path: Path) -> None:
+    """As Excel reads it."""
+    draw(tmp_path / "0.png")
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    frame = load(tmp_path / "t.csv")
+    assert frame.to_numpy().tolist() == [["0.png", "a,b,c"]]
+
+
+@pytest.mark.parametrize("name", ["a.b.csv.gz", "a.b.TSV.GZ"])
+def test_a_compressed_table(name: str, tmp_path: Path) -> None:
+    """As MIMIC-CXR-JPG has them."""
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    content = gzip.compress(b"path,label\n0.png,0\n1.png,1\n")
+    (tmp_path / name).write_bytes(content)
+    for place in (tmp_path, tmp_path / name):
+        found = neumo.read(place)
+        assert (found.name, found.table["label"].tolist()) == ("a.b", [0, 1])
+    assert len(find_radiographs(tmp_path / name)) == 2
+    for broken in (content[:-9], content[:20], b"path,label\n0.png,0\n", content[:12] + b"\xff" * 30):
+        (tmp_path / name).write_bytes(broken)
+        with pytest.raises(NeumoError, match=rf"{name}: got something that is not gzip .*, expected a CSV"):
+            neumo.read(tmp_path / name)

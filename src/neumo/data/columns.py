@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
+import gzip
+import io
 import os
 import re
 import sys
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,10 +41,12 @@ _NO_HEADING = "column {}"
 """What columns of a table without a header are called, counted from 1."""
 
 
-def load(file: Path) -> pd.DataFrame:
+def load(file: Path, *, quiet: bool = False) -> pd.DataFrame:
     """A CSV (separator comma, semicolon, tab or bar) or Parquet file as a frame of strings, NA where empty.
 
-    A CSV in whose first line an image is named has no header: its columns are "column 1", "column 2", ...
+    The text may be compressed with gzip. It is UTF-8, UTF-16 with its mark, or else Windows-1252, which a
+    line on standard error says, unless `quiet`. A first line such as ``sep=;`` says what separates. Where the
+    first line names an image, there is no header: the columns are "column 1", "column 2", ...
 
     Raises:
         NeumoError: the file is neither, or has no rows.
@@ -52,12 +58,12 @@ def load(file: Path) -> pd.DataFrame:
                 frame[column] = frame[column].map(_joined, na_action="ignore")
             frame = frame.astype(dict.fromkeys(frame.columns, "str"))
         else:
-            frame = _from_csv(file)
+            frame = _from_csv(file, quiet=quiet)
     except OSError as error:
         if type(error).__module__.startswith("pyarrow") or error.errno is None:
             raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
         raise
-    except (ValueError, ImportError) as error:  # pandas and pyarrow parsing errors, text that is not UTF-8
+    except (ValueError, ImportError, EOFError, zlib.error) as error:  # what parsers and decoders raise
         raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
     frame.columns = [str(column).strip() for column in frame.columns]
     frame = frame.loc[:, ~frame.columns.duplicated()]
@@ -131,7 +137,7 @@ def is_listing(file: Path, given: Mapping[str, str | None], *, search: bool = Fa
         search: a column whose values name images is one of paths, too.
     """
     try:
-        frame = load(file)
+        frame = load(file, quiet=True)
         path = naming_images(frame, file, quiet=True, **given) if search else given.get("path")
         columns(frame, file, ("path", "label"), **{**given, "path": path})
     except (NeumoError, OSError):
@@ -145,12 +151,15 @@ def filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:
     return bare.mask(bare.isin(["", *but]))
 
 
-def _from_csv(file: Path) -> pd.DataFrame:
-    with file.open(encoding="utf-8-sig") as lines:
-        separator = max(",;\t|", key=lines.readline().count)
+def _from_csv(file: Path, *, quiet: bool) -> pd.DataFrame:
+    text = _text_of(file, quiet=quiet)
+    if told := re.match(r'"?sep=(.)"?\r?\n', text, re.IGNORECASE):  # Excel's own
+        separator, text = told[1], text[told.end() :]
+    else:
+        separator = max(",;\t|", key=re.findall(r"\A[^\r\n]*", text)[0].count)
     options: dict[str, Any] = {}
-    with file.open(encoding="utf-8-sig", newline="") as lines, contextlib.suppress(csv.Error):
-        rows = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    with contextlib.suppress(csv.Error):
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
         header, longest = next(rows, []), 0
         for number, row in enumerate(filter(None, rows), 1):
             if any(cell.strip() for cell in row[len(header) :]):
@@ -166,16 +175,31 @@ def _from_csv(file: Path) -> pd.DataFrame:
             empty = [f"empty {i}" for i in range(longest - len(header))]
             options = {"names": [*header, *empty], "header": first, "usecols": range(len(header))}
     return pd.read_csv(
-        file,
+        io.StringIO(text),
         sep=separator,
         dtype="str",
-        encoding="utf-8-sig",
         skipinitialspace=True,
         keep_default_na=False,  # a class may be called None, a patient NA
         na_values=[""],
         index_col=False,
         **options,
     )
+
+
+def _text_of(file: Path, *, quiet: bool) -> str:
+    """The text of a file, in UTF-8, in UTF-16 by its mark, or else in Windows-1252, which is told."""
+    content = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in content:
+            raise
+        text = content.decode("cp1252")
+    if not quiet:
+        print(f"neumo: {file}: takes the text for Windows-1252, as it is not UTF-8", file=sys.stderr)
+    return text
 
 
 def _names_image(text: str, folder: Path) -> bool:
@@ -198,6 +222,8 @@ def _unreadable(file: Path, error: Exception) -> str:
     why = " ".join(str(error).split())
     if file.suffix.lower() in {".parquet", ".pq"}:
         return f"got something that is not Parquet ({why}), expected a Parquet file"
+    if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
+        return f"got something that is not gzip ({why}), expected a CSV, compressed"
     if isinstance(error, UnicodeDecodeError):
         return "got bytes that are not UTF-8 text, expected a CSV with a path and a label column"
     if isinstance(error, pd.errors.EmptyDataError):

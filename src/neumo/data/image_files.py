@@ -15,7 +15,6 @@ from neumo.errors import NeumoError, UnreadableImageError
 from neumo.files import MARK, SPLIT_MARK
 from neumo.images import dicom
 
-TABLE_SUFFIXES = frozenset([".csv", ".tsv", ".txt", ".parquet", ".pq"])
 IMAGE_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
@@ -90,7 +89,7 @@ def _at(place: str | Path, path_column: str | None) -> list[Named]:
         from neumo.data import medmnist  # only here, as it loads pandas
 
         found, got = _below(medmnist.unpack(path)), "an archive without images"
-    elif path.suffix.lower() in TABLE_SUFFIXES and os.path.isfile(path):  # noqa: PTH113 - as above
+    elif is_table(path) and os.path.isfile(path):  # noqa: PTH113 - as above
         from neumo.data import listing  # only here, as it loads pandas
 
         listed = listing.paths(path, path_column)
@@ -172,6 +171,14 @@ def is_dicom(path: Path) -> bool:
             return dicom.is_dicom(file.read(132))
     except OSError:
         return False
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is named like a table: text, compressed with gzip or not, or Parquet."""
+    suffix = path.suffix.lower()
+    if suffix == ".gz":
+        return Path(path.stem).suffix.lower() in {".csv", ".tsv"}
+    return suffix in {".csv", ".tsv", ".txt", ".parquet", ".pq"}
 
 
 def is_image(path: Path) -> bool:

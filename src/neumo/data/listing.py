@@ -175,7 +175,7 @@ def survey(
     )
     return Dataset(
         table=table,
-        name=file.stem,
+        name=Path(file.stem).stem if file.suffix.lower() == ".gz" else file.stem,
         layout="listing",
         root=file.parent,
         rows=len(frame),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from neumo.data import class_folders, coronahack, listing, medmnist
 from neumo.data.columns import is_listing
-from neumo.data.image_files import TABLE_SUFFIXES, is_dicom, is_image, radiographs_in
+from neumo.data.image_files import is_dicom, is_image, is_table, radiographs_in
 from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
@@ -116,7 +116,7 @@ def survey(
             )
         return _checked(coronahack.survey(csv))
     if path.is_file():
-        if path.suffix.lower() in TABLE_SUFFIXES:
+        if is_table(path):
             return _checked(as_listing(path))
         if path.suffix.lower() == medmnist.SUFFIX:
             return _checked(medmnist.survey(path))
@@ -128,7 +128,7 @@ def survey(
     if class_folders.are_named(classes, wanted) and not columns_given:
         return _checked(class_folders.survey(root, classes, wanted, skip_missing))
     inside = [p for folder in dict.fromkeys((path, root)) for p in sorted(folder.iterdir())]
-    tables = [p for p in inside if p.suffix.lower() in TABLE_SUFFIXES - {".txt"}]
+    tables = [p for p in inside if is_table(p) and p.suffix.lower() != ".txt"]
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
         named = [p for p in tables if is_listing(p, given)]
         tables = named or [p for p in tables if is_listing(p, given, search=True)]
