@@ -120,3 +120,32 @@ def test_an_inner_copy_is_known_by_its_folders(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().err == ""
     draw(tmp_path / tmp_path.name / "other.png", 8)
     assert neumo.read(tmp_path).unlisted == [f"{tmp_path.name}/other.png"]
+
+
+def official(folder: Path) -> dict[str, str]:
+    """Name of each image -> its official part, "none" where there is none."""
+    table = neumo.read(folder).table
+    return dict(zip(map(stem_of, table["path"]), table["official"].fillna("none"), strict=True))
+
+
+def stem_of(path: str) -> str:
+    return Path(path).stem
+
+
+def test_parts_whose_names_say_that_they_are_sets(tmp_path: Path) -> None:
+    for i, name in enumerate(("NORMAL", "PNEUMONIA")):
+        for part in ("Training set", "test_images", "val_set"):
+            draw(tmp_path / part / name / f"{part[0]}{i}.png", 20 * i + len(part))
+    train, test = ("T0", "T1", "v0", "v1"), ("t0", "t1")
+    assert official(tmp_path) == dict.fromkeys(train, "train") | dict.fromkeys(test, "test")
+
+
+def test_classes_with_parts_inside(tmp_path: Path) -> None:
+    """What lies in a class beside its parts counts as training; of a class without parts nothing is said."""
+    for i, name in enumerate(("Normal", "Pneumonia")):
+        for part in ("train/deep", "test", "Validation", "masks", ""):
+            draw(tmp_path / name / part / f"{part[:2]}{i}.png", 20 * i + len(part))
+    draw(tmp_path / "Viral" / "images" / "y.png", 51)
+    train, test = ("tr0", "tr1", "Va0", "Va1", "0", "1"), ("te0", "te1")
+    expected = dict.fromkeys(train, "train") | dict.fromkeys(test, "test") | {"y": "none"}
+    assert official(tmp_path) == expected

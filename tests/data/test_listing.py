@@ -326,7 +326,7 @@ def test_an_image_that_is_gone_is_not_looked_for_elsewhere(tmp_path: Path) -> No
 
 
 def test_rows_of_another_split_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = ["train", "validate", "external_test", "test", "test"]
+    parts = ["train", "validation set", "external_test", "test", "Test_Data"]
     for i in range(5):
         draw(tmp_path / f"{i}.png", i)
     rows = {"path": [f"{i}.png" for i in range(5)], "label": [0, 1, 0, 1, 0], "split": parts}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from neumo.data.sources import read
-from neumo.data.table import new_table, sha256_of
+from neumo.data.table import new_table, official_part, sha256_of
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
@@ -53,3 +53,22 @@ def test_is_shown_in_one_short_line(tmp_path: Path) -> None:
     assert repr(dataset) == "<Dataset 'set': 3 images: 1 normal, 2 sick>"
     known = replace(dataset, table=dataset.table.assign(patient=["a", "b", "b"]), synthetic=True)
     assert repr(known) == "<Dataset 'set': 3 images of 2 patients: 1 normal, 2 sick (SYNTHETIC)>"
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        *[
+            (name, "train")
+            for name in ("train", "training_set", "Training set", "train_data", "val_set", "DEV")
+        ],
+        *[(name, "train") for name in ("trainset", "Validation images", "valid-data-set", " TRAIN ")],
+        *[(name, "test") for name in ("test_set", "testset", "test-images", "Testing Data", "test.set")],
+        *[
+            (name, None)
+            for name in ("external_test", "test2", "tested", "data", "", "set", "Normal", "trainee")
+        ],
+    ],
+)
+def test_what_data_sets_call_their_parts(name: str, part: str | None) -> None:
+    assert official_part(name) == part

@@ -1,4 +1,4 @@
-"""Folders of images with one sub-folder per class, divided into train, val and test or not."""
+"""Folders of images with one sub-folder per class, divided into train, val and test or not, or they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from neumo.data.coronahack import AGES
 from neumo.data.image_files import images_in, is_dicom, is_mask, of_masks, subfolders, tell_left_out
 from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_known, plain, quoted
 from neumo.data.patients import cause_of, dicom_patient, patient_of
-from neumo.data.table import NORMAL, OFFICIAL, UNLABELLED, Dataset, counts, new_table
+from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table, official_part
 
 KERMANY = (
     "D. S. Kermany, K. Zhang, M. Goldbaum, Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images "
@@ -32,7 +32,7 @@ def find(root: Path) -> tuple[Path, Classes]:
     A folder of masks, or called unknown or unlabelled, is no class.
     """
     inside = [folder for folder in subfolders(root) if not _is_none(folder)]
-    parts = [(folder, OFFICIAL[folder.name.lower()]) for folder in inside if folder.name.lower() in OFFICIAL]
+    parts = [(folder, part) for folder in inside if (part := official_part(folder.name))]
     divided: Classes = [
         (c, part) for folder, part in parts for c in subfolders(folder) if not _is_none(c) and images_in(c)
     ]
@@ -70,6 +70,9 @@ def survey(
     folder of masks inside a class (as in the COVID-19 Radiography Database) are left out, which a line on
     standard error says.
 
+    Where the classes are outside and the parts inside (``NORMAL/train``), what is in a class beside its parts
+    counts as training.
+
     A link to nothing is a missing image, and a fault unless `skip_missing`.
 
     Raises:
@@ -90,10 +93,10 @@ def survey(
                 "label": label[folder.name],
                 "cause": "" if label[folder.name] == NORMAL else cause_of(image) or cause_from(folder.name),
                 "patient": patient_of(image) or (dicom_patient(image) if is_dicom(image) else None),
-                "official": part,
+                "official": part or own,
             }
             for folder, part in classes
-            for image in kept[folder]
+            for image, own in zip(kept[folder], _parts_inside(folder, kept[folder]), strict=True)
         ],
         columns=["path", "label", "cause", "patient", "official"],
     )
@@ -123,6 +126,16 @@ def survey(
         negative_name=negative_name,
         faults=tuple(faults),
     )
+
+
+def _parts_inside(folder: Path, images: list[Path]) -> list[str | None]:
+    """The official part of each image of a class folder that is divided itself, else None.
+
+    What is not in one of its parts was not set apart for a test, so it counts as training.
+    """
+    first = [image.relative_to(folder).parts[:-1][:1] for image in images]
+    parts = [official_part(below[0]) if below else None for below in first]
+    return [part or "train" for part in parts] if any(parts) else [None] * len(parts)
 
 
 def _is_none(folder: Path) -> bool:

@@ -16,12 +16,12 @@ from neumo.data.patients import cause_of, dicom_patient, patient_of
 from neumo.data.places import Places, relative
 from neumo.data.table import (
     NORMAL,
-    OFFICIAL,
     PNEUMONIA,
     UNLABELLED,
     Dataset,
     counts,
     new_table,
+    official_part,
 )
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.dicom_view import LATERAL
@@ -112,8 +112,8 @@ def survey(
             label_of[given["label"][row]] = UNLABELLED
     negative_name, positive_name = class_names(label_of, positive, heading)
     label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
-    part = given["official"].str.lower()
-    if len(other := part[part.notna() & ~part.isin(list(OFFICIAL))]):
+    part = given["official"].map(official_part, na_action="ignore").astype("str")
+    if len(other := given["official"][given["official"].notna() & part.isna()]):
         said = f"whose column {column['official']!r} says {quoted(other.unique(), 3)}"
         print(f"neumo: {file}: counts as part of no test set {len(other):,} rows {said}", file=sys.stderr)
 
@@ -153,7 +153,7 @@ def survey(
                 patient or patient_of(p) or (dicom_patient(p) if is_dicom(p) else None)
                 for patient, p in zip(_or_none(given["patient"][there]), path[there], strict=True)
             ],
-            "official": part[there].map(OFFICIAL),
+            "official": part[there],
         }
     )
     # of an image with several rows, one that made it positive, whose cause it has

@@ -31,6 +31,15 @@ OFFICIAL = {
 }
 """What data sets call their parts, in lower case -> the table's word; validation is drawn from training."""
 
+_ENDING = r"(?:data|sets?|images?|imgs?|files?|split|part|partition|folder|fold|samples|cases|radiographs)"
+_PART = re.compile(rf"({'|'.join(OFFICIAL)})(?:[\W_]*{_ENDING})*", re.IGNORECASE)
+
+
+def official_part(name: str) -> str | None:
+    """What the table calls a part that a data set calls so ("Training set": "train"); None of other names."""
+    found = _PART.fullmatch(name.strip())
+    return OFFICIAL[found[1].lower()] if found else None
+
 
 @dataclass(frozen=True)
 class Dataset:
