@@ -149,3 +149,27 @@ def test_classes_with_parts_inside(tmp_path: Path) -> None:
     train, test = ("tr0", "tr1", "Va0", "Va1", "0", "1"), ("te0", "te1")
     expected = dict.fromkeys(train, "train") | dict.fromkeys(test, "test") | {"y": "none"}
     assert official(tmp_path) == expected
+
+
+def test_many_folders_of_which_none_is_called_as_a_class(tmp_path: Path) -> None:
+    """Patients of MIMIC-CXR and BIMCV, studies of an export; tables beside them are named."""
+    for i in range(13):
+        draw(tmp_path / f"p100000{i}" / "s1" / f"{i}.png", i)
+    with pytest.raises(NeumoError, match=r"got 13 images without a label; expected .* label column$"):
+        neumo.read(tmp_path)
+    pd.DataFrame({"subject": ["a"], "finding": ["x"]}).to_csv(tmp_path / "mimic.csv.gz", index=False)
+    with pytest.raises(
+        NeumoError, match=r"; or name a table \(mimic.csv.gz\) with --path-column and --label-column$"
+    ):
+        neumo.read(tmp_path)
+    assert neumo.read(tmp_path, positive="p1000001").listed_counts == {0: 12, 1: 1}
+    (tmp_path / "p1000000").rename(tmp_path / "Normal")
+    assert neumo.read(tmp_path).listed_counts == {0: 1, 1: 12}
+
+
+def test_few_folders_beside_a_table_name_it(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"p1{i}" / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("subject,finding\na,x\n")
+    with pytest.raises(NeumoError, match=r"--positive NAME; or name a table \(t.csv\) with --path-column"):
+        neumo.read(tmp_path)

@@ -52,6 +52,8 @@ def test_is_image_asks_the_content_of_unknown_suffixes(dicom_folder: Path, tmp_p
     content = next(dicom_folder.iterdir()).read_bytes()
     (tmp_path / "IM0001").write_bytes(content[:4096])
     (tmp_path / "1.2.840.1").write_bytes(content[:4096])
+    (tmp_path / "dicomdir").write_bytes(content[:4096])
+    assert not is_image(tmp_path / "dicomdir")
     (tmp_path / "LICENSE").write_text("words " * 100)
     assert is_image(tmp_path / "IM0001")
     assert is_image(tmp_path / "1.2.840.1")

@@ -101,7 +101,7 @@ def test_images_that_are_called_by_their_patient(tmp_path: Path, capsys: pytest.
     )
     assert [Path(path).stem for path in find_radiographs(file)] == [names[i] for i in (0, 1, 1, 2, 3)]
     assert neumo.read(file, path_column="patientId").table["patient"].tolist() == names
-    for name in ("0", "1"):
+    for name in names[1:]:
         (tmp_path / "stage_2_train_images" / f"{name}.png").unlink()
     with pytest.raises(NeumoError, match="got no column that is called like a path"):
         neumo.read(file)
@@ -197,6 +197,13 @@ def test_one_missing_image_leaves_a_column_one_of_paths(tmp_path: Path) -> None:
     with pytest.raises(NeumoError, match="gone: got no such file, expected an image as listed in row 3"):
         neumo.read(tmp_path / "t.csv")
     assert len(neumo.read(tmp_path / "t.csv", skip_missing=True).table) == 4
+
+
+def test_half_of_the_names_make_a_column_one_of_paths(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("study,empty,label\n0,,0\n1,,1\ngone,,0\nlost,,1\n")
+    assert len(neumo.read(tmp_path / "t.csv", skip_missing=True).table) == 2
 
 
 def test_findings_in_a_list(tmp_path: Path) -> None:

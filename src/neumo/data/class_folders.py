@@ -21,6 +21,9 @@ KERMANY = (
 LOST = "{}: got a link to a file that is not there, expected an image; leave such out with --skip-missing"
 WAITS = "{}: got a pipe or device, expected an image; leave such out with --skip-missing"
 
+MOST = 12
+"""Folders none of which is called as a class is; more of them are patients, studies or heaps."""
+
 Classes = list[tuple[Path, str | None]]  # class folder, official part
 
 
@@ -55,6 +58,12 @@ def are_named(classes: Classes, positive: Sequence[str] | None = None) -> bool:
     names = {folder.name for folder, _ in classes}
     told = (plain(name) in wanted or (is_known(name) and not name.isdigit()) for name in names)
     return len(classes) > 1 and (any(told) or names == {"0", "1"})
+
+
+def are_heaps(classes: Classes) -> bool:
+    """Whether these are so many folders, none of them called as a class is, that they are no classes."""
+    names = {folder.name for folder, _ in classes}
+    return len(names) > MOST and not any(map(is_known, names))
 
 
 def survey(

@@ -35,7 +35,7 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
     "view": "view viewposition frontallateral projection",
 }
 TRIED = 20
-"""Values of a column that are looked for as files; more than half must be there."""
+"""Values of a column that are looked for as files; at least half must be there."""
 
 _NO_HEADING = "column {}"
 """What columns of a table without a header are called, counted from 1."""
@@ -119,7 +119,7 @@ def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **giv
     for column in sorted(values, key=lambda column: -len(values[column])):
         first = [where.find(value) for value in values[column][:TRIED]]
         there = sum(os.path.isfile(path) and is_image(path) for path in first)  # noqa: PTH113 - too long
-        if 2 * there > len(first):
+        if there and 2 * there >= len(first):
             if not quiet:
                 print(
                     f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr

@@ -182,8 +182,11 @@ def is_table(path: Path) -> bool:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is named like an image or is a DICOM file; DICOM files often have no suffix."""
-    if path.name.startswith("."):
+    """Whether a file is named like an image or is a DICOM file; DICOM files often have no suffix.
+
+    A DICOMDIR, the index of a medium, is none.
+    """
+    if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
         return False
     return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom(path)
 

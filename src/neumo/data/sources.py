@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -128,7 +129,7 @@ def survey(
     if class_folders.are_named(classes, wanted) and not columns_given:
         return _checked(class_folders.survey(root, classes, wanted, skip_missing))
     inside = [p for folder in dict.fromkeys((path, root)) for p in sorted(folder.iterdir())]
-    tables = [p for p in inside if is_table(p) and p.suffix.lower() != ".txt"]
+    tables = passed = [p for p in inside if is_table(p) and p.suffix.lower() != ".txt"]
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
         named = [p for p in tables if is_listing(p, given)]
         tables = named or [p for p in tables if is_listing(p, given, search=True)]
@@ -137,11 +138,20 @@ def survey(
     if len(tables) > 1:
         names = ", ".join(p.name for p in tables)
         raise NeumoError(f"{path}: got several tables ({names}), expected one of them to be named instead")
-    if classes:
-        return _checked(class_folders.survey(root, classes, wanted, skip_missing))
+    if classes and (wanted or not class_folders.are_heaps(classes)):
+        return _with_hint(_checked(class_folders.survey(root, classes, wanted, skip_missing)), passed)
     if images := radiographs_in(path):
-        return _unlabelled(path, images, path.name)
+        return _with_hint(_unlabelled(path, images, path.name), passed)
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
+
+
+def _with_hint(dataset: Dataset, passed: list[Path]) -> Dataset:
+    """Say in the first fault which tables beside the images were passed over, and how to name one."""
+    if not passed or not dataset.faults:
+        return dataset
+    names = f"{', '.join(p.name for p in passed[:3])}{' ...' * (len(passed) > 3)}"
+    hint = f"; or name a table ({names}) with --path-column and --label-column"
+    return replace(dataset, faults=(dataset.faults[0] + hint, *dataset.faults[1:]))
 
 
 def _checked(dataset: Dataset) -> Dataset:
