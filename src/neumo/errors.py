@@ -13,6 +13,10 @@ class NeumoError(Exception):
     """
 
 
+class TooFewImagesError(NeumoError):
+    """A data set that cannot be divided at the shares that were asked for."""
+
+
 class UnreadableImageError(NeumoError):
     """A file that cannot be used as a radiograph.
 

@@ -248,6 +248,7 @@ def test_what_a_data_set_does_not_allow_is_told(
         file.unlink()
     line = told(tmp_path / "plain", "--out", tmp_path / "out", capsys=capsys)
     assert "random protocol: got 1 normal images, expected enough to have some in each of train, test" in line
+    assert line.endswith("; choose others with --test-fraction and --validation-fraction\n")
 
 
 def test_the_real_data(coronahack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -48,3 +50,22 @@ SkipMissing = Annotated[
         help="Leave out rows of a table without a label, and rows and links whose image is missing.",
     ),
 ]
+
+
+@contextmanager
+def other_shares(test: bool = True) -> Iterator[None]:
+    """Name the options that say how large the parts are where images are too few for them.
+
+    Args:
+        test: whether the test part's size is a matter of options.
+
+    Raises:
+        NeumoError: in place of a `TooFewImagesError`.
+    """
+    from neumo.errors import NeumoError, TooFewImagesError
+
+    try:
+        yield
+    except TooFewImagesError as error:
+        options = "--test-fraction and " * test + "--validation-fraction"
+        raise NeumoError(f"{error}; choose others with {options}") from error

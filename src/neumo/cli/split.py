@@ -9,7 +9,15 @@ from typing import Annotated, Optional
 
 import typer
 
-from neumo.cli.options import AsJson, LabelColumn, PathColumn, PatientColumn, Positive, SkipMissing
+from neumo.cli.options import (
+    AsJson,
+    LabelColumn,
+    PathColumn,
+    PatientColumn,
+    Positive,
+    SkipMissing,
+    other_shares,
+)
 
 
 def split(
@@ -86,9 +94,12 @@ def split(
         validation_fraction=validation_fraction,
         seed=seed,
     )
-    divided = load_split(given, dataset.table) if given else draw()
-    if not given and (protocol == "patient" or (PROTOCOLS[protocol].grouped and validation_fraction)):
-        divided = draw(groups=near_identical_groups(dataset.table))  # the long part, so all is checked before
+    with other_shares(test=protocol != "official"):
+        divided = load_split(given, dataset.table) if given else draw()
+        if not given and (protocol == "patient" or (PROTOCOLS[protocol].grouped and validation_fraction)):
+            divided = draw(
+                groups=near_identical_groups(dataset.table)
+            )  # the long part, all is checked before
     note = dataset.root / SYNTHETIC_NAME
     own = dataset.negative_name, dataset.positive_name
     folders = class_folders(*own)

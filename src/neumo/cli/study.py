@@ -19,6 +19,7 @@ from neumo.cli.options import (
     Positive,
     SkipMissing,
     SkipUnreadable,
+    other_shares,
 )
 
 Data = Annotated[
@@ -121,24 +122,25 @@ def study(
     from neumo.study.study import Study  # takes seconds
 
     named: dict[str, Any] = {"backbone": backbone, "weights": weights}
-    results = Study(
-        dataset,
-        given_split=split,
-        skip_unreadable=skip_unreadable,
-        seeds=tuple(seed),
-        epochs=epochs,
-        batch_size=batch_size,
-        test_fraction=test_fraction,
-        validation_fraction=validation_fraction,
-        validation_drawn=validation,
-        copies=copies,
-        transforms=Transforms(rotation_range=rotation, width_shift_range=width_shift, zoom_range=zoom),
-        normalise=normalise,
-        dropout=dropout,
-        precision=precision,
-        sensitivity=sensitivity,
-        **{name: value for name, value in named.items() if value is not None},
-    ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))
+    with other_shares():
+        results = Study(
+            dataset,
+            given_split=split,
+            skip_unreadable=skip_unreadable,
+            seeds=tuple(seed),
+            epochs=epochs,
+            batch_size=batch_size,
+            test_fraction=test_fraction,
+            validation_fraction=validation_fraction,
+            validation_drawn=validation,
+            copies=copies,
+            transforms=Transforms(rotation_range=rotation, width_shift_range=width_shift, zoom_range=zoom),
+            normalise=normalise,
+            dropout=dropout,
+            precision=precision,
+            sensitivity=sensitivity,
+            **{name: value for name, value in named.items() if value is not None},
+        ).run(out, command=shlex.join(["neumo", *sys.argv[1:]]))
     if as_json:
         print(json.dumps(results.to_dict(), indent=1))
         return

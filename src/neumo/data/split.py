@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 import numpy as np
 import pandas as pd
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, TooFewImagesError
 from neumo.files import whole_file
 
 PARTS = ("train", "validation", "test")
@@ -155,6 +155,7 @@ def split(
 
     Raises:
         NeumoError: the data set or an argument does not allow such a division.
+        TooFewImagesError: a part would have no image of a class.
 
     Example:
         >>> split(neumo.read("chest_xray").table, "patient", seed=1).groupby("part").size()
@@ -194,7 +195,7 @@ def split(
     if gap := _gap(divided, wanted):
         of_class = rows["label"].to_numpy() == gap[1]
         held = f" in {len(set(group_ids[of_class]))} inseparable groups" if chosen.grouped else ""
-        raise NeumoError(
+        raise TooFewImagesError(
             f"{protocol} protocol: got {of_class.sum()} {CLASSES[gap[1]]} images{held}, expected enough to "
             f"have some in each of {', '.join(wanted)} (test fraction {test_fraction}, validation fraction "
             f"{validation_fraction})"

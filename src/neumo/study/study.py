@@ -16,9 +16,8 @@ from neumo.data.balance import copied
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.inspections import inspect_images, readable
 from neumo.data.sources import read
-from neumo.data.split import every_split, load_split, save_split, with_validation
+from neumo.data.split import every_split, load_split, save_split, split, with_validation
 from neumo.data.table import Dataset
-from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.files import claimed
 from neumo.phantom.dataset import make_phantoms
@@ -162,20 +161,16 @@ class Study:
     ) -> tuple[dict[tuple[str, int], pd.DataFrame], dict[str, str]]:
         """(protocol, seed) -> split, and why a protocol is left out."""
         fraction = self.settings.validation_fraction
-        splits, skipped = every_split(
-            table,
-            self.settings.seeds,
-            test_fraction=self.settings.test_fraction,
-            validation_fraction=fraction,
-            groups=groups,
-        )
+        shares = {"test_fraction": self.settings.test_fraction, "validation_fraction": fraction}
+        splits, skipped = every_split(table, self.settings.seeds, **shares, groups=groups)
         if self.given_split is not None:
             given = load_split(self.given_split, table)
             own = {("random", seed): with_validation(given, fraction, seed) for seed in self.settings.seeds}
             splits = own | {key: one for key, one in splits.items() if key not in own}
             skipped.pop("random", None)
         if "random" in skipped:
-            raise NeumoError(skipped["random"])
+            for seed in self.settings.seeds:  # the error itself, which `skipped` has the text of
+                split(table, "random", **shares, seed=seed, groups=groups)
         return splits, skipped
 
     def _plan(self, splits: dict[tuple[str, int], pd.DataFrame]) -> Iterator[Plan]:
