@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BufferedRandom
 from itertools import islice
@@ -66,6 +66,7 @@ def predict_each(
     *,
     todo: Sequence[int] | None = None,
     stop: bool = False,
+    lateral: Collection[str] = (),
 ) -> None:
     """Predict radiographs under a progress bar, handing each row on as soon as it is there, in order.
 
@@ -75,6 +76,7 @@ def predict_each(
         add: takes a row.
         todo: places of those that need a row; all of them if not given.
         stop: end at the first file that cannot be read; else it gets a row that says why.
+        lateral: files that are known to be lateral views; their rows have that warning.
 
     Raises:
         NeumoError: a file cannot be read, with `stop`.
@@ -89,7 +91,10 @@ def predict_each(
             bar.step()
 
         for prediction in classifier.stream(left, unreadable=None if stop else failed):
-            add({**predicted(prediction), "path": next(rest)})
+            row = {**predicted(prediction), "path": next(rest)}
+            if row["path"] in lateral and "lateral" not in row["warnings"]:
+                row["warnings"] = ("lateral", *row["warnings"])
+            add(row)
             bar.step()
 
 

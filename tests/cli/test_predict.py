@@ -109,6 +109,16 @@ def test_every_way_to_name_radiographs(
             assert one["notice"] == NOTICE
 
 
+def test_a_row_of_a_lateral_view_is_warned_of(model: Path, files: list[Path], tmp_path: Path) -> None:
+    table = tmp_path / "views.csv"
+    table.write_text(f"path,view\n{files[0]},PA\n{files[1]},Lateral\n")
+    told = [one["warnings"] for one in rows(run(model, table, "--json").stdout)]
+    run(model, table, "--out", tmp_path / "out.jsonl")
+    kept = [one["warnings"] for one in rows((tmp_path / "out.jsonl").read_text())]
+    for found in (told, kept):
+        assert ["lateral" in str(warnings) for warnings in found] == [False, True]
+
+
 def test_a_line_each_even_of_a_file_whose_name_has_two(
     model: Path, files: list[Path], tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ import typer
 from neumo.cli.options import ClassifierFile, PathColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from neumo.classifier import Classifier
     from neumo.data.image_files import Named
     from neumo.predictions import Tally
@@ -59,18 +61,19 @@ def predict(
     if out is not None and out.exists() and any(same_file(out, p) for p in radiographs):
         raise NeumoError(f"{out}: got what is to be predicted, expected another file to write to")
     model = load(classifier)
-    files = find_each(radiographs, path_column)
+    lateral: set[str] = set()
+    files = find_each(radiographs, path_column, lateral=lateral)
     tally = Tally()
     if out is not None:
         kept = journal(out, classifier, files)
         try:
-            predict_each(model, files, kept.add, todo=kept.todo)
+            predict_each(model, files, kept.add, todo=kept.todo, lateral=lateral)
             kept.finish(tally.add)
         finally:
             kept.close()
         print(f"{out}: {_summary(tally, model)}\n{model.card['notice']}")
     else:
-        _print(model, files, tally, as_json)
+        _print(model, files, tally, as_json, lateral)
     sys.stdout.flush()  # where both go into one file, the table comes first
     for line in tally.errors:
         print("neumo: " + " ".join(line.splitlines()), file=sys.stderr)
@@ -78,7 +81,9 @@ def predict(
         raise typer.Exit(1 if tally.readable else 2)
 
 
-def _print(model: Classifier, files: list[Named], tally: Tally, as_json: bool) -> None:
+def _print(
+    model: Classifier, files: list[Named], tally: Tally, as_json: bool, lateral: Collection[str]
+) -> None:
     """All rows on standard output: as JSON lines, or as a table, of which a terminal shows the first rows."""
     from neumo.predictions import predict_each
 
@@ -96,7 +101,7 @@ def _print(model: Classifier, files: list[Named], tally: Tally, as_json: bool) -
                 waiting.clear()
 
     try:
-        predict_each(model, files, add)
+        predict_each(model, files, add, lateral=lateral)
     except KeyboardInterrupt:
         print("neumo: stopped; with --out FILE the same command would go on from there", file=sys.stderr)
         raise typer.Exit(130) from None

@@ -47,11 +47,14 @@ def find_radiographs(place: str | Path, path_column: str | None = None) -> list[
     return found
 
 
-def find_each(places: Sequence[str | Path], path_column: str | None = None) -> list[Named]:
+def find_each(
+    places: Sequence[str | Path], path_column: str | None = None, *, lateral: set[str] | None = None
+) -> list[Named]:
     """The image files at several places, as `find_radiographs`, where no bad place or file stops the others.
 
     What cannot be looked for has an error in its place in the order, which names the folder, table, pattern
-    or file. A place that is alone must name at least one file, be it a bad one.
+    or file. A place that is alone must name at least one file, be it a bad one. The files that a table's
+    column of views calls lateral are added to `lateral`.
 
     Raises:
         NeumoError: there is one place, and nothing at it.
@@ -59,7 +62,7 @@ def find_each(places: Sequence[str | Path], path_column: str | None = None) -> l
     found: list[Named] = []
     for place in places:
         try:
-            found += _at(place, path_column)
+            found += _at(place, path_column, lateral)
         except (NeumoError, OSError) as error:
             if len(places) == 1:
                 raise
@@ -72,7 +75,7 @@ def name_of(named: Named) -> str:
     return named if isinstance(named, str) else str(named.path)
 
 
-def _at(place: str | Path, path_column: str | None) -> list[Named]:
+def _at(place: str | Path, path_column: str | None, lateral: set[str] | None = None) -> list[Named]:
     """The image files at one place, and what is wrong with others there, in order."""
     path = Path(place)
     found: list[Named] = [_as_text(str(path))]
@@ -92,7 +95,7 @@ def _at(place: str | Path, path_column: str | None) -> list[Named]:
     elif is_table(path) and os.path.isfile(path):  # noqa: PTH113 - as above
         from neumo.data import listing  # only here, as it loads pandas
 
-        listed = listing.paths(path, path_column)
+        listed = listing.paths(path, path_column, lateral)
         found = [_as_text(one) if isinstance(one, str) else one for one in listed]
     elif glob.has_magic(str(path)) and not os.path.lexists(path):
         found, got = _matching(str(path)), "a pattern that no image matches"

@@ -30,10 +30,10 @@ _SIDEWAYS = {*LATERAL, "L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
 """What a column of views says, in upper case, of rows that are not frontal (COSTAL, EXCLUDE: PadChest)."""
 
 
-def paths(file: Path, path_column: str | None = None) -> list[Named]:
+def paths(file: Path, path_column: str | None = None, lateral: set[str] | None = None) -> list[Named]:
     """The images that a listing names, with labels or without; whether they are there is not looked at.
 
-    A row without a path has an error in its place.
+    A row without a path has an error in its place. Images of lateral rows are added to `lateral`.
 
     Raises:
         NeumoError: the file cannot be read or has no column of paths.
@@ -51,6 +51,9 @@ def paths(file: Path, path_column: str | None = None) -> list[Named]:
         else:
             got = f"no path in row {row} (column {column!r})"
             found.append(UnreadableImageError(file, got, "one in every row"))
+    if view is not None and lateral is not None:
+        sideways = zip(found, _lateral(frame[view]), strict=True)
+        lateral |= {one for one, is_so in sideways if is_so and isinstance(one, str)}
     return found
 
 
