@@ -161,7 +161,10 @@ def test_jpeg_extended(dx: Dataset, tmp_path: Path) -> None:
     assert np.abs(read_radiograph(file, None) - expected).mean() < 2
 
 
-@pytest.mark.parametrize("syntax", [uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless])
+SYNTAXES_OF_PYDICOM = (uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES_OF_PYDICOM)
 @pytest.mark.parametrize("bits", [8, 12])
 def test_syntaxes_that_pydicom_writes(
     dx: Dataset, tmp_path: Path, syntax: UID, bits: int, request: pytest.FixtureRequest
@@ -310,6 +313,42 @@ def test_bits_above_the_stored_ones_are_not_seen(deep: Dataset, tmp_path: Path) 
     expected = read(deep, tmp_path)
     overlay = np.random.default_rng(0).integers(0, 16, (1024, 1024), dtype=np.uint16) << 12
     deep.PixelData = (deep.pixel_array | overlay).tobytes()
+    np.testing.assert_array_equal(read(deep, tmp_path), expected)
+
+
+@pytest.mark.parametrize("syntax", ["", *SYNTAXES_OF_PYDICOM, "JPEGLossless"])
+@pytest.mark.parametrize("signed", [0, 1])
+@pytest.mark.parametrize("high", [15, 13])
+def test_bits_below_the_stored_ones_are_not_seen(
+    deep: Dataset, tmp_path: Path, syntax: str, signed: int, high: int
+) -> None:
+    values = deep.pixel_array.astype(np.int16) - 2048 * signed
+    deep.PixelData, deep.PixelRepresentation = values.tobytes(), signed
+    deep.WindowCenter, deep.WindowWidth = 2000 - 2048 * signed, 3000
+    expected = read(deep, tmp_path)
+    deep.PixelData = (values << (high - 11)).tobytes()  # negative ones go on to the left
+    if syntax:
+        deep.BitsStored, deep.HighBit = 16, 15
+    if syntax == "JPEGLossless":
+        saved(deep, tmp_path / "a.dcm")
+        by_gdcm(tmp_path / "a.dcm", tmp_path / "b.dcm", gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+        deep = pydicom.dcmread(tmp_path / "b.dcm")
+    elif syntax:
+        deep.compress(syntax, generate_instance_uid=False)
+    np.testing.assert_array_equal(read(deep, tmp_path, BitsStored=12, HighBit=high), expected)
+
+
+@pytest.mark.parametrize("high", [None, [], [15, 15], 3, 10, 16, 200, 15])
+@pytest.mark.parametrize("syntax", ["", uid.JPEGLSLossless, uid.JPEG2000Lossless])
+def test_a_high_bit_that_is_wrong(deep: Dataset, tmp_path: Path, high: Any, syntax: str) -> None:
+    """15 is one as well where no value has a bit above the twelfth, but many one below the fifth."""
+    expected = read(deep, tmp_path)
+    if syntax:
+        deep.compress(syntax, generate_instance_uid=False)
+    if high is None:
+        del deep.HighBit
+    else:
+        deep.HighBit = high
     np.testing.assert_array_equal(read(deep, tmp_path), expected)
 
 

@@ -19,7 +19,7 @@ import simplejpeg
 
 from neumo.errors import UnreadableImageError
 from neumo.images.dicom_age import age_in_years
-from neumo.images.dicom_bombs import BombError, check_tables, compressed_frame, metered
+from neumo.images.dicom_bombs import BombError, check_tables, compressed_frame, frame_bits, metered
 from neumo.images.dicom_view import odd_view, upright
 from neumo.images.jpeg_codes import check_codes
 
@@ -152,7 +152,11 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
         elif syntax.is_compressed:
             compressed_frame(dataset)
             plugin = "pylibjpeg" if syntax in uid.JPEG2000TransferSyntaxes else ""
-        stored = pixel_array(dataset, decoding_plugin=plugin)
+        shift = _shift(dataset)
+        bits = dataset.BitsStored + shift  # pydicom takes the lowest ones
+        stored = pixel_array(dataset, decoding_plugin=plugin, bits_stored=bits)
+        if shift and not _right_aligned(stored, dataset.BitsStored, shift):
+            stored = stored >> shift
     except Exception as error:
         raise UnreadableImageError(
             path,
@@ -165,6 +169,26 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
             path, f"DICOM with the values of {len(stored)} frames", "a radiograph of one grey frame"
         )
     return stored
+
+
+def _shift(dataset: Dataset) -> int:
+    """How many bits lie below the stored ones (PS3.5 8.1.1): 4 of 12 in 16 whose High Bit is 15.
+
+    0 where High Bit is missing or cannot be, and where a compressed frame has no more bits than are stored.
+    """
+    high = dataset.get("HighBit")
+    top = high + 1 if isinstance(high, int) else 0
+    if not dataset.BitsStored < top <= dataset.BitsAllocated:
+        return 0
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_compressed and frame_bits(dataset) < top:
+        return 0
+    return int(top - dataset.BitsStored)
+
+
+def _right_aligned(stored: np.ndarray, bits: int, shift: int) -> bool:
+    """Whether values fill the lowest bits and no others, though High Bit puts them `shift` higher."""
+    return bool(stored.min() >= 0 and stored.max() >> bits == 0 and (stored & ((1 << shift) - 1)).any())
 
 
 def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind: str) -> np.ndarray:

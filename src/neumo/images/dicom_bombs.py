@@ -129,11 +129,33 @@ def compressed_frame(dataset: Dataset) -> bytes:
     return frame
 
 
+def frame_bits(dataset: Dataset) -> int:
+    """Bits of a value in the only frame of compressed pixels, by the frame's own header."""
+    from pydicom import uid
+    from pydicom.encaps import get_frame
+
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax == uid.RLELossless:
+        return int(dataset.BitsAllocated)
+    frame = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    if syntax in uid.JPEG2000TransferSyntaxes:
+        import openjpeg
+
+        return int(openjpeg.get_parameters(frame)["precision"])
+    return _start_of_frame(frame)[0]
+
+
 def _jpeg_size(frame: bytes) -> tuple[int, int, int]:
-    """Rows, columns and components by the start of frame of a JPEG or JPEG-LS (ITU-T T.81, B.2.2)."""
+    """Rows, columns and components of a JPEG or JPEG-LS."""
+    content = _start_of_frame(frame)
+    return int.from_bytes(content[1:3]), int.from_bytes(content[3:5]), content[5]
+
+
+def _start_of_frame(frame: bytes) -> bytes:
+    """What is in the start of frame of a JPEG or JPEG-LS (ITU-T T.81, B.2.2)."""
     for marker, content, _ in segments(frame):
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
-            return int.from_bytes(content[1:3]), int.from_bytes(content[3:5]), content[5]
+            return content
     raise BombError("no start of frame")
 
 
