@@ -17,6 +17,10 @@ class TooFewImagesError(NeumoError):
     """A data set that cannot be divided at the shares that were asked for."""
 
 
+LONGEST = 120
+"""Characters of what a decoder says: some quote a whole table."""
+
+
 class UnreadableImageError(NeumoError):
     """A file that cannot be used as a radiograph.
 
@@ -24,11 +28,14 @@ class UnreadableImageError(NeumoError):
         path: the file, or what a file in memory is called.
         got: what it turned out to be, for example ``"a truncated JPEG"``.
         expected: what would have been right, for example ``"a complete JPEG"``.
-        detail: what a decoder said of it. It may quote the file's header, so it is not for everyone to see.
+        detail: what a decoder said of it, cut to `LONGEST` characters. It may quote the file's header, so it
+            is not for everyone to see.
     """
 
     def __init__(self, path: str | Path, got: str, expected: str, detail: str = "") -> None:
         detail = " ".join(detail.split())
+        if len(detail) > LONGEST:
+            detail = detail[: LONGEST - 3] + "..."
         super().__init__(f"{path}: got {got}{f' ({detail})' if detail else ''}, expected {expected}")
         self.path = Path(path)
         self.got = got
