@@ -227,6 +227,32 @@ def test_old_files_without_a_preamble(deep: Dataset, tmp_path: Path, implicit: b
     np.testing.assert_array_equal(read_radiograph(tmp_path / "old", None), expected)
 
 
+@pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.DeflatedExplicitVRLittleEndian])
+def test_file_meta_without_a_preamble(deep: Dataset, tmp_path: Path, syntax: UID) -> None:
+    expected = read(deep, tmp_path)
+    deep.file_meta.TransferSyntaxUID = syntax
+    whole = saved(deep, tmp_path / "a.dcm").read_bytes()
+    (tmp_path / "bare").write_bytes(whole[132:])
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "bare", None), expected)
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_values_that_are_not_called_signed_are_unsigned(
+    deep: Dataset, tmp_path: Path, implicit: bool
+) -> None:
+    deep.add_new("PixelPaddingValue", "US", 4095)
+    expected = read(deep, tmp_path)
+    if not implicit:
+        deep.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    file = saved(deep, tmp_path / "a.dcm")
+    element = b"\x28\0\x03\1" + (b"\2\0\0\0" if implicit else b"US\2\0") + b"\0\0"
+    data = file.read_bytes()
+    assert data.count(element) == 1
+    file.write_bytes(data.replace(element, b""))
+    assert "PixelRepresentation" not in pydicom.dcmread(file)
+    np.testing.assert_array_equal(read_radiograph(file, None), expected)
+
+
 def test_dicom_is_known_by_its_content(dicom_folder: Path, dx: Dataset, tmp_path: Path) -> None:
     file = saved(dx, tmp_path / "a.png")
     expected = read_radiograph(dicom_folder / "dx_1024_implicit_little_endian.dcm")
@@ -245,6 +271,22 @@ def test_twelve_bits_without_a_window_are_shown_between_percentiles(deep: Datase
 @pytest.mark.parametrize(("center", "width"), [(None, None), ("", ""), ([], []), (0, 0), (2000, None)])
 def test_an_empty_window_is_none(deep: Dataset, tmp_path: Path, center: Any, width: Any) -> None:
     expected = read(deep, tmp_path)
+    np.testing.assert_array_equal(read(deep, tmp_path, WindowCenter=center, WindowWidth=width), expected)
+
+
+@pytest.mark.parametrize(
+    ("center", "width"), [("2000", "1e400"), ("nan", "300"), ("2000", "-1e400"), ("1e308", "1e308")]
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_an_endless_window_is_none(deep: Dataset, tmp_path: Path, center: str, width: str) -> None:
+    expected = read(deep, tmp_path)
+    np.testing.assert_array_equal(read(deep, tmp_path, WindowCenter=center, WindowWidth=width), expected)
+
+
+@pytest.mark.parametrize("first", [("", ""), ("900", ""), ("", "900"), ("900", "0"), ("900", "1e400")])
+def test_the_first_whole_window_counts(deep: Dataset, tmp_path: Path, first: tuple[str, str]) -> None:
+    expected = read(deep, tmp_path, WindowCenter="2000", WindowWidth="3000")
+    center, width = ([value, more, "7"] for value, more in zip(first, ("2000", "3000"), strict=True))
     np.testing.assert_array_equal(read(deep, tmp_path, WindowCenter=center, WindowWidth=width), expected)
 
 
@@ -283,6 +325,21 @@ def test_lookup_tables_come_first(deep: Dataset, tmp_path: Path) -> None:
         WindowWidth=65536,
     )
     assert np.abs(shown - square).max() < 1
+
+
+@pytest.mark.parametrize("name", ["ModalityLUTSequence", "VOILUTSequence"])
+@pytest.mark.parametrize("unknown", [["LUTData"], ["LUTDescriptor", "LUTData"]])
+def test_lookup_tables_that_are_too_long_for_their_kind(
+    deep: Dataset, tmp_path: Path, name: str, unknown: list[str]
+) -> None:
+    deep.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    one = table(0, (np.linspace(0, 1, 65536) ** 0.5 * 65535).astype(np.uint16), 16)
+    expected = read(deep, tmp_path, **{name: one})
+    for part in unknown:
+        value = one[0][part].value
+        one[0].add_new(part, "UN", value if part == "LUTData" else np.array(value, "<u2").tobytes())
+    found = read(deep, tmp_path, **{name: one})
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])

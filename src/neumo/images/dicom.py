@@ -10,9 +10,10 @@ at the very ends is markers, metal and the bare detector.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import simplejpeg
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 PERCENTILES = (0.5, 99.5)
+ENDLESS = 1e12  # of a window, in units of the rescaled values: no detector's
 
 # Modalities (PS3.3 C.7.3.1.1.1) that are no projection radiographs of a body: nothing learned from chest
 # radiographs holds for them. Any other, as secondary capture and unknown ones, is let through.
@@ -49,8 +51,9 @@ RADIOGRAPHS = (
 
 
 def is_dicom(head: bytes) -> bool:
-    """Whether a file with these first 132 bytes is DICOM: a preamble or, in old files, group 0008 at once."""
-    return head[128:132] == b"DICM" or (head[:2] == b"\x08\x00" and head[3:4] == b"\x00")
+    """Whether a file with these first 132 bytes is DICOM: a preamble or, without it, group 0002 or 0008."""
+    meta = head[:2] == b"\x02\x00" and head[4:6] in (b"UL", b"OB", b"UI")
+    return head[128:132] == b"DICM" or meta or (head[:2] == b"\x08\x00" and head[3:4] == b"\x00")
 
 
 def read_dicom(
@@ -76,6 +79,8 @@ def read_dicom(
     try:
         dataset = pydicom.dcmread(metered(file, max_pixels), force=True)
         check_tables(dataset)
+        if dataset.get("PixelRepresentation") is None:
+            dataset.PixelRepresentation = 0  # as viewers take it
         kind = _check(path, dataset, max_pixels)
         stored = _stored(path, dataset)
         first = int(stored.min())
@@ -200,6 +205,7 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
         limit = dataset.get("PixelPaddingRangeLimit", value)
         padding = (levels >= min(value, limit)) & (levels <= max(value, limit))
 
+    _tables_as_words(dataset)
     values = np.asarray(apply_modality_lut(levels, dataset), dtype=np.float64)
     bits, signed = dataset.BitsStored, dataset.PixelRepresentation == 1
     tables = dataset.get("VOILUTSequence")
@@ -207,9 +213,10 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
         values = apply_voi(np.rint(values).astype(np.int64), dataset)
         black, white = 0.0, 2.0 ** tables[0].LUTDescriptor[2] - 1
     elif window := _window(dataset):
-        centre, width = window
-        black, white = apply_windowing(centre + width * np.array([-50, 50]), dataset)  # far outside: its ends
-        values = apply_windowing(values, dataset)
+        centre, width, place = window
+        far = centre + width * np.array([-50, 50])  # outside, where it has its ends
+        black, white = apply_windowing(far, dataset, place)
+        values = apply_windowing(values, dataset, place)
     elif bits <= 8:
         ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
         black, white = np.sort(np.asarray(apply_modality_lut(ends, dataset), dtype=np.float64))
@@ -225,11 +232,29 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     return (255 * np.where(padding, 0, grey)).astype(np.float32)
 
 
-def _window(dataset: Dataset) -> tuple[float, float] | None:
-    """Centre and width of the first window, None where PS3.3 C.11.2.1.2 allows none such (empty, width 0)."""
-    centre, width = dataset.get("WindowCenter"), dataset.get("WindowWidth")
-    if centre in (None, "", []) or width in (None, "", []):
-        return None
-    centre, width = (float(value[0] if isinstance(value, Sequence) else value) for value in (centre, width))
+def _tables_as_words(dataset: Dataset) -> None:
+    """Let pydicom take lookup tables that are written as bytes of unknown kind (UN) for 16-bit words."""
+    for name in ("ModalityLUTSequence", "VOILUTSequence"):
+        for table in dataset.get(name) or ():
+            if isinstance(table.get("LUTData"), bytes):
+                table["LUTData"].VR = "OW"
+
+
+def _window(dataset: Dataset) -> tuple[float, float, int] | None:
+    """Centre, width and place of the first window; None where there is none.
+
+    One that is empty, no number, endless or too narrow for PS3.3 C.11.2.1.2 (width 0) is none.
+    """
     linear = dataset.get("VOILUTFunction", "LINEAR") == "LINEAR"
-    return (centre, width) if width >= 1 or (width > 0 and not linear) else None
+    centres, widths = (_several(dataset.get(name)) for name in ("WindowCenter", "WindowWidth"))
+    for place, pair in enumerate(zip(centres, widths, strict=False)):
+        centre, width = (math.nan if value in (None, "") else float(value) for value in pair)
+        wide = width >= 1 or (width > 0 and not linear)
+        if wide and width < ENDLESS and abs(centre) < ENDLESS:
+            return centre, width, place
+    return None
+
+
+def _several(value: Any) -> Sequence[Any]:
+    """The values of an element that may have any number of them."""
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
