@@ -201,6 +201,15 @@ def test_high_throughput_jpeg_2000(dx: Dataset, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(dx, tmp_path), expected)
 
 
+def test_jpeg_extended_of_twelve_bits(deep: Dataset, tmp_path: Path) -> None:
+    deep.PixelData = encapsulate([b"\xff\xd8\xff\xc1\0\x0b\x0c\4\0\4\0\1\1\x11\0\xff\xd9"])
+    deep.file_meta.TransferSyntaxUID = uid.JPEGExtended12Bit
+    refused(
+        saved(deep, tmp_path / "a.dcm"),
+        "in lossy JPEG of 12 bits, which no decoder here reads, expected 8",
+    )
+
+
 @pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.DeflatedExplicitVRLittleEndian])
 def test_uncompressed_syntaxes(deep: Dataset, tmp_path: Path, syntax: UID) -> None:
     expected = read(deep, tmp_path)

@@ -146,7 +146,14 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
     plugin = ""
     try:
         if syntax in (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit):  # of 8 bits, in either
-            return simplejpeg.decode_jpeg(compressed_frame(dataset), "GRAY")[..., 0]
+            frame = compressed_frame(dataset)
+            if (bits := frame_bits(dataset)) > 8:
+                raise UnreadableImageError(
+                    path,
+                    f"DICOM in lossy JPEG of {bits} bits, which no decoder here reads",  # nor does GDCM
+                    "8 bits, or another transfer syntax",
+                )
+            return simplejpeg.decode_jpeg(frame, "GRAY")[..., 0]
         if syntax in uid.JPEGLSTransferSyntaxes:
             plugin = "pyjpegls"
             if not compressed_frame(dataset).rstrip(b"\0").endswith(b"\xff\xd9"):
@@ -162,6 +169,8 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
         stored = pixel_array(dataset, decoding_plugin=plugin, bits_stored=bits)
         if shift and not _right_aligned(stored, dataset.BitsStored, shift):
             stored = stored >> shift
+    except UnreadableImageError:
+        raise
     except Exception as error:
         raise UnreadableImageError(
             path,

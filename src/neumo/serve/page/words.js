@@ -138,6 +138,7 @@ const es = {
     [/another content type|multipart form|form without files/, "el servidor no entendió la petición"],
     [/more than [\d,]+ files/, "son demasiados archivos para una petición"],
     [/Grad-CAM cannot explain/, "Grad-CAM no puede explicar este clasificador"],
+    [/lossy JPEG/, "es un JPEG con pérdida de más de 8 bits, que no se lee"],
     [/truncated|broken|not decode/, "el archivo está incompleto o dañado"],
     [/an empty file/, "el archivo está vacío"],
     [/no picture/, "no es una imagen de un formato conocido"],
