@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from neumo.images.dicom_view import odd_view, upright
+from neumo.images.dicom_view import is_lateral, odd_view, upright
 
 PIXELS = np.arange(12).reshape(3, 4)
 """As they should be shown: rows run to the patient's left, columns to the feet."""
 
 
-def header(orientation: list[str] | str | None = None, **elements: str) -> Dataset:
+def header(orientation: list[str] | str | None = None, **elements: str | list[str]) -> Dataset:
     dataset = Dataset()
     if orientation is not None:
         dataset.PatientOrientation = orientation
@@ -79,3 +79,102 @@ def test_coded_views(meaning: str, odd: tuple[str, ...]) -> None:
     dataset = header()
     dataset.ViewCodeSequence = [code]
     assert odd_view(dataset) == odd
+
+
+@pytest.mark.parametrize(
+    "view",
+    ["LAT L", "L LAT", "LATERAL LEFT", "CHEST LAT", "lat.", "AP LLD", "left_lateral", "Profil", "perfil"],
+)
+def test_names_of_lateral_views(view: str) -> None:
+    assert is_lateral(view)
+    assert odd_view(header(ViewPosition=view)) == ("lateral",)
+
+
+@pytest.mark.parametrize(
+    "view", ["PA", "AP SUPINE", "bilateral PA", "Laterality: L", "LATERALITY", "", "L", "R"]
+)
+def test_names_of_other_views(view: str) -> None:
+    assert not is_lateral(view)
+
+
+ELEMENTS = (
+    "SeriesDescription",
+    "ProtocolName",
+    "AcquisitionDeviceProcessingDescription",
+    "StudyDescription",
+)
+
+
+@pytest.mark.parametrize("name", ELEMENTS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "CHEST LAT",
+            "Thorax lateral",
+            "W033 Chest,LATERAL",
+            "W Chest Lat.",
+            "CHEST_LAT",
+            "Thorax seitlich",
+        ),
+        *("Thorax de profil", "Thorax de profil gauche latérale", "Tórax perfil", "TORAX LATERAL IZQUIERDO"),
+    ],
+)
+def test_descriptions_of_lateral_views(name: str, text: str) -> None:
+    assert odd_view(header(**{name: text})) == ("lateral",)
+    assert odd_view(header(ViewPosition="", **{name: text})) == ("lateral",)
+    for view in ("PA", "AP"):
+        assert odd_view(header(ViewPosition=view, **{name: text})) == ()
+
+
+@pytest.mark.parametrize("name", ELEMENTS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "CHEST PA AND LATERAL",
+            "Thorax PA+LAT",
+            "Chest 2 views (frontal and lateral)",
+            "Thorax p.a./seitl.",
+        ),
+        *(
+            "Thorax face et profil",
+            "Tórax frente y perfil",
+            "Tórax PA y lateral",
+            "CHEST A.P. LAT",
+            "Chest AP/LAT",
+        ),
+        *(
+            "Thorax a. p. und seitlich",
+            "Radiographie du thorax de face",
+            "RIBS BILATERAL",
+            "CHEST",
+            "LATERALITY",
+        ),
+        *("Chest posteroanterior and lateral", "chest antero-posterior, lateral", "Thorax, 2 Ebenen", ""),
+    ],
+)
+def test_descriptions_that_tell_nothing(name: str, text: str) -> None:
+    assert odd_view(header(**{name: text})) == ()
+
+
+def test_what_is_about_the_image_goes_before_what_is_about_the_study() -> None:
+    assert odd_view(header(SeriesDescription="PA", StudyDescription="Thorax lateral")) == ()
+    both = "CHEST PA AND LATERAL"
+    assert odd_view(header(SeriesDescription="LAT", StudyDescription=both)) == ("lateral",)
+    assert odd_view(header(SeriesDescription=both, ProtocolName="LAT")) == ("lateral",)
+
+
+def test_a_coded_view_goes_before_descriptions() -> None:
+    code = Dataset()
+    code.CodeMeaning = "postero-anterior"
+    dataset = header(SeriesDescription="CHEST LAT")
+    dataset.ViewCodeSequence = [code]
+    assert odd_view(dataset) == ()
+
+
+def test_a_description_of_several_values_or_beyond_its_length(recwarn: pytest.WarningsRecorder) -> None:
+    dataset = header(ProtocolName=["Doe", "LAT"])
+    assert odd_view(dataset) == ("lateral",)
+    assert odd_view(header(SeriesDescription="Doe^Jane " * 20 + "lateral")) == ("lateral",)
+    assert not any("Doe" in str(warning.message) for warning in recwarn)

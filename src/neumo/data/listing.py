@@ -24,10 +24,10 @@ from neumo.data.table import (
     official_part,
 )
 from neumo.errors import NeumoError, UnreadableImageError
-from neumo.images.dicom_view import LATERAL
+from neumo.images.dicom_view import is_lateral
 
-_SIDEWAYS = {*LATERAL, "L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
-"""What a column of views says, in upper case, of rows that are not frontal (COSTAL, EXCLUDE: PadChest)."""
+_SIDEWAYS = {"L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
+"""What else a column of views says, in upper case, of rows that are not frontal (COSTAL: PadChest)."""
 
 
 def paths(file: Path, path_column: str | None = None, lateral: set[str] | None = None) -> list[Named]:
@@ -254,8 +254,8 @@ def _between_bars(label: str) -> str:
 
 
 def _lateral(views: pd.Series) -> pd.Series:
-    upper = views.str.strip().str.upper()
-    return upper.isin(_SIDEWAYS) | upper.str.contains(r"\b(?:LATERAL\w*|LAT|OBLIQUE)\b").eq(True)
+    named = views.map(is_lateral, na_action="ignore").eq(True)
+    return named | views.str.strip().str.upper().isin(_SIDEWAYS)
 
 
 def _or_none(values: pd.Series) -> list[str | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,24 +11,24 @@ import numpy as np
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-LATERAL = (
-    "LL",
-    "RL",
-    "LATERAL",
-    "LAT",
-    "LLAT",
-    "RLAT",
-    "LLO",
-    "RLO",
-    "LLD",
-    "RLD",
-    "LAO",
-    "RAO",
-    "LPO",
-    "RPO",
+_CODES = frozenset(("LL", "RL", "LLAT", "RLAT", "LLO", "RLO", "LLD", "RLD", "LAO", "RAO", "LPO", "RPO"))
+"""Words of views (PS3.3 C.8.1.1 and C.8.11.5, and what is written in their place) that are lateral, oblique
+or of a patient lying on a side."""
+
+_LATERAL = re.compile(r"LATERAL(?!I[TDS])|LAT$|OBLI[CQ]U|SEITL|SEITENLAGE|SCHRAG|PROFIL$|PERFIL$")
+"""What begins words for such views in English, Spanish, German and French, in capitals without accents; no
+laterality is among them."""
+
+_FRONTAL = re.compile(r"(PA|AP)$|FRONT|FACE$|FRENTE$|POSTERO|ANTERO")
+"""The same for frontal views."""
+
+_DESCRIPTIONS = (
+    "AcquisitionDeviceProcessingDescription",
+    "SeriesDescription",
+    "ProtocolName",
+    "StudyDescription",
 )
-"""Views (PS3.3 C.8.1.1 and C.8.11.5, and what is written in their place) that are lateral, oblique or of a
-patient lying on a side."""
+"""Elements that are typed in freely, what is about the image before what is about the whole study."""
 
 CHEST = ("CHEST", "THORA", "TORAX", "TORSO", "LUNG", "PULM", "CXR", "RIB")
 """Parts of the words for the chest in the languages of its users; BodyPartExamined is often typed by hand."""
@@ -54,14 +56,46 @@ def upright(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 def odd_view(dataset: Dataset) -> tuple[str, ...]:
     """What the header says that is odd: "lateral", "elsewhere", "raw"; see `neumo.images.checks.MEANING`."""
-    views = {str(dataset.get("ViewPosition") or "").upper()}
     codes = [str(code.get("CodeMeaning") or "").lower() for code in dataset.get("ViewCodeSequence") or ()]
     turned = any(word in code for code in codes for word in ("lateral", "oblique", "decubitus"))
-    lateral = turned or bool(views & set(LATERAL)) or bool({"A", "P"} & set(_directions(dataset)))
+    told = is_lateral(_text(dataset, "ViewPosition"))
+    lateral = turned or told or bool({"A", "P"} & set(_directions(dataset))) or _described(dataset, codes)
     part = str(dataset.get("BodyPartExamined") or "").upper()
     elsewhere = bool(part) and not any(word in part for word in CHEST)
     raw = str(dataset.get("PresentationIntentType") or "") == "FOR PROCESSING"
     return ("lateral",) * lateral + ("elsewhere",) * elsewhere + ("raw",) * raw
+
+
+def is_lateral(view: str) -> bool:
+    """Whether the name of a view says that it is lateral, oblique or of a patient lying on a side."""
+    return any(word in _CODES or _LATERAL.match(word) for word in _words(view))
+
+
+def _described(dataset: Dataset, codes: list[str]) -> bool:
+    """Whether descriptions say that a view is lateral, where nothing says that it is frontal.
+
+    One that names both ("CHEST PA AND LATERAL") is about several images and tells nothing of this one.
+    """
+    view = " ".join((_text(dataset, "ViewPosition"), *codes))
+    if any(_FRONTAL.match(word) for word in _words(view)):
+        return False
+    for name in _DESCRIPTIONS:
+        words = _words(_text(dataset, name))
+        lateral, frontal = (any(kind.match(word) for word in words) for kind in (_LATERAL, _FRONTAL))
+        if lateral != frontal:
+            return lateral
+    return False
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text in capitals without accents; "p.a." is one."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text.upper()) if not unicodedata.combining(c))
+    return re.findall(r"[^\W\d_]+", re.sub(r"\b([AP])[. ]+([AP])\b", r"\1\2", plain))
+
+
+def _text(dataset: Dataset, name: str) -> str:
+    value = dataset.get(name) or ""
+    return value if isinstance(value, str) else " ".join(map(str, value))
 
 
 def _directions(dataset: Dataset) -> tuple[str, str]:
