@@ -359,6 +359,43 @@ def test_another_format_is_refused_in_one_line(saved: Path, tmp_path: Path) -> N
         load(file)
 
 
+@pytest.mark.parametrize("key", ["name", "positive", "negative", "notice", "threshold", "scaling", "data"])
+def test_a_card_that_lacks_what_predictions_need(saved: Path, tmp_path: Path, key: str) -> None:
+    def without(card: bytes) -> bytes:
+        return json.dumps({k: value for k, value in json.loads(card).items() if k != key}).encode()
+
+    with pytest.raises(
+        NeumoError, match=rf"^\S+odd\.neumo: got a card without '{key}', expected there [^\n]+$"
+    ):
+        load(_rewritten(saved, tmp_path / "odd.neumo", "card.json", without))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("threshold", {"threshold": "abc"}),
+        ("threshold", {"threshold": float("nan")}),
+        ("threshold", {"threshold": 2}),
+        ("threshold", {"threshold": -0.1}),
+        ("threshold", {}),
+        ("threshold", 0.5),
+        ("scaling", {"mean": 0}),
+        ("scaling", {"mean": 0, "std": 0}),
+        ("scaling", {"mean": "a", "std": 1}),
+        ("negative", None),
+        ("notice", 3),
+        ("data", "phantoms"),
+        ("ages", [1]),
+    ],
+)
+def test_a_card_that_predictions_cannot_use(saved: Path, tmp_path: Path, key: str, value: object) -> None:
+    def other(card: bytes) -> bytes:
+        return json.dumps({**json.loads(card), key: value}).encode()
+
+    with pytest.raises(NeumoError, match=rf"^\S+odd\.neumo: got a card whose '{key}' is [^\n]+, expected"):
+        load(_rewritten(saved, tmp_path / "odd.neumo", "card.json", other))
+
+
 @pytest.mark.parametrize("content", [b"no numbers", b"", b"PK\x03\x04 and no more"])
 @pytest.mark.parametrize("name", ["reference.npz", "usual.npz", "origin.npz"])
 def test_arrays_that_are_none_are_refused(saved: Path, tmp_path: Path, name: str, content: bytes) -> None:

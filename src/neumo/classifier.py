@@ -318,7 +318,8 @@ def load(file: str | Path = SHIPPED) -> Classifier:
     reads the pixels of radiographs otherwise than the one that trained it, a line on standard error says so.
 
     Raises:
-        NeumoError: it is not a classifier, is of another format, or was changed or cut off.
+        NeumoError: it is not a classifier, is of another format, was changed or cut off, or its card lacks
+            what predictions need.
     """
     expected = "expected a classifier that neumo saved"
     members, digests = read_archive(file, expected)
@@ -336,6 +337,7 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
     except (KeyError, ValueError, TypeError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
+    _check_card(file, card)
     if card.get("pixels", PIXELS) != PIXELS:
         got = f"got a classifier of radiographs as another neumo reads them (pixels {card['pixels']!r})"
         told = f"expected this one's (pixels {PIXELS}): its probabilities may differ; train it again"
@@ -346,6 +348,33 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         for name, parts in graphs.items()
     )
     return Classifier(card, backbone, head(), keras_file, reference, usual, origin, kept_as)
+
+
+def _check_card(file: str | Path, card: dict[str, Any]) -> None:
+    """Refuse a card that lacks what a prediction needs, or has something else in its place."""
+
+    def scaling(said: Any) -> bool:
+        return bool(np.isfinite(Scaling(said["mean"], said["std"]).channels).all())
+
+    text = (lambda said: isinstance(said, str) and bool(said), "text")
+    asked: dict[str, tuple[Callable[[Any], bool], str]] = {
+        **dict.fromkeys(("name", "positive", "negative", "notice"), text),
+        "threshold": (lambda said: 0 <= said["threshold"] <= 1, '{"threshold": a number from 0 to 1}'),
+        "scaling": (scaling, '{"mean": numbers, "std": numbers above 0}'),
+        "data": (lambda said: isinstance(said["synthetic"], bool), '{"synthetic": true or false}'),
+        "ages": (lambda said: said is None or said[0] <= said[1], "[least, largest]"),
+    }
+    card = {"ages": None, **card}
+    for key, (fits, expected) in asked.items():
+        if key not in card:
+            raise NeumoError(f"{file}: got a card without {key!r}, expected there {expected}")
+        try:
+            good = fits(card[key])
+        except (LookupError, TypeError, ValueError):
+            good = False
+        if not good:
+            got = json.dumps(card[key])[:60]
+            raise NeumoError(f"{file}: got a card whose {key!r} is {got}, expected {expected}")
 
 
 def new_classifier(
