@@ -75,7 +75,7 @@ def export(
     file = Path(file)
     if format not in FORMATS:
         raise NeumoError(f"format: got {format!r}, expected {' or '.join(FORMATS)}")
-    if file.suffix != FORMATS[format]:
+    if file.suffix.lower() != FORMATS[format]:
         expected = " or ".join(f"{suffix} for {name}" for name, suffix in FORMATS.items())
         raise NeumoError(f"{file}: got the suffix {file.suffix!r} for {format}, expected {expected}")
     if format == "onnx" and classifier.card.get("precision") == "int8":
@@ -85,7 +85,7 @@ def export(
         )
     graph = whole_graph(classifier)
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".part-{file.name}")
+    part = file.with_name(f".part-{file.stem}{FORMATS[format]}")
     parts = {part: file}
     if format == "openvino":
         parts[part.with_suffix(".bin")] = file.with_suffix(".bin")

@@ -67,13 +67,34 @@ def test_a_folder_with_a_bad_file_becomes_a_page(run: Run, model: Path, images: 
     assert code == 1
     assert err.count("\n") == 1
     assert "bad.png: got a file that is no picture" in err
-    told = [json.loads(line) for line in out.splitlines()]
+    every = [json.loads(line) for line in out.splitlines()]
+    told = [one for one in every if one["error"] is None]
+    (other,) = (one for one in every if one not in told)
+    assert (Path(other["path"]).name, other["probability"], other["picture"]) == ("bad.png", None, None)
+    assert "no picture" in other["error"]
     assert [Path(one["path"]).name for one in told] == ["0.png", "1.png", "2.png"]
     assert {one["picture"] for one in told} == {"explained.html"}
     for one in told:
         assert one["notice"]
         assert one["hottest"] is None or (0 <= one["hottest"]["x"] < 500 and 0 <= one["hottest"]["y"] < 400)
     assert Path("explained.html").read_text().count("<figure") == 3
+
+
+def test_a_folder_of_one_becomes_a_page(run: Run, model: Path, images: Path) -> None:
+    for i in range(2):
+        (images / f"{i}.png").unlink()
+    assert "explained.html: " in run("explain", model, images)[1]
+    assert sorted(file.name for file in Path().glob("*explained*")) == ["explained.html"]
+
+
+def test_suffixes_in_capitals(run: Run, model: Path, images: Path) -> None:
+    assert run("explain", model, images / "0.png", "--out", "a.PNG")[0] == 0
+    with Image.open("a.PNG") as picture:
+        assert picture.format == "PNG"
+    assert run("explain", model, images, "--out", "a.HTML")[0] == 0
+    for name in ("a.ONNX", "a.XML"):
+        code, _, err = run("export", model, "--out", name)
+        assert (code, Path(name).exists()) == (0, True), err
 
 
 def test_every_way_to_name_radiographs(
@@ -91,7 +112,7 @@ def test_every_way_to_name_radiographs(
         assert Path("page.html").read_text().count("<figure") == 3
         Path("page.html").unlink()
     code, out, err = run("explain", model, "*.dcm", "list.csv", "--json")
-    assert (code, len(out.splitlines())) == (1, 3)
+    assert (code, len(out.splitlines())) == (1, 4)  # one says what is wrong with *.dcm
     assert err == "neumo: *.dcm: got a pattern that no image matches, expected radiographs\n"
     assert run("explain", model, "*.dcm")[0] == 2
 

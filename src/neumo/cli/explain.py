@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from neumo.cli.options import ClassifierFile, PathColumn
 if TYPE_CHECKING:
     from neumo.classifier import Classifier
     from neumo.data.image_files import Named
+    from neumo.errors import NeumoError
     from neumo.explain.many import Explained
 
 
@@ -31,8 +31,8 @@ def explain(
     out: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(
-            help="NAME.png for one radiograph, NAME.html for any number; by default NAME-explained.png "
-            "or explained.html in this folder."
+            help="NAME.png for one radiograph, NAME.html for any number; by default NAME-explained.png, "
+            "or for a folder or several explained.html, in this folder."
         ),
     ] = None,
     opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the colours in a PNG.")] = 0.5,
@@ -43,32 +43,44 @@ def explain(
 ) -> None:
     """Show which places of a radiograph speak for pneumonia.
 
-    One radiograph becomes a PNG: at its own size, beside itself under the heat map. Several become an HTML
-    page, the most probable first. What cannot be read (a file, a subfolder, a row of a table without a path,
-    one of several places) does not stop the others: it is named at the end, and the exit code is 1, or 2
-    where no file can be read. This is a research tool, not a medical device: nothing here is a diagnosis.
+    One radiograph becomes a PNG: at its own size, beside itself under the heat map. Several, or a folder,
+    become an HTML page, the most probable first. What cannot be read (a file, a subfolder, a row of a table
+    without a path, one of several places) does not stop the others: it is named at the end, and the exit code
+    is 1, or 2 where no file can be read. This is a research tool, not a medical device: nothing here is a
+    diagnosis.
     """
     from neumo.classifier import load
     from neumo.data.image_files import find_each
     from neumo.explain.many import explain as explained
     from neumo.explain.page import Row, write_page
     from neumo.findings import chance
+    from neumo.predictions import predicted, unreadable
     from neumo.progress import track
 
     files = find_each(radiographs, path_column)
-    out = _checked(out, files)
+    out = _checked(out, files, folder=any(place.is_dir() for place in radiographs))
+    as_picture = out.suffix.lower() == ".png"
     model = load(classifier)
     bad: list[str] = []
     rows: list[Row] = []
-    stream = explained(model, files, lambda error: bad.append(str(error)))
+
+    def failed(error: NeumoError) -> None:
+        bad.append(str(error))
+        if as_json:
+            path = str(getattr(error, "path", ""))
+            row = unreadable(path, error, model.card["notice"])
+            print(json.dumps(row | {"hottest": None, "picture": None}))
+
+    stream = explained(model, files, failed)
     for one in track(stream, "Explaining", total=len(files)):
         if as_json:
             hottest = None if one.hottest is None else dict(zip("xy", one.hottest, strict=True))
-            print(json.dumps(dataclasses.asdict(one.prediction) | {"hottest": hottest, "picture": str(out)}))
-        if out.suffix == ".png":
+            row = predicted(one.prediction)
+            print(json.dumps(row | {"hottest": hottest, "picture": str(out)}))
+        if as_picture:
             _save_picture(model, one, out, opacity)
         rows.append(Row.of(one))
-    if rows and out.suffix != ".png":
+    if rows and not as_picture:
         write_page(model, rows, bad, out)
     if rows and not as_json:
         first = f"{rows[0].decision}, probability of {model.card['positive']} {chance(rows[0].probability)}"
@@ -80,17 +92,19 @@ def explain(
         raise typer.Exit(1 if rows else 2)
 
 
-def _checked(out: Path | None, files: list[Named]) -> Path:
+def _checked(out: Path | None, files: list[Named], *, folder: bool) -> Path:
     """Where to write, which is none of the radiographs."""
     from neumo.data.image_files import name_of
     from neumo.errors import NeumoError
     from neumo.files import same_file
 
     if out is None:
-        return Path("explained.html") if files[1:] else Path(f"{Path(name_of(files[0])).stem}-explained.png")
-    if out.suffix not in (".png", ".html"):
+        one = None if folder or files[1:] else Path(name_of(files[0])).stem
+        return Path("explained.html" if one is None else f"{one}-explained.png")
+    suffix = out.suffix.lower()
+    if suffix not in (".png", ".html"):
         raise NeumoError(f"{out}: got the suffix {out.suffix!r}, expected .png or .html")
-    if out.suffix == ".png" and files[1:]:
+    if suffix == ".png" and files[1:]:
         raise NeumoError(f"{out}: got {len(files):,} radiographs for one PNG, expected one, or NAME.html")
     if out.exists() and any(same_file(out, name_of(file)) for file in files):
         raise NeumoError(f"{out}: got a radiograph to write over, expected another file")

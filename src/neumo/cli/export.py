@@ -45,7 +45,7 @@ def export(
     suffixes = {suffix: name for name, suffix in FORMATS.items()}
     files = [path for given in images or () for path in find_radiographs(given, path_column)]
     model = load(classifier)
-    done = write(model, out, format or suffixes.get(out.suffix, "onnx"), files)
+    done = write(model, out, format or suffixes.get(out.suffix.lower(), "onnx"), files)
     if as_json:
         print(json.dumps(dataclasses.asdict(done) | {"notice": model.card["notice"]}, default=str))
         return

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neumo.errors import UnreadableImageError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.explain.cam import heat_map
 from neumo.features.engine import BATCH
 from neumo.images.checks import as_read, as_scored
@@ -53,7 +53,7 @@ class Explained:
 def explain(
     classifier: Classifier,
     radiographs: Iterable[str | UnreadableImageError],
-    unreadable: Callable[[Exception], None],
+    unreadable: Callable[[NeumoError], None],
 ) -> Iterator[Explained]:
     """Predict and explain files in order, reading ahead.
 
@@ -78,7 +78,7 @@ def explain(
 
 
 def _readable(
-    radiographs: Iterable[str | UnreadableImageError], unreadable: Callable[[Exception], None]
+    radiographs: Iterable[str | UnreadableImageError], unreadable: Callable[[NeumoError], None]
 ) -> Iterator[tuple[str | Path, Inspection]]:
     for path, read in inspect_many(radiographs):
         if isinstance(read, Inspection):
