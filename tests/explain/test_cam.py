@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from neumo.classifier import Classifier
 from neumo.errors import NeumoError
@@ -217,3 +219,16 @@ def test_neither_keras_nor_pytorch_is_imported(classifier: Classifier, tmp_path:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "(1, 224, 224) []"
+
+
+def test_the_example_in_the_documentation_runs(
+    phantom_classifier: Classifier, phantoms: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = Path(__file__).parents[2].joinpath("docs", "explain.md").read_text()
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    phantom_classifier.save(tmp_path / "classifier.neumo")
+    Image.fromarray(phantoms[0]).save(tmp_path / "xray.jpg")
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, Any] = {}
+    exec(code, made)
+    assert (made["heat"].shape, made["heat"].dtype) == ((224, 224), np.float32)
