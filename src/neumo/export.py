@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features.backbones import SIZE
 from neumo.features.compiled import core, save_graph
 from neumo.features.engine import Engine
@@ -53,7 +53,11 @@ class Exported:
 
 
 def export(
-    classifier: Classifier, file: str | Path, format: str = "onnx", radiographs: Sequence[str | Path] = ()
+    classifier: Classifier,
+    file: str | Path,
+    format: str = "onnx",
+    radiographs: Sequence[str | Path] = (),
+    unreadable: Callable[[UnreadableImageError], None] | None = None,
 ) -> Exported:
     """Write a classifier as one graph from "pixels", uint8 (n, 224, 224), to "probability", float32 (n,).
 
@@ -66,9 +70,11 @@ def export(
         file: where to.
         format: "onnx" or "openvino".
         radiographs: files that both are compared on; phantoms, drawn for it, where none are given.
+        unreadable: told of each radiograph that cannot be read, which is then left out; without it, the first
+            such one ends the export.
 
     Raises:
-        NeumoError: another format or suffix, a classifier in int8 for ONNX, a radiograph that cannot be read,
+        NeumoError: another format or suffix, a classifier in int8 for ONNX, no radiograph that can be read,
             an operation that ONNX lacks, or a probability that differs by more than `TOLERANCE`; then nothing
             is written.
     """
@@ -93,7 +99,9 @@ def export(
         with named(file, part):
             _write(graph, part, metadata(classifier))
         runtime, run = _reader(part)
-        images, difference = _compare(classifier, run, radiographs)
+        images, difference = _compare(classifier, run, _batches(radiographs, unreadable))
+        if not images:
+            raise NeumoError(f"{file}: got no radiograph that can be read, expected one to compare on")
         if not difference <= TOLERANCE:
             raise NeumoError(
                 f"{file}: got probabilities {difference:.2g} away from the classifier's in {runtime}, "
@@ -161,19 +169,30 @@ def _reader(file: Path) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
 
 
 def _compare(
-    classifier: Classifier, run: Callable[[np.ndarray], np.ndarray], radiographs: Sequence[str | Path]
+    classifier: Classifier, run: Callable[[np.ndarray], np.ndarray], batches: Iterable[np.ndarray]
 ) -> tuple[int, float]:
     """How many radiographs were compared, and the largest difference of a probability."""
     own = Engine(classifier.network(), classifier.scaling, "f32")
-    off = [np.abs(own(pixels)[:, 0] - run(pixels)) for pixels in _batches(radiographs)]
-    return sum(map(len, off)), float(np.concatenate(off).max())
+    off = [np.abs(own(pixels)[:, 0] - run(pixels)) for pixels in batches]
+    return sum(map(len, off)), max((float(part.max()) for part in off), default=0.0)
 
 
-def _batches(radiographs: Sequence[str | Path]) -> Iterator[np.ndarray]:
+def _batches(
+    radiographs: Sequence[str | Path], unreadable: Callable[[UnreadableImageError], None] | None
+) -> Iterator[np.ndarray]:
     """Pixels, uint8 (n, 224, 224), of the files, or of phantoms where there are none."""
     if radiographs:
         for start in track(range(0, len(radiographs), BATCH), "Comparing"):
-            yield np.stack([read_radiograph(path) for path in radiographs[start : start + BATCH]])
+            pixels = []
+            for path in radiographs[start : start + BATCH]:
+                try:
+                    pixels.append(read_radiograph(path))
+                except UnreadableImageError as error:
+                    if unreadable is None:
+                        raise
+                    unreadable(error)
+            if pixels:
+                yield np.stack(pixels)
         return
     from neumo.phantom.radiograph import draw_radiograph
 

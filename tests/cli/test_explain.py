@@ -148,3 +148,17 @@ def test_export(run: Run, model: Path, images: Path) -> None:
     found = json.loads(out)
     assert (code, found["files"], found["images"]) == (0, ["a.xml", "a.bin"], 16)
     assert run("export", model, "--out", "a.txt")[0] == 2
+
+
+def test_export_is_compared_on_what_can_be_read(run: Run, model: Path, images: Path) -> None:
+    for i in range(2):
+        (images / f"{i}.png").write_text("no picture")
+    code, out, err = run("export", model, "--out", "a.onnx", "--images", images)
+    assert code == 0
+    assert " on 1 radiograph: no probability" in out
+    assert err.count("got a file that is no picture") == err.count("left out of the comparison\n") == 2
+    (images / "2.png").write_text("no picture")
+    code, _, err = run("export", model, "--out", "b.onnx", "--images", images)
+    assert code == 2
+    assert "b.onnx: got no radiograph that can be read, expected one to compare on\n" in err
+    assert not Path("b.onnx").exists()

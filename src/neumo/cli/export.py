@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -23,7 +24,7 @@ def export(
         Optional[list[Path]],  # noqa: UP045
         typer.Option(
             help="Radiographs that both are compared on: a file, folder, pattern or CSV; repeatable. "
-            "Phantoms if not given."
+            "Phantoms if not given. Those that cannot be read are told and left out."
         ),
     ] = None,
     path_column: PathColumn = None,
@@ -45,13 +46,21 @@ def export(
     suffixes = {suffix: name for name, suffix in FORMATS.items()}
     files = [path for given in images or () for path in find_radiographs(given, path_column)]
     model = load(classifier)
-    done = write(model, out, format or suffixes.get(out.suffix.lower(), "onnx"), files)
+    done = write(model, out, format or suffixes.get(out.suffix.lower(), "onnx"), files, _tell)
     if as_json:
         print(json.dumps(dataclasses.asdict(done) | {"notice": model.card["notice"]}, default=str))
         return
     names = " and ".join(map(str, done.files))
     print(f"{names}: one graph from pixels to the probability of {model.card['positive']}")
-    what = "phantoms, not on real radiographs (--images)" if done.phantoms else "radiographs"
+    what = (
+        "phantoms, not on real radiographs (--images)"
+        if done.phantoms
+        else f"radiograph{'s' * (done.images != 1)}"
+    )
     off = f"no probability is off by more than {done.difference:.1g}"
     print(f"compared in {done.runtime} on {done.images} {what}: {off}")
     print(model.card["notice"])
+
+
+def _tell(error: Exception) -> None:
+    print(f"neumo: {error}; left out of the comparison", file=sys.stderr)
