@@ -9,7 +9,7 @@ import pandas as pd
 import pydicom
 import pytest
 
-from neumo.data.patients import cause_of, dicom_patient, patient_of
+from neumo.data.patients import cause_of, dicom_patient, patient_in, patient_of
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,14 @@ class TestDicomPatient:
 
     def test_does_not_tell_the_id(self, file: Path, tmp_path: Path) -> None:
         assert "4711" not in str(self.identified(file, tmp_path, "4711"))
+
+    @pytest.mark.parametrize("name", ["IM-0001-0001.dcm", "NORMAL2-IM-0421-0001.dcm", "person1_virus_6.dcm"])
+    def test_goes_before_the_name_of_the_file(self, name: str, file: Path, tmp_path: Path) -> None:
+        """OsiriX numbers the images of every patient from IM-0001-0001 on."""
+        known = self.identified(file, tmp_path, "4711")
+        assert patient_in((tmp_path / "image").rename(tmp_path / name)) == known is not None
+        self.identified(file, tmp_path, "ANONYMOUS")
+        assert patient_in((tmp_path / "image").rename(tmp_path / name)) is None
 
     @pytest.mark.parametrize("number", [None, "", "0000", "ANONYMOUS", "anonymized", "unknown"])
     def test_placeholders_are_nobody(self, number: str | None, file: Path, tmp_path: Path) -> None:

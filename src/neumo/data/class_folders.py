@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.coronahack import AGES
-from neumo.data.image_files import images_in, is_dicom, is_mask, of_masks, subfolders, tell_left_out
+from neumo.data.image_files import images_in, is_mask, of_masks, subfolders, tell_left_out
 from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_known, plain, quoted
-from neumo.data.patients import cause_of, dicom_patient, patient_of
+from neumo.data.patients import cause_of, patient_in
 from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table, official_part
 
 KERMANY = (
@@ -101,7 +101,7 @@ def survey(
                 "path": str(image),
                 "label": label[folder.name],
                 "cause": "" if label[folder.name] == NORMAL else cause_of(image) or cause_from(folder.name),
-                "patient": patient_of(image) or (dicom_patient(image) if is_dicom(image) else None),
+                "patient": patient_in(image),
                 "official": part or own,
             }
             for folder, part in classes

@@ -1,10 +1,12 @@
-"""Which patient a file name tells of."""
+"""Which patient an image is of."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from pathlib import Path
+
+from neumo.data.image_files import is_dicom
 
 _PATIENT = (
     re.compile(r"^(person\d+)_", re.IGNORECASE),
@@ -21,6 +23,14 @@ _NOBODY = frozenset(
     )
 )
 """Words that an identifier may consist of and still tell nobody; one with a number among them does."""
+
+
+def patient_in(path: str | Path) -> str | None:
+    """The patient of an image file, None where that is not known: by `dicom_patient`, else by `patient_of`.
+
+    A DICOM file's name is not asked: OsiriX calls the first image of every patient ``IM-0001-0001.dcm``.
+    """
+    return dicom_patient(path) if is_dicom(Path(path)) else patient_of(path)
 
 
 def patient_of(name: str | Path) -> str | None:
