@@ -493,3 +493,24 @@ def test_a_compressed_table(name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(broken)
         with pytest.raises(NeumoError, match=rf"{name}: got something that is not gzip .*, expected a CSV"):
             neumo.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    ["MRN", "pid", "Patient No.", "patient_name", "PatNo", "anon-id", "ID Paciente", "Patientennummer"],
+)
+def test_other_headings_of_a_column_of_patients(heading: str, tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": ["0.png", "1.png"], "label": [0, 1], heading: ["7", "8"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    assert neumo.read(tmp_path / "t.csv").table["patient"].tolist() == ["7", "8"]
+
+
+@pytest.mark.parametrize("heading", ["id", "study_id"])
+def test_what_may_be_an_image_is_no_patient(heading: str, tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": ["0.png", "1.png"], "label": [0, 1], heading: ["7", "8"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    assert neumo.read(tmp_path / "t.csv").table["patient"].isna().all()

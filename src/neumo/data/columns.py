@@ -28,7 +28,10 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
     "xrayimagename dicom dicompath dicomfile",
     "label": "label class classname target diagnosis finding findinglabel findinglabels findings labels "
     "category pneumonia y",
-    "patient": "patient patientid subject subjectid person personid",
+    "patient": "patient patientid patid pid patientnumber patientno patientnr patno patientcode "
+    "patientidentifier patientuid patientname idpatient mrn medicalrecordnumber subject subjectid "
+    "subjectnumber subjectno person personid caseid anonid anonymisedid anonymizedid paciente pacienteid "
+    "idpaciente paziente pazienteid idpaziente patientenid patientennummer patientennr",
     "cause": "cause pathogen etiology aetiology label1viruscategory",
     "official": "official split datasettype subset partition set",
     "sha256": "sha256",
