@@ -173,3 +173,10 @@ def test_few_folders_beside_a_table_name_it(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("subject,finding\na,x\n")
     with pytest.raises(NeumoError, match=r"--positive NAME; or name a table \(t.csv\) with --path-column"):
         neumo.read(tmp_path)
+
+
+def test_patients_are_told_by_their_folders(tmp_path: Path) -> None:
+    for i, name in enumerate(("normal", "pneumonia")):
+        for view in ("a", "b"):
+            draw(tmp_path / name / f"patient0000{i}" / f"{view}.png", i)
+    assert neumo.read(tmp_path).table["patient"].tolist() == ["patient00000"] * 2 + ["patient00001"] * 2

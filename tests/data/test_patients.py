@@ -9,7 +9,7 @@ import pandas as pd
 import pydicom
 import pytest
 
-from neumo.data.patients import cause_of, dicom_patient, patient_in, patient_of
+from neumo.data.patients import cause_of, dicom_patient, patient_of, patients_in
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,31 @@ def test_170_person_numbers_are_in_both_official_parts(coronahack: Path) -> None
 
 
 @pytest.mark.parametrize(
+    ("path", "patient"),
+    [
+        ("train/patient00001/study1/view1_frontal.jpg", "patient00001"),  # CheXpert
+        ("files/p10/p10000032/s50414267/02aa804e-bde0afdd.jpg", "p10000032"),  # MIMIC-CXR
+        ("sub-S03068/ses-E06/mod-rx/sub-S03068_ses-E06_run-1_bp-chest_vp-ap_cr.png", "sub-S03068"),  # BIMCV
+        ("patient00002/IM-0001-0001.jpg", "patient00002"),
+        ("p10/a.jpg", None),
+        ("12/a.jpg", None),
+        ("images_001/a.jpg", None),
+        ("patients/a.jpg", None),
+        ("sub-set/a.jpg", None),
+        ("12/person1_virus_6.jpeg", "person1"),
+    ],
+)
+def test_patient_of_a_folder(path: str, patient: str | None) -> None:
+    assert patients_in([path, "patient00009/a.jpg"]) == [patient, "patient00009"]
+
+
+def test_a_folder_around_all_images_is_no_patient() -> None:
+    """Universities number the homes of their users so."""
+    assert patients_in(["/home/p12345678/a/1.png", "/home/p12345678/b/2.png"]) == [None, None]
+    assert patients_in([]) == []
+
+
+@pytest.mark.parametrize(
     ("name", "cause"),
     [
         ("person1_virus_6.jpeg", "virus"),
@@ -88,9 +113,18 @@ class TestDicomPatient:
     def test_goes_before_the_name_of_the_file(self, name: str, file: Path, tmp_path: Path) -> None:
         """OsiriX numbers the images of every patient from IM-0001-0001 on."""
         known = self.identified(file, tmp_path, "4711")
-        assert patient_in((tmp_path / "image").rename(tmp_path / name)) == known is not None
+        assert patients_in([(tmp_path / "image").rename(tmp_path / name)]) == [known]
+        assert known is not None
         self.identified(file, tmp_path, "ANONYMOUS")
-        assert patient_in((tmp_path / "image").rename(tmp_path / name)) is None
+        assert patients_in([(tmp_path / "image").rename(tmp_path / name)]) == [None]
+
+    def test_goes_before_its_folder(self, file: Path, tmp_path: Path) -> None:
+        known = self.identified(file, tmp_path, "4711")
+        for number, patient in (("4711", known), ("ANONYMOUS", "patient00001")):
+            self.identified(file, tmp_path, number)
+            (tmp_path / "patient00001").mkdir(exist_ok=True)
+            (tmp_path / "image").replace(tmp_path / "patient00001" / "image")
+            assert patients_in([tmp_path / "patient00001" / "image", tmp_path / "x.png"]) == [patient, None]
 
     @pytest.mark.parametrize("number", [None, "", "0000", "ANONYMOUS", "anonymized", "unknown"])
     def test_placeholders_are_nobody(self, number: str | None, file: Path, tmp_path: Path) -> None:

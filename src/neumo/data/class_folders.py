@@ -10,7 +10,7 @@ import pandas as pd
 from neumo.data.coronahack import AGES
 from neumo.data.image_files import images_in, is_mask, of_masks, subfolders, tell_left_out
 from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_known, plain, quoted
-from neumo.data.patients import cause_of, patient_in
+from neumo.data.patients import cause_of, patients_in
 from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table, official_part
 
 KERMANY = (
@@ -101,14 +101,14 @@ def survey(
                 "path": str(image),
                 "label": label[folder.name],
                 "cause": "" if label[folder.name] == NORMAL else cause_of(image) or cause_from(folder.name),
-                "patient": patient_in(image),
                 "official": part or own,
             }
             for folder, part in classes
             for image, own in zip(kept[folder], _parts_inside(folder, kept[folder]), strict=True)
         ],
-        columns=["path", "label", "cause", "patient", "official"],
+        columns=["path", "label", "cause", "official"],
     )
+    found["patient"] = patients_in(list(found["path"]))
     negative_name, positive_name = class_names(label, positive)
     listed = set(found["path"])
     there = found["path"].map(lambda path: Path(path).is_file()).astype(bool)

@@ -12,7 +12,7 @@ import pandas as pd
 from neumo.data.columns import USUAL, columns, filled, load, naming_images
 from neumo.data.image_files import Named, images_in, tell_left_out
 from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_negative, plain, quoted
-from neumo.data.patients import cause_of, patient_in
+from neumo.data.patients import cause_of, patients_in
 from neumo.data.places import Places, relative
 from neumo.data.table import (
     NORMAL,
@@ -153,8 +153,10 @@ def survey(
                 )
             ],
             "patient": [
-                patient or patient_in(p)
-                for patient, p in zip(_or_none(given["patient"][there]), path[there], strict=True)
+                listed or its
+                for listed, its in zip(
+                    _or_none(given["patient"][there]), patients_in(list(path[there])), strict=True
+                )
             ],
             "official": part[there],
         }

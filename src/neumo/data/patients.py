@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from neumo.data.image_files import is_dicom
@@ -13,6 +15,7 @@ _PATIENT = (
     re.compile(r"^((?:NORMAL2-)?IM-\d+)-", re.IGNORECASE),
     re.compile(r"^(.+)-day\d+$", re.IGNORECASE),
 )
+_FOLDER = re.compile(r"patient[ _-]?\d+|p\d{8}|sub-[a-z]*\d{2,}", re.IGNORECASE)
 _CAUSE = re.compile(r"^person\d+_(bacteria|virus)_", re.IGNORECASE)
 _FIGURE_PANEL = re.compile(r"[a-z]?-Fig\d+[a-z]?$", re.IGNORECASE)
 _NOBODY = frozenset(
@@ -25,12 +28,24 @@ _NOBODY = frozenset(
 """Words that an identifier may consist of and still tell nobody; one with a number among them does."""
 
 
-def patient_in(path: str | Path) -> str | None:
-    """The patient of an image file, None where that is not known: by `dicom_patient`, else by `patient_of`.
+def patients_in(paths: Sequence[str | Path]) -> list[str | None]:
+    """The patient of each image file of a data set, None where that is not known.
 
-    A DICOM file's name is not asked: OsiriX calls the first image of every patient ``IM-0001-0001.dcm``.
+    By `dicom_patient`, else by a folder that it lies in, else by `patient_of`. A DICOM file's name is not
+    asked: OsiriX calls the first image of every patient ``IM-0001-0001.dcm``.
+
+    Folders that tell are called as those of CheXpert (``patient00001``), MIMIC-CXR (``p10000032``) and BIDS
+    (``sub-S03068``). A folder that all of the images lie in tells no patient: it may be a user's.
     """
-    return dicom_patient(path) if is_dicom(Path(path)) else patient_of(path)
+    folders = [Path(path).parts[:-1] for path in paths]
+    levels = zip(*set(folders), strict=False)
+    shared = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
+    found = []
+    for path, above in zip(paths, folders, strict=True):
+        dicom = is_dicom(Path(path))
+        told = next(filter(_FOLDER.fullmatch, above[shared:]), None)
+        found.append((dicom_patient(path) or told) if dicom else (told or patient_of(path)))
+    return found
 
 
 def patient_of(name: str | Path) -> str | None:

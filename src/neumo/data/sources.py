@@ -13,7 +13,7 @@ from neumo.data import class_folders, coronahack, listing, medmnist
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_image, is_table, radiographs_in
 from neumo.data.labels import plain, quoted
-from neumo.data.patients import cause_of, patient_in
+from neumo.data.patients import cause_of, patients_in
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
 from neumo.errors import NeumoError
 
@@ -179,7 +179,7 @@ def _unlabelled(root: Path, listed: list[Path], name: str) -> Dataset:
             "path": [str(p) for p in images],
             "label": UNLABELLED,
             "cause": [cause_of(p) or "unknown" for p in images],
-            "patient": [patient_in(p) for p in images],
+            "patient": patients_in(images),
             "official": pd.NA,
         }
     )
