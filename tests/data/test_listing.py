@@ -514,3 +514,27 @@ def test_what_may_be_an_image_is_no_patient(heading: str, tmp_path: Path) -> Non
     rows = {"path": ["0.png", "1.png"], "label": [0, 1], heading: ["7", "8"]}
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     assert neumo.read(tmp_path / "t.csv").table["patient"].isna().all()
+
+
+def with_patients(folder: Path, patients: list[str]) -> Path:
+    """A listing of images whose names tell of other patients."""
+    rows = []
+    for i, patient in enumerate(patients):
+        draw(folder / f"person{i}_virus_{i}.png", i)
+        rows.append((f"person{i}_virus_{i}.png", i % 2, patient))
+    pd.DataFrame(rows, columns=["path", "label", "patient"]).to_csv(folder / "t.csv", index=False)
+    return folder / "t.csv"
+
+
+def test_a_blank_among_patients_is_an_unknown_one(tmp_path: Path) -> None:
+    """A name would be another name of one who is in the column, too."""
+    patient = neumo.read(with_patients(tmp_path, ["7", "", " ", "8"])).table["patient"]
+    assert patient.fillna("unknown").tolist() == ["7", "unknown", "unknown", "8"]
+    patient = neumo.read(with_patients(tmp_path, ["", "", " ", ""])).table["patient"]
+    assert patient.tolist() == ["person0", "person1", "person2", "person3"]
+
+
+def test_one_patient_in_several_spellings(tmp_path: Path) -> None:
+    given = ["Ab-1", "ab-1", "103", "103.0", "AB-1 ", "1.5", "1.50", "0103"]
+    patient = neumo.read(with_patients(tmp_path, given)).table["patient"]
+    assert patient.tolist() == ["Ab-1", "Ab-1", "103", "103", "Ab-1", "1.5", "1.50", "0103"]

@@ -73,7 +73,8 @@ def survey(
     name one image with one label again (one row per finding, say) are read once. A column ``sha256`` is
     held against the files. Rows that a column of views calls lateral or oblique are left out; so are, with
     `skip_missing`, rows without a label or whose image is missing. Several findings of an image stand between
-    bars ("Effusion|Pneumonia") or in a list ("['effusion', 'pneumonia']").
+    bars ("Effusion|Pneumonia") or in a list ("['effusion', 'pneumonia']"). Where a column has patients, a
+    blank there is an unknown one; only without is `patients_in` asked.
 
     Raises:
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
@@ -135,6 +136,7 @@ def survey(
             f"{row + 1} of {file}; leave such rows out with --skip-missing"
             for row in missing.index
         ]
+    by_column = given["patient"].notna().any()  # a blank is then an unknown patient, not one by another name
     by_itself = label
     if positive:
         label = _any_of(label, given["label"], path)
@@ -152,12 +154,7 @@ def survey(
                     strict=True,
                 )
             ],
-            "patient": [
-                listed or its
-                for listed, its in zip(
-                    _or_none(given["patient"][there]), patients_in(list(path[there])), strict=True
-                )
-            ],
+            "patient": given["patient"][there] if by_column else patients_in(list(path[there])),
             "official": part[there],
         }
     )
@@ -230,6 +227,7 @@ def _cleaned(
     given = pd.DataFrame({what: filled(cells, but=("nan", "NaN")) for what, cells in there.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
     given["label"] = filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
+    given["patient"] = _one_spelling(given["patient"])
     for what in ("label", "cause", "sha256"):
         said = given[what].map(plain, na_action="ignore")
         unknown = set(UNKNOWN)
@@ -239,6 +237,12 @@ def _cleaned(
                 unknown |= {"-1"}  # CheXpert's "uncertain"
         given[what] = given[what].mask(said.isin(list(unknown)))
     return given
+
+
+def _one_spelling(patient: pd.Series) -> pd.Series:
+    """Patients as they are first written: "P7" and "p7" are one, so are "103" and "103.0", as of Excel."""
+    same = patient.str.casefold().str.replace(r"^(\d+)\.0*$", r"\1", regex=True)
+    return patient.groupby(same).transform("first").astype("str")
 
 
 def _any_of(label: pd.Series, named: pd.Series, path: pd.Series) -> pd.Series:

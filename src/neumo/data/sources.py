@@ -44,7 +44,7 @@ def read(
         data: a folder or a file.
         path_column: of a CSV or Parquet file, the column with the images' paths; the usual names are known.
         label_column: the column with the labels.
-        patient_column: the column with the patients; without one, file names and DICOM headers are asked.
+        patient_column: the column with the patients; without one, DICOM headers, folders and names are asked.
         positive: names of the classes that are positive, all others being negative; needed only where
             no class is called normal, healthy, negative, no finding or 0.
         skip_missing: leave out rows of a CSV or Parquet file without a label or whose image is missing, and
