@@ -224,3 +224,54 @@ def test_no_class_that_denies_is_positive_beside_normal(name: str) -> None:
 def test_a_list_of_normal_findings_is_normal() -> None:
     names = ["Normal/No finding", "COVID-19, viral"]
     assert assign(names, None, "here") == (dict(zip(names, [0, 1], strict=True)), [])
+
+
+@pytest.mark.parametrize(
+    ("normal", "ill"),
+    [
+        (["normal", "sano"], "neumon\u00eda"),
+        (["Sanos"], "NEUMONIA"),
+        (["sin neumonia"], "neumoni\u0301a"),  # as macOS writes a name
+        (["gesund", "Unauff\u00e4llig"], "Lungenentz\u00fcndung"),
+        (["Keine Pneumonie"], "Pneumonie"),
+        (["sain", "sans pneumonie"], "pneumonie"),
+        (["Saud\u00e1vel"], "Pneumonia"),
+        (["sano", "normale"], "polmonite"),
+    ],
+)
+def test_normal_and_pneumonia_in_other_languages(normal: list[str], ill: str) -> None:
+    label, faults = assign([*normal, ill], None, "here")
+    assert (label, faults) == ({**dict.fromkeys(normal, 0), ill: 1}, [])
+    assert class_names(assign([normal[0], ill, f"viral {ill}"], None, "x")[0], None)[1].startswith(
+        ill.lower()
+    )
+    assert class_names(assign(["0", "1"], None, "here", ill)[0], None, ill)[1] == "pneumonia"
+    assert assign(["0", "1"], None, "here", normal[0])[1]  # where 1 is not the positive class
+
+
+@pytest.mark.parametrize("ill", ["no sano", "nicht gesund", "anormal"])
+def test_not_healthy_in_other_languages(ill: str) -> None:
+    assert assign(["normal", ill], None, "here") == ({"normal": 0, ill: 1}, [])
+
+
+@pytest.mark.parametrize("strange", ["Nomal", "Cardiomegaly", "Pleural effusion"])
+@pytest.mark.parametrize("ill", ["Pneumonia", "neumon\u00eda", "COVID-19", "virus", "Lung_Opacity", "TB"])
+def test_a_class_that_is_no_pneumonia_beside_one_that_is_asks(ill: str, strange: str) -> None:
+    label, [fault] = assign(["Normal", strange, ill], None, "here")
+    assert label == {"Normal": 0, strange: -1, ill: -1}
+    assert fault == (
+        f"here: got classes that name pneumonia or a kind of it ({ill!r}) and others that do not "
+        f"({strange!r}), expected to be told which are positive, with --positive NAME"
+    )
+    assert assign(["Normal", strange], None, "here") == ({"Normal": 0, strange: 1}, [])
+    assert assign(["Normal", strange, "Mass"], None, "here")[1] == []
+
+
+def test_kinds_of_pneumonia_are_positive_together() -> None:
+    for kinds in (
+        ["COVID", "Lung_Opacity", "Viral Pneumonia"],
+        ["covid", "virus", "bacteria"],
+        ["Tuberculosis", "Consolidation|Effusion", "pneumonia"],
+        ["abnormal", "Pneumonia"],
+    ):
+        assert assign(["normal", *kinds], None, "x") == ({"normal": 0, **dict.fromkeys(kinds, 1)}, [])

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED
 from neumo.errors import NeumoError
 
-_NEGATIVE = {
-    "normal",
-    "healthy",
-    "negative",
-    "no finding",
-    "no findings",
-    "nofinding",
-    "no pneumonia",
-    "non pneumonia",
-    "none",
+_HEALTHY = {
+    *("normal", "healthy", "normales", "sano", "sana", "sanos", "sanas"),  # English, Spanish
+    *("gesund", "gesunde", "unauffallig", "unauffaellig"),  # German
+    *("sain", "saine", "sains", "saines", "normale", "normaux"),  # French
+    *("saudavel", "saudaveis", "normais", "sani", "sane", "normali"),  # Portuguese, Italian
 }
+_ILL = {
+    *("pneumonia", "pnemonia", "neumonia", "neumonias", "pulmonia", "pneumonie", "pneumonies"),
+    *("lungenentzundung", "lungenentzuendung", "polmonite", "polmoniti", "pneumonias"),
+}
+_WITHOUT = {"no", "non", "sin", "sem", "sans", "pas de", "ohne", "kein", "keine", "senza"}
+_NEGATIVE = _HEALTHY | {f"{no} {ill}" for no in _WITHOUT for ill in _ILL}
+_NEGATIVE |= {"negative", "negativo", "negativa", "negativ", "negatif", "ohne befund", "sin hallazgos"}
+_NEGATIVE |= {"no finding", "no findings", "nofinding", "none"}
 _NEGATIVE |= {"control", "controls", "false", "no", "0", "n"}
 UNKNOWN = {
     *("", "?", "nan", "na", "n/a", "n.a.", "#n/a", "null", "not available", "not known", "unknown", "todo"),
@@ -27,12 +31,20 @@ UNKNOWN = {
 """What stands where a class is not known, as `plain` has it."""
 
 _DENYING = {"no", "not", "non", "without", "negative", "neg", "absent", "absence", "free", "clear"}
-_DENYING |= {"normal", "norm", "healthy", "nofinding", "control"}
+_FINE = _HEALTHY | {"clear", "norm", "control", "nofinding"}
+_DENYING |= _FINE | {"sin", "sem", "sans", "ohne", "kein", "keine", "senza"}
+_NOT_FINE = re.compile(rf"(?:not|non|no|nicht|nao|pas) (?:{'|'.join(sorted(_HEALTHY))})\b")
 _BOTH = {"vs", "versus", "or", "and", "pos", "positive"}
 _ABSENT = {"0", "false", "no", "n", "negative"}
 _BARE = {"1", "true", "yes", "y", "positive"}
-_POSITIVE = _BARE | {"pneumonia", "pnemonia", "bacteria", "virus", "abnormal"}
+_POSITIVE = _BARE | _ILL | {"bacteria", "virus", "abnormal"}
 _CAUSES = {"bacteria", "bacterial", "virus", "viral"}
+_PNEUMONIA = re.compile(r"pneu?moni[ae]|neumonia|pulmonia|lungenentzue?ndung|polmonit[ei]")
+_KIND = re.compile(
+    r"\b(?:covid|ncov|corona ?virus|sars|tuber[ck][ou]l|ba[ckt]teri|vir(?:al|us|ic)|fung|opaci|[ck]onsolid)"
+    r"|\b(?:mers|tb)\b"
+)
+"""What stands beside pneumonia in data sets of it: causes, and what it looks like."""
 _NEUTRAL = {  # headings that do not say what a 1 means, in lower case without spaces and punctuation
     *(
         "",
@@ -54,8 +66,9 @@ _MOST = 3  # class names that are joined to one
 
 
 def plain(name: str) -> str:
-    """A class name in lower case with single spaces; ``"1.0"`` becomes ``"1"``."""
-    name = name.strip().lower()
+    """A class name in lower case with single spaces and no accents; ``"1.0"`` becomes ``"1"``."""
+    apart = unicodedata.normalize("NFD", name.strip().lower())
+    name = unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
     if found := re.fullmatch(r"([+-]?\d+)(?:\.0*)?", name):
         return found[1]
     return " ".join(part for part in re.split(r"[\s_-]+", name) if part)
@@ -82,10 +95,12 @@ def assign(
 
     With `positive` the classes of these names are positive, all others negative; a name is a whole class or
     one of several findings in it ("Effusion|Pneumonia", "Pneumonia/Viral"). Without, classes called normal,
-    healthy, negative, no finding, control, 0, not this or that ... are negative, all others positive. Classes
-    get -1 where nothing tells them apart: several without a normal one; 0 and 1 under a heading that is
-    itself negative ("No Finding", "Negative for Pneumonia"); and those beside a normal one where one denies
-    something ("No Lung Opacity / Not Normal"), or some of more than three name pneumonia and others do not.
+    healthy (or sano, gesund, sain ...), negative, no finding, control, 0, not this or that ... are negative,
+    all others positive. Classes get -1 where nothing tells them apart: several without a normal one; 0 and 1
+    under a heading that is itself negative ("No Finding", "Negative for Pneumonia"); and those beside a
+    normal one where one denies something ("No Lung Opacity / Not Normal"), where some are pneumonia or a kind
+    of it (viral, COVID-19, tuberculosis, lung opacity ...) and others are not, or where some of more than
+    three name pneumonia itself and others do not.
 
     Args:
         names: the classes that occur.
@@ -126,12 +141,13 @@ def assign(
             f"{where}: got a class that is called after what it is not ({quoted(denying, 3)}), expected "
             "to be told which are positive, with --positive NAME"
         ]
-    if len(others) > _MOST:
-        named = [name for name in others if _names_pneumonia(name)]
-        strange = [n for n in others if not _names_pneumonia(n) and plain(n) not in _POSITIVE]
+    rules = {"pneumonia or a kind of it": _is_kind, "pneumonia": _names_pneumonia}
+    for what, is_that in list(rules.items())[: 1 + (len(others) > _MOST)]:
+        named = [name for name in others if is_that(name)]
+        strange = [name for name in others if not is_that(name) and plain(name) not in _POSITIVE]
         if named and strange:
             return {name: UNLABELLED if name in others else NORMAL for name in names}, [
-                f"{where}: got classes that name pneumonia ({quoted(named, 3)}) and others that do not "
+                f"{where}: got classes that name {what} ({quoted(named, 3)}) and others that do not "
                 f"({quoted(strange, 3)}), expected to be told which are positive, with --positive NAME"
             ]
     return label, []
@@ -189,7 +205,11 @@ def _only_bare(names: Iterable[str]) -> bool:
 
 def _names_pneumonia(name: str) -> bool:
     name = plain(name)
-    return name in _CAUSES or (re.search("pneu?monia", name) is not None and not is_negative(name))
+    return name in _CAUSES or (_PNEUMONIA.search(name) is not None and not is_negative(name))
+
+
+def _is_kind(name: str) -> bool:
+    return _names_pneumonia(name) or _KIND.search(plain(name)) is not None
 
 
 def _denied(heading: str) -> str | None:
@@ -197,11 +217,10 @@ def _denied(heading: str) -> str | None:
     name = plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", heading))
     name = re.sub(r"^(is|has) ", "", name)
     words = re.sub(r"\bnon(?=pneumonia)", "non ", name).split()
-    if not _DENYING & set(words) or _BOTH & set(words) or re.match(r"(not|non) (normal|healthy)\b", name):
+    if not _DENYING & set(words) or _BOTH & set(words) or _NOT_FINE.match(name):
         return None
     left = " ".join(word for word in words if word not in _DENYING | {"for", "of"})
-    fine = {"normal", "healthy", "clear", "norm", "control", "nofinding"}
-    return left if left and not fine & set(words) else f"not {name}"
+    return left if left and not _FINE & set(words) else f"not {name}"
 
 
 def _by_heading(heading: str) -> tuple[str, str]:
