@@ -180,3 +180,15 @@ def test_patients_are_told_by_their_folders(tmp_path: Path) -> None:
         for view in ("a", "b"):
             draw(tmp_path / name / f"patient0000{i}" / f"{view}.png", i)
     assert neumo.read(tmp_path).table["patient"].tolist() == ["patient00000"] * 2 + ["patient00001"] * 2
+
+
+def test_a_kind_of_pneumonia_on_the_negative_side_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i, name in enumerate(("normal", "pneumonia", "atypical pneumonia", "atypical pneumonia")):
+        draw(tmp_path / name / f"{i}.png", i)
+    assert neumo.read(tmp_path, positive="pneumonia").listed_counts == {0: 3, 1: 1}
+    said = f"neumo: {tmp_path}: counts 2 images of 'atypical pneumonia' as negative; --positive NAME"
+    assert capsys.readouterr().err.startswith(said)
+    assert neumo.read(tmp_path).listed_counts == {0: 1, 1: 3}
+    assert capsys.readouterr().err == ""

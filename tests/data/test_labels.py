@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from neumo.data.labels import assign, cause_from, class_names, plain, quoted, together
+from neumo.data.labels import (
+    assign,
+    cause_from,
+    class_names,
+    plain,
+    quoted,
+    tell_pneumonia_as_negative,
+    together,
+)
 from neumo.errors import NeumoError
 
 
@@ -275,3 +283,16 @@ def test_kinds_of_pneumonia_are_positive_together() -> None:
         ["abnormal", "Pneumonia"],
     ):
         assert assign(["normal", *kinds], None, "x") == ({"normal": 0, **dict.fromkeys(kinds, 1)}, [])
+
+
+def test_negative_classes_that_have_the_word_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    fine = ["normal", "no pneumonia", "Non-pneumonia", "no pneumonia, effusion", "without pneumonia", "Mass"]
+    tell_pneumonia_as_negative("here", [("a", name) for name in fine])
+    assert capsys.readouterr().err == ""
+    viral, spanish = "viral pneumonia", "Effusion|Neumon\u00eda"
+    told = [("a", "Mass"), ("a", viral), ("b", viral), ("b", spanish), ("c", spanish), ("d", "normal")]
+    tell_pneumonia_as_negative("here", told)
+    assert capsys.readouterr().err == (
+        "neumo: here: counts 3 images of 'Effusion|Neumon\u00eda', 'viral pneumonia' as negative; "
+        "--positive NAME, which can be given several times, counts them in\n"
+    )

@@ -538,3 +538,31 @@ def test_one_patient_in_several_spellings(tmp_path: Path) -> None:
     given = ["Ab-1", "ab-1", "103", "103.0", "AB-1 ", "1.5", "1.50", "0103"]
     patient = neumo.read(with_patients(tmp_path, given)).table["patient"]
     assert patient.tolist() == ["Ab-1", "Ab-1", "103", "103", "Ab-1", "1.5", "1.50", "0103"]
+
+
+def test_a_kind_of_pneumonia_on_the_negative_side_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As PadChest has it."""
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    rows = ["0,normal", "1,pneumonia", "1,atypical pneumonia", "2,effusion", "2,atypical pneumonia"]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["path,label", *(row.replace(",", ".png,") for row in rows), ""]))
+    assert neumo.read(file, positive="pneumonia").table["label"].tolist() == [0, 1, 0]
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(
+        f"neumo: {file}: counts 1 images of 'atypical pneumonia' as negative; --positive"
+    )
+    assert told[1:] == [f"neumo: {file}: counts as pneumonia 1 images that some rows call so and others not"]
+
+
+def test_readers_who_disagree_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    rows = ["0,normal", "0,normal", "1,pneumonia", "1,mass", "1,mass", "2,pneumonia", "2,pneumonia"]
+    file = tmp_path / "t.csv"
+    file.write_text("\n".join(["path,label", *(row.replace(",", ".png,") for row in rows), ""]))
+    assert neumo.read(file, positive="pneumonia").table["label"].tolist() == [0, 1, 1]
+    said = f"neumo: {file}: counts as pneumonia 1 images that some rows call so and others not\n"
+    assert capsys.readouterr().err == said

@@ -9,7 +9,16 @@ import pandas as pd
 
 from neumo.data.coronahack import AGES
 from neumo.data.image_files import images_in, is_mask, of_masks, subfolders, tell_left_out
-from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_known, plain, quoted
+from neumo.data.labels import (
+    UNKNOWN,
+    assign,
+    cause_from,
+    class_names,
+    is_known,
+    plain,
+    quoted,
+    tell_pneumonia_as_negative,
+)
 from neumo.data.patients import cause_of, patients_in
 from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table, official_part
 
@@ -95,6 +104,8 @@ def survey(
     kept = {folder: [p for p in found if not is_mask(p, folder)] for folder, found in images.items()}
     masks = sum(map(len, images.values())) - sum(map(len, kept.values()))
     tell_left_out(root, masks, "images in folders of masks")
+    negative = [folder for folder, _ in classes if label[folder.name] == NORMAL]
+    tell_pneumonia_as_negative(root, ((str(p), folder.name) for folder in negative for p in kept[folder]))
     found = pd.DataFrame(
         [
             {

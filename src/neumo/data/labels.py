@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED
 from neumo.errors import NeumoError
@@ -153,6 +155,23 @@ def assign(
     return label, []
 
 
+def tell_pneumonia_as_negative(data: str | Path, negative: Iterable[tuple[str, str]]) -> None:
+    """Say on standard error how many images are negative though their class has the word pneumonia in it.
+
+    Args:
+        data: what the message is about.
+        negative: negative images with their classes, an image as often as it has one.
+    """
+    told = [(image, name) for image, name in negative if _has_pneumonia(name)]
+    if told:
+        names = quoted(sorted({name for _, name in told}), 3)
+        print(
+            f"neumo: {data}: counts {len({image for image, _ in told}):,} images of {names} as negative; "
+            "--positive NAME, which can be given several times, counts them in",
+            file=sys.stderr,
+        )
+
+
 def class_names(
     label: Mapping[str, int], positive: Iterable[str] | None, heading: str = ""
 ) -> tuple[str, str]:
@@ -206,6 +225,12 @@ def _only_bare(names: Iterable[str]) -> bool:
 def _names_pneumonia(name: str) -> bool:
     name = plain(name)
     return name in _CAUSES or (_PNEUMONIA.search(name) is not None and not is_negative(name))
+
+
+def _has_pneumonia(name: str) -> bool:
+    """Whether the word pneumonia is in a class name, in one of its findings, and not denied there."""
+    found = [part for part in _parts(name)[:-1] if _PNEUMONIA.search(plain(part))]
+    return any(not is_negative(part) and _denied(part) is None for part in found)
 
 
 def _is_kind(name: str) -> bool:

@@ -11,7 +11,16 @@ import pandas as pd
 
 from neumo.data.columns import USUAL, columns, filled, load, naming_images
 from neumo.data.image_files import Named, images_in, tell_left_out
-from neumo.data.labels import UNKNOWN, assign, cause_from, class_names, is_negative, plain, quoted
+from neumo.data.labels import (
+    UNKNOWN,
+    assign,
+    cause_from,
+    class_names,
+    is_negative,
+    plain,
+    quoted,
+    tell_pneumonia_as_negative,
+)
 from neumo.data.patients import cause_of, patients_in
 from neumo.data.places import Places, relative
 from neumo.data.table import (
@@ -140,6 +149,13 @@ def survey(
     by_itself = label
     if positive:
         label = _any_of(label, given["label"], path)
+        negative = there & label.eq(NORMAL)
+        tell_pneumonia_as_negative(
+            file, zip(path[negative].map(str), given["label"][negative].map(str), strict=True)
+        )
+        if n := path[there & label.ne(by_itself)].nunique():
+            said = f"{positive_name} {n:,} images that some rows call so and others not"
+            print(f"neumo: {file}: counts as {said}", file=sys.stderr)
     found = pd.DataFrame(
         {
             "path": path[there].map(str),
