@@ -99,16 +99,16 @@ def test_with_positive_the_names_are_what_was_asked_for(
 @pytest.mark.parametrize(
     ("heading", "called"),
     [
-        ("label", ("normal", "pneumonia")),
-        ("Finding Labels", ("normal", "pneumonia")),
-        ("has_pneumonia", ("normal", "pneumonia")),
+        ("label", ("no pneumonia", "pneumonia")),
+        ("Finding Labels", ("no pneumonia", "pneumonia")),
+        ("has_pneumonia", ("no pneumonia", "pneumonia")),
         ("Tuberculosis", ("not tuberculosis", "tuberculosis")),
         ("COVID-19", ("not covid-19", "covid-19")),
         ("covid positive", ("not covid positive", "covid positive")),
         ("abnormal", ("not abnormal", "abnormal")),
         ("Not Normal", ("normal", "not normal")),  # denies what is normal, so 1 is positive
         ("not_healthy", ("healthy", "not healthy")),
-        ("normal_vs_pneumonia", ("normal", "pneumonia")),
+        ("normal_vs_pneumonia", ("no pneumonia", "pneumonia")),
     ],
 )
 def test_a_column_of_0_and_1_is_called_by_its_heading(heading: str, called: tuple[str, str]) -> None:
@@ -216,9 +216,10 @@ def test_numbers_keep_their_sign(name: str, told: str) -> None:
     assert plain(name) == told
 
 
-def test_yes_and_no_under_a_neutral_heading_are_called_pneumonia_and_normal() -> None:
+def test_yes_and_no_under_a_neutral_heading_are_called_pneumonia_and_no_pneumonia() -> None:
     for names in (["false", "true"], ["no", "yes"]):
-        assert class_names(assign(names, None, "here", "label")[0], None, "label") == ("normal", "pneumonia")
+        label, _ = assign(names, None, "here", "label")
+        assert class_names(label, None, "label") == ("no pneumonia", "pneumonia")
 
 
 @pytest.mark.parametrize("name", ["COVID-negative", "Negative for pneumonia", "nonpneumonia"])

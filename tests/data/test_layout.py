@@ -256,6 +256,7 @@ def test_a_laid_out_data_set_is_read_back_but_not_over_itself(
         (("healthy", "../sick."), ("healthy", "-sick")),
         (("normal", "covid or viral pneumonia"), ("normal", "pneumonia")),
         (("gesund", "krank"), ("gesund", "krank")),
+        (("no pneumonia", "pneumonia"), ("no pneumonia", "pneumonia")),
         (("sano", "neumon\u00eda"), ("sano", "neumon\u00eda")),
         (("terve", "sairas"), ("normal", "pneumonia")),
         (("tuberculosis", "normal"), ("normal", "pneumonia")),

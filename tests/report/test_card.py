@@ -135,6 +135,11 @@ def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Pat
             assert numbers[0] == numbers[1]
 
 
+def test_no_pneumonia_is_in_spanish(card: dict[str, Any]) -> None:
+    """What a 0 is called that need not be healthy."""
+    assert "«sin neumonía»" in Balanced(card_html({**card, "negative": "no pneumonia"}, in_spanish)).text
+
+
 @pytest.mark.parametrize("synthetic", [False, True])
 def test_the_notice_is_in_spanish(card: dict[str, Any], synthetic: bool) -> None:
     said = Balanced(card_html({**card, "notice": notice(synthetic)}, in_spanish)).text

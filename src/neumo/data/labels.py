@@ -64,6 +64,8 @@ _NEUTRAL = {  # headings that do not say what a 1 means, in lower case without s
     *("diagnosis", "diagnoses", "finding", "findings", "findinglabels", "category", "categories", "gt"),
     *("outcome", "result", "positive"),
 }
+_ENDS = ("no pneumonia", "pneumonia")
+"""What 0 and 1 are called where the heading does not say otherwise."""
 _MOST = 3  # class names that are joined to one
 
 
@@ -179,8 +181,8 @@ def class_names(
 
     Up to three names are joined: "bacteria or virus". More negative ones are "not" what `positive` says,
     more positive ones "pneumonia" where all name it, else "abnormal". Nothing but 0 and 1 (no and yes, false
-    and true) is called by the heading of its column: "not tuberculosis", "tuberculosis"; and normal and
-    pneumonia where the heading names pneumonia or nothing ("label").
+    and true) is called by the heading of its column: "not tuberculosis", "tuberculosis"; and "no pneumonia"
+    and "pneumonia" where that names pneumonia or nothing ("label"): what is 0 need not be healthy.
 
     Args:
         label: class name -> label, as from `assign`.
@@ -190,7 +192,7 @@ def class_names(
     names = {value: [n for n, v in label.items() if v == value] for value in (NORMAL, PNEUMONIA)}
     if label and _only_bare(label):
         told = re.sub(r"[\W_]+", "", heading.lower()) not in _NEUTRAL
-        ends = _by_heading(heading) if told else ("normal", "pneumonia")
+        ends = _by_heading(heading) if told else _ENDS
         turned = any(plain(name) in _BARE for name in names[NORMAL])
         turned |= any(plain(name) in _ABSENT for name in names[PNEUMONIA])
         return ends[::-1] if turned else ends
@@ -254,7 +256,7 @@ def _by_heading(heading: str) -> tuple[str, str]:
     if denied is not None:
         return denied, name
     if _names_pneumonia(name):
-        return "normal", "pneumonia"
+        return _ENDS
     return (name[4:] if name.startswith("not ") else f"not {name}"), name
 
 

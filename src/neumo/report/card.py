@@ -11,7 +11,7 @@ from markupsafe import escape
 from neumo.evaluation.metrics import METRICS
 
 PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "official": "Official test set"}
-USUAL = ("pneumonia", "normal", "bacteria", "virus", "unknown")
+USUAL = ("pneumonia", "normal", "no pneumonia", "bacteria", "virus", "unknown")
 """Names of classes and causes that are translated."""
 
 Block = tuple[str, Any]

@@ -17,6 +17,7 @@ PHRASES = {
     "Cite": "Cómo citarlo",
     "pneumonia": "neumonía",
     "normal": "normal",
+    "no pneumonia": "sin neumonía",
     "bacteria": "bacteria",
     "virus": "virus",
     "unknown": "desconocida",

@@ -167,7 +167,7 @@ const es = {
     elsewhere: "está marcada como radiografía de otra parte del cuerpo",
     raw: "está marcada como valores brutos de un detector, no como imagen para leer",
   },
-  names: { pneumonia: "neumonía", normal: "normal" },
+  names: { pneumonia: "neumonía", normal: "normal", "no pneumonia": "sin neumonía" },
 };
 
 export const WORDS = { en, es };
