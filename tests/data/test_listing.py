@@ -11,6 +11,7 @@ import pytest
 import neumo
 from neumo.data.columns import load
 from neumo.data.image_files import find_radiographs
+from neumo.data.sources import survey
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
@@ -504,7 +505,7 @@ def test_other_headings_of_a_column_of_patients(heading: str, tmp_path: Path) ->
         draw(tmp_path / f"{i}.png", i)
     rows = {"path": ["0.png", "1.png"], "label": [0, 1], heading: ["7", "8"]}
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
-    assert neumo.read(tmp_path / "t.csv").table["patient"].tolist() == ["7", "8"]
+    assert neumo.read(tmp_path / "t.csv").table["patient"].nunique() == 2
 
 
 @pytest.mark.parametrize("heading", ["id", "study_id"])
@@ -566,3 +567,49 @@ def test_readers_who_disagree_are_told(tmp_path: Path, capsys: pytest.CaptureFix
     assert neumo.read(file, positive="pneumonia").table["label"].tolist() == [0, 1, 1]
     said = f"neumo: {file}: counts as pneumonia 1 images that some rows call so and others not\n"
     assert capsys.readouterr().err == said
+
+
+def test_lists_of_names_divide_as_those_of_nih_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(4):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    rows = {"Image Index": [f"{i}.png" for i in range(4)], "Finding Labels": ["No Finding", "Pneumonia"] * 2}
+    pd.DataFrame(rows).to_csv(tmp_path / "entries.csv", index=False)
+    (tmp_path / "test_list.txt").write_text("2.png\r\n3.png\r\n")
+    assert neumo.read(tmp_path / "entries.csv").table["official"].isna().all()
+    (tmp_path / "train_val_list.txt").write_text("0.png\n1.png")
+    found = neumo.read(tmp_path / "entries.csv").table
+    assert found["official"].tolist() == ["train", "train", "test", "test"]
+    assert "entries.csv: is divided as train_val_list.txt and test_list.txt say" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("heading", ["Patient Name", "MRN"])
+def test_what_names_a_person_becomes_a_pseudonym(heading: str, tmp_path: Path) -> None:
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": ["0.png", "1.png", "2.png"], "label": [0, 1, 1], heading: ["Ann Lee", "Bo", "ann lee"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    patient = neumo.read(tmp_path / "t.csv").table["patient"]
+    assert patient.str.fullmatch("patient-[0-9a-f]{12}").all()
+    assert patient.nunique() == 2
+    assert patient[0] == patient[2]
+
+
+def test_an_archives_own_folder_may_be_called_otherwise(tmp_path: Path) -> None:
+    """As CheXpert's tables beside the folders that they name within CheXpert-v1.0-small."""
+    for i in range(4):
+        draw(tmp_path / "valid" / f"patient0000{i}" / "study1" / "view1.png", i)
+    listed = [f"CheXpert/valid/patient0000{i}/study1/view1.png" for i in range(4)]
+    pd.DataFrame({"Path": listed, "Pneumonia": [0, 1, 0, 1]}).to_csv(tmp_path / "valid.csv", index=False)
+    found = neumo.read(tmp_path / "valid.csv").table
+    assert [Path(path).parts[-3] for path in found["path"]] == [f"patient0000{i}" for i in range(4)]
+    assert found["patient"].tolist() == [f"patient0000{i}" for i in range(4)]
+    assert find_radiographs(tmp_path / "valid.csv") == found["path"].tolist()
+
+
+def test_no_image_stands_in_for_one_of_another_folder(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / "images" / f"{i}.png", i)
+        draw(tmp_path / "siteA" / "images" / f"{i}.png", 10 + i)
+    listed = [f"site{site}/images/{i}.png" for site in "AB" for i in range(2)]
+    pd.DataFrame({"path": listed, "label": [0, 1, 0, 1]}).to_csv(tmp_path / "t.csv", index=False)
+    assert survey(tmp_path / "t.csv").missing == listed[2:]

@@ -20,7 +20,7 @@ from pandas.api.types import is_object_dtype
 
 from neumo.data.image_files import IMAGE_SUFFIXES, is_image
 from neumo.data.labels import quoted
-from neumo.data.places import Places
+from neumo.data.places import TRIED, Places
 from neumo.errors import NeumoError
 
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
@@ -37,9 +37,6 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
     "sha256": "sha256",
     "view": "view viewposition frontallateral projection",
 }
-TRIED = 20
-"""Values of a column that are looked for as files; at least half must be there."""
-
 _NO_HEADING = "column {}"
 """What columns of a table without a header are called, counted from 1."""
 

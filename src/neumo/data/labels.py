@@ -43,7 +43,7 @@ _POSITIVE = _BARE | _ILL | {"bacteria", "virus", "abnormal"}
 _CAUSES = {"bacteria", "bacterial", "virus", "viral"}
 _PNEUMONIA = re.compile(r"pneu?moni[ae]|neumonia|pulmonia|lungenentzue?ndung|polmonit[ei]")
 _KIND = re.compile(
-    r"\b(?:covid|ncov|corona ?virus|sars|tuber[ck][ou]l|ba[ckt]teri|vir(?:al|us|ic)|fung|opaci|[ck]onsolid)"
+    r"\b(?:covid|ncov|corona ?virus|sars|tur?ber[ck][ou]l|ba[ckt]teri|vir(?:al|us|ic)|fung|opaci|[ck]onsolid)"
     r"|\b(?:mers|tb)\b"
 )
 """What stands beside pneumonia in data sets of it: causes, and what it looks like."""

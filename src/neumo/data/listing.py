@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,7 @@ from neumo.data.labels import (
     quoted,
     tell_pneumonia_as_negative,
 )
-from neumo.data.patients import cause_of, patients_in
+from neumo.data.patients import cause_of, names_people, patients_in, pseudonym
 from neumo.data.places import Places, relative
 from neumo.data.table import (
     NORMAL,
@@ -39,6 +39,10 @@ _SIDEWAYS = {"L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
 """What else a column of views says, in upper case, of rows that are not frontal (COSTAL: PadChest)."""
 
 
+_LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
+"""What NIH ChestX-ray14 has beside its table, and the part of the files that it names."""
+
+
 def paths(file: Path, path_column: str | None = None, lateral: set[str] | None = None) -> list[Named]:
     """The images that a listing names, with labels or without; whether they are there is not looked at.
 
@@ -53,8 +57,10 @@ def paths(file: Path, path_column: str | None = None, lateral: set[str] | None =
     if view is not None and (n := int(_lateral(frame[view]).sum())):
         tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
     where = Places(file.parent, strict=False)
+    named = frame[column].str.strip().fillna("")
+    where.look_over([*filter(None, named)])
     found: list[Named] = []
-    for row, path in enumerate(frame[column].str.strip().fillna(""), 1):
+    for row, path in enumerate(named, 1):
         if path:
             found.append(str(where.find(path)))
         else:
@@ -83,7 +89,8 @@ def survey(
     held against the files. Rows that a column of views calls lateral or oblique are left out; so are, with
     `skip_missing`, rows without a label or whose image is missing. Several findings of an image stand between
     bars ("Effusion|Pneumonia") or in a list ("['effusion', 'pneumonia']"). Where a column has patients, a
-    blank there is an unknown one; only without is `patients_in` asked.
+    blank there is an unknown one; only without is `patients_in` asked. Without a column of parts, the lists
+    of NIH ChestX-ray14 beside the file are.
 
     Raises:
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
@@ -98,96 +105,30 @@ def survey(
     if lateral.all():
         raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
     beyond = given["path"][lateral].dropna()
-    given = given[~lateral]
-    faults = [
-        f"{file}: got no path in row {row + 1} (column {column['path']!r}), expected one in every row"
-        for row in given.index[given["path"].isna()]
-    ]
-    unlabelled = given["label"].isna()
-    if skip_missing and not unlabelled.all():
-        _tell_rows(file, int(unlabelled.sum()), f"without a label (column {column['label']!r})")
-        given = given[~unlabelled]
-    else:
-        faults += [
-            f"{file}: got no label in row {row + 1} (column {column['label']!r}), expected one in every row; "
-            "leave such rows out with --skip-missing"
-            for row in given.index[unlabelled]
-        ]
-    names = given["label"].dropna().unique()
-    heading = column["label"] or ""
-    label_of, unclear = assign(names, positive, f"{file} (column {heading!r})", heading)
-    faults += unclear
-    if not positive and any(re.fullmatch(r"-?\d+", plain(name)) for name in names):
-        for row in given.index[
-            given["label"].notna() & ~given["label"].map(plain, na_action="ignore").isin(["0", "1"])
-        ]:
-            faults.append(f"{file}: got the label {given['label'][row]!r} in row {row + 1}, expected 0 or 1")
-            label_of[given["label"][row]] = UNLABELLED
-    negative_name, positive_name = class_names(label_of, positive, heading)
-    label = given["label"].map(label_of).fillna(UNLABELLED).astype("int8")
-    part = given["official"].map(official_part, na_action="ignore").astype("str")
-    if len(other := given["official"][given["official"].notna() & part.isna()]):
-        said = f"whose column {column['official']!r} says {quoted(other.unique(), 3)}"
-        print(f"neumo: {file}: counts as part of no test set {len(other):,} rows {said}", file=sys.stderr)
-
+    given, faults = _complete(given[~lateral], column, file, skip_missing)
+    label, class_of, unclear = _labels(given["label"], positive, file, column["label"] or "")
     where = Places(file.parent)
-    path = given["path"].map(where.find, na_action="ignore")
-    if n := len(where.moved):
-        print(f"neumo: {file}: takes {n:,} paths that were written elsewhere from here on", file=sys.stderr)
-    named = given["path"].notna()
-    there = path.map(where.is_there, na_action="ignore").eq(True)
-    missing = given["path"][named & ~there]
-    if skip_missing:
-        _tell_rows(file, len(missing), "whose image is missing")
-    else:
-        faults += [
-            f"{path[row]}: got {where.instead_of(missing[row])}, expected an image as listed in row "
-            f"{row + 1} of {file}; leave such rows out with --skip-missing"
-            for row in missing.index
-        ]
-    by_column = given["patient"].notna().any()  # a blank is then an unknown patient, not one by another name
-    by_itself = label
-    if positive:
-        label = _any_of(label, given["label"], path)
-        negative = there & label.eq(NORMAL)
-        tell_pneumonia_as_negative(
-            file, zip(path[negative].map(str), given["label"][negative].map(str), strict=True)
-        )
-        if n := path[there & label.ne(by_itself)].nunique():
-            said = f"{positive_name} {n:,} images that some rows call so and others not"
-            print(f"neumo: {file}: counts as {said}", file=sys.stderr)
-    found = pd.DataFrame(
+    where.look_over([*given["path"].dropna()])
+    path, missing, lost = _located(given["path"], where, file, skip_missing)
+    every = pd.DataFrame(
         {
-            "path": path[there].map(str),
-            "label": label[there],
-            "cause": [
-                "" if value == NORMAL else (cause or cause_of(p) or cause_from(text or "1")).lower()
-                for value, cause, p, text in zip(
-                    label[there],
-                    _or_none(given["cause"][there]),
-                    path[there],
-                    _or_none(given["label"][there]),
-                    strict=True,
-                )
-            ],
-            "patient": given["patient"][there] if by_column else patients_in(list(path[there])),
-            "official": part[there],
+            "path": path,
+            "label": _any_of(label, given["label"], path, class_of, file) if positive else label,
+            "by itself": label,
+            "named": given["label"],
+            "cause": given["cause"],
+            "patient": _patients(given["patient"], path, column["patient"] or ""),
+            "official": _official(given["official"], path, file, column["official"]),
+            "sha256": given["sha256"],
         }
     )
+    there = every[path.notna()]
+    faults += unclear + lost + contradictions(there, file)
     # of an image with several rows, one that made it positive, whose cause it has
-    telling = by_itself[there].sort_values(ascending=False, kind="stable").index
-    first = found.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
-    faults += contradictions(found, file)
-    table = new_table(first)
-    faults += [
-        f"{path}: got SHA-256 {got[:12]}..., expected {listed[:12]}... as row {row + 1} of {file} lists it"
-        for row, path, got, listed in zip(
-            first.index, table["path"], table["sha256"], _or_none(given["sha256"][first.index]), strict=True
-        )
-        if listed and listed.lower() != got
-    ]
-    listed_paths = set(table["path"])
-    listed_paths |= {str(where.find(name)) for name in beyond}
+    telling = there["by itself"].sort_values(ascending=False, kind="stable").index
+    first = there.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
+    table = new_table(first.assign(cause=_causes(first)))
+    listed_paths = {*table["path"], *(str(where.find(name)) for name in beyond)}
     beside = sorted(
         {p for folder in {Path(q).parent for q in listed_paths} for p in images_in(folder, deep=False)}
     )
@@ -197,15 +138,119 @@ def survey(
         layout="listing",
         root=file.parent,
         rows=len(frame),
-        listed_counts=counts(label),
+        listed_counts=counts(every["label"]),
         missing=list(missing),
         lateral=list(beyond),
         unlisted=[relative(p, file.parent) for p in beside if str(p) not in listed_paths],
-        repeated=[relative(Path(p), file.parent) for p in found["path"][found["path"].duplicated()].unique()],
-        positive_name=positive_name,
-        negative_name=negative_name,
-        faults=tuple(faults),
+        repeated=[relative(Path(p), file.parent) for p in there["path"][there["path"].duplicated()].unique()],
+        negative_name=class_of[NORMAL],
+        positive_name=class_of[PNEUMONIA],
+        faults=(*faults, *_changed(first, table, file)),
     )
+
+
+def _complete(
+    given: pd.DataFrame, column: dict[str, str | None], file: Path, skip_missing: bool | None
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows that have a label, or all, and a fault for each that lacks a path or a label."""
+    faults = [
+        f"{file}: got no path in row {row + 1} (column {column['path']!r}), expected one in every row"
+        for row in given.index[given["path"].isna()]
+    ]
+    unlabelled = given["label"].isna()
+    if skip_missing and not unlabelled.all():
+        _tell_rows(file, int(unlabelled.sum()), f"without a label (column {column['label']!r})")
+        return given[~unlabelled], faults
+    return given, faults + [
+        f"{file}: got no label in row {row + 1} (column {column['label']!r}), expected one in every row; "
+        "leave such rows out with --skip-missing"
+        for row in given.index[unlabelled]
+    ]
+
+
+def _labels(
+    named: pd.Series, positive: Sequence[str] | None, file: Path, heading: str
+) -> tuple[pd.Series, dict[int, str], list[str]]:
+    """Rows' labels by themselves, what 0 and 1 are called, and a fault for what is neither."""
+    names = named.dropna().unique()
+    label_of, faults = assign(names, positive, f"{file} (column {heading!r})", heading)
+    if not positive and any(re.fullmatch(r"-?\d+", plain(name)) for name in names):
+        for row in named.index[named.notna() & ~named.map(plain, na_action="ignore").isin(["0", "1"])]:
+            faults.append(f"{file}: got the label {named[row]!r} in row {row + 1}, expected 0 or 1")
+            label_of[named[row]] = UNLABELLED
+    label = named.map(label_of).fillna(UNLABELLED).astype("int8")
+    class_of = dict(zip((NORMAL, PNEUMONIA), class_names(label_of, positive, heading), strict=True))
+    return label, class_of, faults
+
+
+def _located(
+    listed: pd.Series, where: Places, file: Path, skip_missing: bool | None
+) -> tuple[pd.Series, pd.Series, list[str]]:
+    """Where each row's image is, NA where it is not; those that are missing as listed; a fault for each."""
+    path = listed.map(where.find, na_action="ignore")
+    if n := len(where.moved):
+        print(f"neumo: {file}: takes {n:,} paths that were written elsewhere from here on", file=sys.stderr)
+    there = path.map(where.is_there, na_action="ignore").eq(True)
+    missing = listed[listed.notna() & ~there]
+    faults = [
+        f"{path[row]}: got {where.instead_of(missing[row])}, expected an image as listed in row {row + 1} of "
+        f"{file}; leave such rows out with --skip-missing"
+        for row in missing.index
+    ]
+    if skip_missing:
+        _tell_rows(file, len(missing), "whose image is missing")
+        faults = []
+    return path.where(there).map(str, na_action="ignore").astype("str"), missing, faults
+
+
+def _patients(listed: pd.Series, path: pd.Series, heading: str) -> pd.Series:
+    """Whose each image is: as listed, where a blank is then an unknown one; else as `patients_in` knows."""
+    if listed.notna().any():
+        return listed.map(pseudonym, na_action="ignore") if names_people(heading) else listed
+    known = path.dropna()
+    return pd.Series(patients_in(list(known)), known.index, dtype="str").reindex(path.index)
+
+
+def _official(listed: pd.Series, path: pd.Series, file: Path, heading: str | None) -> pd.Series:
+    """The data set's own division: as listed, else as NIH's lists of file names beside the table have it."""
+    if heading is None:
+        return _by_lists(path, file)
+    part = listed.map(official_part, na_action="ignore").astype("str")
+    if len(other := listed[listed.notna() & part.isna()]):
+        said = f"whose column {heading!r} says {quoted(other.unique(), 3)}"
+        print(f"neumo: {file}: counts as part of no test set {len(other):,} rows {said}", file=sys.stderr)
+    return part
+
+
+def _by_lists(path: pd.Series, file: Path) -> pd.Series:
+    part_of: dict[str, str] = {}
+    lists = {part: file.parent / name for name, part in _LISTS.items()}
+    if all(one.is_file() for one in lists.values()):
+        for part, one in lists.items():
+            part_of |= dict.fromkeys(one.read_text("utf-8", "replace").splitlines(), part)
+    found = path.map(lambda name: Path(name).name, na_action="ignore").map(part_of).astype("str")
+    if found.notna().any():
+        print(f"neumo: {file}: is divided as {' and '.join(_LISTS)} say", file=sys.stderr)
+    return found
+
+
+def _causes(rows: pd.DataFrame) -> list[str]:
+    """What made each image positive, "" for the others."""
+    told = zip(rows["label"], _or_none(rows["cause"]), rows["path"], _or_none(rows["named"]), strict=True)
+    return [
+        "" if label == NORMAL else (cause or cause_of(path) or cause_from(named or "1")).lower()
+        for label, cause, path, named in told
+    ]
+
+
+def _changed(listed: pd.DataFrame, table: pd.DataFrame, file: Path) -> list[str]:
+    """A fault for each image whose bytes are not those that its row has the SHA-256 of."""
+    rows = zip(listed.index, table["path"], table["sha256"], _or_none(listed["sha256"]), strict=True)
+    return [
+        f"{path}: got SHA-256 {got[:12]}..., expected {known[:12]}... as row {row + 1} of {file} lists it"
+        for row, path, got, known in rows
+        if known and known.lower() != got
+    ]
 
 
 def contradictions(found: pd.DataFrame, file: Path) -> list[str]:
@@ -261,11 +306,19 @@ def _one_spelling(patient: pd.Series) -> pd.Series:
     return patient.groupby(same).transform("first").astype("str")
 
 
-def _any_of(label: pd.Series, named: pd.Series, path: pd.Series) -> pd.Series:
+def _any_of(
+    label: pd.Series, named: pd.Series, path: pd.Series, class_of: Mapping[int, str], file: Path
+) -> pd.Series:
     """Labels where an image with a row per finding is positive if one is; "normal" beside it stays."""
     positive = label.eq(PNEUMONIA).groupby(path).transform("any").eq(True)
     other = named.map(lambda name: not is_negative(name), na_action="ignore").eq(True)
-    return label.mask(positive & other, PNEUMONIA)
+    found = label.mask(positive & other, PNEUMONIA)
+    negative = path.notna() & found.eq(NORMAL)
+    tell_pneumonia_as_negative(file, zip(path[negative], named[negative].map(str), strict=True))
+    if n := path[found.ne(label)].nunique():
+        said = f"{class_of[PNEUMONIA]} {n:,} images that some rows call so and others not"
+        print(f"neumo: {file}: counts as {said}", file=sys.stderr)
+    return found
 
 
 def _between_bars(label: str) -> str:

@@ -90,8 +90,7 @@ def dicom_patient(path: str | Path) -> str | None:
     The header is read as `neumo.images.dicom.read_dicom` reads it: without a preamble, deflated, in bounds. A
     file that cannot be read, or would become huge, has no known patient.
 
-    The identifier itself could name a person, and tables and reports get passed on; so what is returned is
-    ``"dicom-"`` with the first twelve hex digits of its SHA-256.
+    What is returned is its `pseudonym`, ``"dicom-"`` and twelve digits.
     """
     import pydicom
 
@@ -105,9 +104,20 @@ def dicom_patient(path: str | Path) -> str | None:
         number = str(header.get("PatientID") or "").strip()
     except Exception:  # pydicom raises nearly every kind on broken files
         return None
-    if _is_placeholder(number):
-        return None
-    return f"dicom-{hashlib.sha256(number.encode()).hexdigest()[:12]}"
+    return None if _is_placeholder(number) else pseudonym(number, "dicom")
+
+
+def names_people(heading: str) -> bool:
+    """Whether a column is called as those are that hold people's names or a hospital's numbers of them."""
+    return re.sub(r"[\W_]+", "", heading.lower()) in ("patientname", "mrn", "medicalrecordnumber")
+
+
+def pseudonym(identifier: str, kind: str = "patient") -> str:
+    """An identifier that could name a person as ``"patient-"`` and twelve hex digits of its SHA-256.
+
+    Tables and reports get passed on. Who knows all identifiers that there can be can tell which it was.
+    """
+    return f"{kind}-{hashlib.sha256(identifier.encode()).hexdigest()[:12]}"
 
 
 def _is_placeholder(number: str) -> bool:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from neumo.data.image_files import images_in, is_mask
 from neumo.errors import UnreadableImageError
+
+TRIED = 20
+"""Paths of a table that are looked for to learn where all are."""
 
 
 class Places:
@@ -26,6 +30,24 @@ class Places:
         self._by_name: dict[str, list[Path]] | None = None
         self._several: dict[str, list[Path]] = {}
         self.moved: dict[Path, str] = {}
+        self._dropped = ""
+
+    def look_over(self, listed: Sequence[str]) -> None:
+        """Find out whether the folder that all paths begin with is missing here, and drop it then.
+
+        As where an archive's own folder was renamed: CheXpert's table says ``CheXpert-v1.0-small/valid/...``,
+        and the table lies beside ``valid``. None of the first paths may be there as listed, and half of them
+        must be without that folder.
+        """
+        first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
+        start, some = f"{min(first, default='')}/", listed[:TRIED]
+        if len(first) != 1 or PureWindowsPath(start).root or PureWindowsPath(start).drive:
+            return
+        if any(self.is_there(self.find(name)) for name in some):
+            return
+        rest = [name.replace("\\", "/").removeprefix(start) for name in some]
+        if 2 * sum(self.is_there(self.folder / name) for name in rest) >= len(some):
+            self._dropped = start
 
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
@@ -35,6 +57,8 @@ class Places:
         has it. Where there is none, or several, it is the place itself, at which there is no image;
         `instead_of` then says what there is.
         """
+        if self._dropped:
+            listed = listed.replace("\\", "/").removeprefix(self._dropped)
         for name in (listed, listed.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
                 if self.is_there(path := base / name):
