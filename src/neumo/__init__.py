@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from neumo.data.audit import Audit, audit
     from neumo.data.balance import balance
     from neumo.data.sources import read
-    from neumo.data.split import load_split, save_split, split
+    from neumo.data.split import split
+    from neumo.data.split_file import load_split, save_split
     from neumo.data.table import Dataset
     from neumo.errors import NeumoError, UnreadableImageError
     from neumo.evaluation.metrics import Evaluation, evaluate
@@ -63,7 +64,8 @@ _HOME = {
     "neumo.data.audit": ("Audit", "audit"),
     "neumo.data.balance": ("balance",),
     "neumo.data.sources": ("read",),
-    "neumo.data.split": ("load_split", "save_split", "split"),
+    "neumo.data.split": ("split",),
+    "neumo.data.split_file": ("load_split", "save_split"),
     "neumo.data.table": ("Dataset",),
     "neumo.errors": ("NeumoError", "UnreadableImageError"),
     "neumo.evaluation.metrics": ("Evaluation", "evaluate"),

@@ -16,7 +16,8 @@ from sklearn.datasets import load_files
 
 from neumo.data.layout import class_folders, lay_out
 from neumo.data.sources import read
-from neumo.data.split import load_split, split
+from neumo.data.split import split
+from neumo.data.split_file import load_split
 from neumo.data.table import sha256_of
 from neumo.errors import NeumoError
 from neumo.files import SPLIT_MARK

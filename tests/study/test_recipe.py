@@ -15,7 +15,7 @@ import pytest
 
 import neumo
 from neumo.data.resemblance import overlap_weights, resemblance
-from neumo.data.split import load_split
+from neumo.data.split_file import load_split
 from neumo.errors import NeumoError
 from neumo.images import augment as augment_module
 from neumo.images.augment import augment

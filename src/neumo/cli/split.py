@@ -66,8 +66,9 @@ def split(
     from neumo.data.duplicates import near_identical_groups
     from neumo.data.layout import TABLE, class_folders, lay_out, made_before
     from neumo.data.sources import read
-    from neumo.data.split import PROTOCOLS, load_split, part_counts, patients_on_both_sides
+    from neumo.data.split import PROTOCOLS, part_counts, patients_on_both_sides
     from neumo.data.split import split as divide
+    from neumo.data.split_file import load_split
     from neumo.errors import NeumoError
 
     if given and (protocol != "random" or seed or test_fraction is not None or validation_fraction):

@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from neumo.data.labels import assign
-from neumo.data.split import CLASSES, save_split
+from neumo.data.split import CLASSES
+from neumo.data.split_file import save_split
 from neumo.data.table import NORMAL, PNEUMONIA, sha256_of
 from neumo.errors import NeumoError
 from neumo.files import SPLIT_MARK, whole_file

@@ -21,7 +21,8 @@ from neumo.data.hard_validation import with_hard_validation
 from neumo.data.inspections import inspect_images, readable
 from neumo.data.resemblance import overlap_weights
 from neumo.data.sources import read
-from neumo.data.split import PROTOCOLS, every_split, save_split
+from neumo.data.split import PROTOCOLS, every_split
+from neumo.data.split_file import save_split
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.calibration import calibrate, prior_shift

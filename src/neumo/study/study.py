@@ -16,7 +16,8 @@ from neumo.data.balance import copied
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.inspections import inspect_images, readable
 from neumo.data.sources import read
-from neumo.data.split import every_split, load_split, save_split, split, with_validation
+from neumo.data.split import every_split, split, with_validation
+from neumo.data.split_file import load_split, save_split
 from neumo.data.table import Dataset
 from neumo.features.backbones import backbone
 from neumo.files import claimed

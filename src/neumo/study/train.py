@@ -9,7 +9,8 @@ from typing import Any
 from neumo.classifier import Classifier
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.sources import read
-from neumo.data.split import load_split, split, with_validation
+from neumo.data.split import split, with_validation
+from neumo.data.split_file import load_split
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
