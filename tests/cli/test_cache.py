@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neumo.cli.cache import cache as clear_all
 from neumo.features.store import FeatureStore
 from neumo.files import cache_folder
 
@@ -101,6 +102,18 @@ def test_clears_everything_of_its_own(filled: Path) -> None:
     assert "Cleared 3,002 entries" in run.stdout
     assert "No features." in run.stdout
     assert names(filled) == {"of another program", "maps", "tuned"}
+
+
+def test_stopped_within_clearing_no_images_count_as_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = cache_folder() / "medmnist" / "0123"
+    (folder / "train" / "normal").mkdir(parents=True)
+    for name in (".lock", ".whole", "train/normal/0.png", "train/normal/1.png"):
+        (folder / name).touch()
+    gone: list[str] = []
+    monkeypatch.setattr(Path, "unlink", lambda file, missing_ok: gone.append(file.name))
+    clear_all(clear=True, json=True)
+    assert gone[-4] == ".whole"
+    assert set(gone[-3:]) == {".lock", "0.png", "1.png"}
 
 
 def test_an_empty_cache() -> None:

@@ -81,6 +81,19 @@ def test_it_is_unpacked_once_and_again_after_a_kill(archive: Path, cache: Path) 
     assert images[0].read_bytes() == whole
 
 
+@pytest.mark.parametrize("written", [None, ""])
+def test_lost_images_are_unpacked_again(written: str | None, archive: Path) -> None:
+    images = sorted(map(Path, find_radiographs(archive)))
+    if written is not None:  # as another version of neumo left it
+        (unpack(archive) / ".whole").write_text(written)
+    for image in images[::2]:
+        image.unlink()
+    assert len(read(archive).table) == len(images)
+    assert all(image.exists() for image in images)
+    Image.new("L", (28, 28)).save(images[0].with_name("of nobody.png"))
+    assert sorted(map(Path, find_radiographs(archive))) == images
+
+
 def test_it_is_no_classifier(archive: Path) -> None:
     command = [sys.executable, "-m", "neumo", "predict", str(archive), "--json"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +36,7 @@ def cache(
             cleared = store.clear(**({"backbone": name} if name else {}))
             clear_networks(name)
             for kind in () if name else _OTHERS.values():
-                for file in folder.glob(kind):
+                for file in sorted(folder.glob(kind), key=_first):
                     file.unlink(missing_ok=True)
         spaces = [space for space in store.summary() if name in (None, space.get("backbone"))]
         sizes = {
@@ -60,6 +61,11 @@ _OTHERS = {
     "medmnist": "medmnist/**/*.*",
 }
 """What else is kept, and under which names."""
+
+
+def _first(file: Path) -> bool:
+    """The key that sorts what says that other files are all there before them, lest it outlive them."""
+    return file.name != ".whole"
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -31,6 +31,8 @@ EXPECTED = "expected PneumoniaMNIST as medmnist.com has it (pneumoniamnist.npz, 
 
 _PARTS = ("train", "val", "test")
 _CLASSES = ("normal", "pneumonia")
+_WRITTEN = "*/*/*.png"
+"""The images, in the archive's folder of the cache."""
 _LARGEST = 100_000_000
 """Pixels of one image."""
 _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError)
@@ -50,7 +52,7 @@ def survey(file: Path) -> Dataset:
 def unpack(file: Path) -> Path:
     """The archive's images as ``part/class/part-number.png`` in the cache, written when they are not there.
 
-    Stopped at any point, or killed, the next call writes them again.
+    Stopped at any point, or killed, the next call writes them again, as it does when some were lost.
 
     Args:
         file: called ``pneumoniamnist*.npz``. It holds ``train_images``, ``val_images`` and ``test_images``,
@@ -68,7 +70,10 @@ def unpack(file: Path) -> Path:
     whole = folder / ".whole"
     with (folder / ".lock").open("ab") as locked:
         lock(locked, wait=True)
-        if not whole.exists():
+        if not _is_whole(folder):
+            whole.unlink(missing_ok=True)
+            for stale in folder.glob(_WRITTEN):
+                stale.unlink()
             try:
                 with zipfile.ZipFile(file) as archive:
                     for part in _PARTS:
@@ -76,8 +81,18 @@ def unpack(file: Path) -> Path:
             except _BROKEN as error:
                 why = " ".join(str(error).split())
                 raise NeumoError(f"{file}: got a damaged or other archive ({why}), {EXPECTED}") from error
-            whole.touch()
+            whole.write_text(str(_count(folder)))
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all images lie there: ``.whole`` says how many they were, and is written last."""
+    whole = folder / ".whole"
+    return whole.exists() and whole.read_bytes() == str(_count(folder)).encode()
+
+
+def _count(folder: Path) -> int:
+    return sum(1 for _ in folder.glob(_WRITTEN))
 
 
 def _unpack_part(archive: zipfile.ZipFile, part: str, folder: Path) -> None:
