@@ -148,3 +148,69 @@ def test_damaged_bytes(archive: Path) -> None:
     archive.write_bytes(whole)
     with pytest.raises(NeumoError, match="got a damaged or other archive"):
         read(archive)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.float32, np.complex64, "U1", "M8[s]"])
+def test_labels_that_are_no_integers(dtype: str | type, archive: Path, arrays: dict[str, np.ndarray]) -> None:
+    labels = arrays["val_labels"].astype(dtype)
+    np.savez_compressed(archive, **{**arrays, "val_labels": labels})  # type: ignore[arg-type]
+    with pytest.raises(
+        NeumoError, match=r"archive \(val_labels are .*, not a column of integers\), expected"
+    ):
+        read(archive)
+
+
+@pytest.mark.parametrize("dtype", ["<i8", ">i4", "i1"])
+def test_labels_of_other_integers(dtype: str, archive: Path, arrays: dict[str, np.ndarray]) -> None:
+    wider = {name: a.astype(dtype) if "labels" in name else a for name, a in arrays.items()}
+    np.savez_compressed(archive, **wider)  # type: ignore[arg-type]
+    assert read(archive).table["label"].sum() == sum(
+        array.sum() for array in wider.values() if array.ndim < 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (100000000000000, 1), }", "not 0 to 10000000"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 1), }", "has -1 labels"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (9, 1), }", "ends within the labels"),
+        ("{'descr': '|u1', 'shape': (", ""),
+        ("{[]: 1}", ""),
+    ],
+)
+def test_headers_that_promise_too_much(header: str, why: str, archive: Path) -> None:
+    text = f"{header}\n".encode()
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(5)
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("train_labels.npy", array)
+    with pytest.raises(NeumoError, match=rf"got a damaged or other archive \(.*{why}.*\), expected"):
+        read(archive)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_damage_to_other_compressions(method: int, archive: Path, arrays: dict[str, np.ndarray]) -> None:
+    with zipfile.ZipFile(archive, "w", method) as file:
+        for name, array in arrays.items():
+            with file.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, array)
+    whole = bytearray(archive.read_bytes())
+    assert len(read(archive).table) == sum(PARTS.values())
+    with zipfile.ZipFile(archive) as file:
+        at = file.getinfo("train_images.npy").header_offset + 60
+    whole[at : at + 2000] = bytes(range(200)) * 10
+    archive.write_bytes(whole)
+    with pytest.raises(NeumoError, match="got a damaged or other archive"):
+        read(archive)
+
+
+def test_an_encrypted_archive(archive: Path) -> None:
+    whole = bytearray(archive.read_bytes())
+    at = whole.index(b"PK\x01\x02")
+    whole[6] |= 1
+    while at >= 0:
+        whole[at + 8] |= 1
+        at = whole.find(b"PK\x01\x02", at + 4)
+    archive.write_bytes(whole)
+    with pytest.raises(NeumoError, match=r"got a damaged or other archive \(.*encrypted"):
+        read(archive)

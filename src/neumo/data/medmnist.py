@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -35,8 +37,13 @@ _WRITTEN = "*/*/*.png"
 """The images, in the archive's folder of the cache."""
 _LARGEST = 100_000_000
 """Pixels of one image."""
-_BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError)
-"""What reading anything but such an archive raises."""
+_MOST = 10_000_000
+"""Images of one part."""
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, ValueError, KeyError, EOFError),
+    *(RuntimeError, TypeError, SyntaxError, tokenize.TokenError, MemoryError),
+)
+"""What reading anything but such an archive raises; a RuntimeError where it is encrypted."""
 
 
 def survey(file: Path) -> Dataset:
@@ -78,8 +85,10 @@ def unpack(file: Path) -> Path:
                 with zipfile.ZipFile(file) as archive:
                     for part in _PARTS:
                         _unpack_part(archive, part, folder)
-            except _BROKEN as error:
-                why = " ".join(str(error).split())
+            except (*_BROKEN, OSError) as error:
+                if isinstance(error, OSError) and error.errno is not None:  # the disk's; bzip2's have none
+                    raise
+                why = " ".join(str(error).split()) or type(error).__name__
                 raise NeumoError(f"{file}: got a damaged or other archive ({why}), {EXPECTED}") from error
             whole.write_text(str(_count(folder)))
     return folder
@@ -96,10 +105,7 @@ def _count(folder: Path) -> int:
 
 
 def _unpack_part(archive: zipfile.ZipFile, part: str, folder: Path) -> None:
-    with archive.open(f"{part}_labels.npy") as file:
-        labels = np.lib.format.read_array(file, allow_pickle=False)
-    if labels.ndim != 2 or labels.shape[1] != 1 or not set(np.unique(labels).tolist()) <= {0, 1}:
-        raise ValueError(f"{part}_labels are no column of 0 and 1")
+    labels = _labels(archive, part)
     for name in _CLASSES:
         (folder / part / name).mkdir(parents=True, exist_ok=True)
     with archive.open(f"{part}_images.npy") as file:
@@ -107,7 +113,7 @@ def _unpack_part(archive: zipfile.ZipFile, part: str, folder: Path) -> None:
         if shape[0] != len(labels):
             raise ValueError(f"{part} has {shape[0]} images and {len(labels)} labels")
         images = track(_images(file, shape), f"Unpacking {part}", shape[0])
-        for number, (image, label) in enumerate(zip(images, labels[:, 0], strict=True)):
+        for number, (image, label) in enumerate(zip(images, labels, strict=True)):
             written = io.BytesIO()
             Image.fromarray(image).save(written, "PNG", compress_level=1)
             path = folder / part / _CLASSES[label] / f"{part}-{number:05d}.png"
@@ -115,14 +121,36 @@ def _unpack_part(archive: zipfile.ZipFile, part: str, folder: Path) -> None:
                 path.write_bytes(written.getvalue())
 
 
+def _labels(archive: zipfile.ZipFile, part: str) -> list[int]:
+    """The class of each image, 0 or 1."""
+    with archive.open(f"{part}_labels.npy") as file:
+        shape, _, dtype = _header(file)
+        if len(shape) != 2 or shape[1] != 1 or dtype.kind not in "iu":
+            raise ValueError(f"{part}_labels are {dtype} {shape}, not a column of integers")
+        if not 0 <= shape[0] <= _MOST:
+            raise ValueError(f"{part} has {shape[0]} labels, not 0 to {_MOST}")
+        content = file.read(shape[0] * dtype.itemsize)
+    if len(content) < shape[0] * dtype.itemsize:
+        raise EOFError("it ends within the labels")
+    labels = np.frombuffer(content, dtype)
+    if not np.isin(labels, (0, 1)).all():
+        raise ValueError(f"{part}_labels are no column of 0 and 1")
+    return labels.tolist()
+
+
 def _shape(file: IO[bytes], part: str) -> tuple[int, int, int]:
     """Read the header of an array of images, up to its first pixel."""
-    version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-    shape, by_column, dtype = read(file)
+    shape, by_column, dtype = _header(file)
     if len(shape) != 3 or by_column or dtype != np.uint8 or not 0 < shape[1] * shape[2] <= _LARGEST:
         raise ValueError(f"{part}_images are {dtype} {shape}, not grey images of uint8")
     return shape
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """An array's shape, whether it is stored by columns, and its values' type, up to its first value."""
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+    return read(file)
 
 
 def _images(file: IO[bytes], shape: tuple[int, int, int]) -> Iterator[np.ndarray]:
