@@ -496,6 +496,69 @@ def test_a_compressed_table(name: str, tmp_path: Path) -> None:
             neumo.read(tmp_path / name)
 
 
+def test_a_compressed_table_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neumo.data.columns._LARGEST", 3_000_000)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"path,label\n" + b"0" * 2_999_989))
+    assert load(tmp_path / "t.csv.gz").shape == (1, 2)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"path,label\n" + b"0" * 2_999_990))
+    with pytest.raises(NeumoError, match=r"t.csv.gz: got over 3,000,000 bytes of text .*, expected fewer"):
+        load(tmp_path / "t.csv.gz")
+
+
+def test_a_table_that_does_not_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pd, "read_csv", full)
+    (tmp_path / "t.csv").write_text("path,label\n0.png,0\n")
+    with pytest.raises(NeumoError, match=r"t.csv: got more than fits into memory, expected a smaller table"):
+        load(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("before", ["\n", "\r\n \r\n", "\r\r", "sep=;\n\n", "\nsep=;\r\n\t\r\n"])
+def test_blank_lines_before_the_header(before: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(f"{before}path;label\n\n0.png;a,b\n".encode())
+    frame = load(tmp_path / "t.csv")
+    assert (list(frame.columns), frame.to_numpy().tolist()) == (["path", "label"], [["0.png", "a,b"]])
+
+
+def test_nothing_but_blank_lines(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\n \n\n")
+    with pytest.raises(NeumoError, match=r"t.csv: got an empty file, expected a CSV"):
+        load(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_bar_beside_another_separator_is_between_findings(separator: str, tmp_path: Path) -> None:
+    """As in NIH's rows, without their header."""
+    rows = [["1.png", "Effusion|Pneumonia|Mass"], ["2.png", "No Finding"]]
+    (tmp_path / "t.csv").write_text("".join(f"{separator.join(row)}\n" for row in rows))
+    assert load(tmp_path / "t.csv").to_numpy().tolist() == rows
+
+
+def test_a_heading_may_look_like_an_image(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text("image.jpg,label\n0.png,0\n1.png,1\n")
+    assert neumo.read(tmp_path / "t.csv").table["label"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("label", ["Pneumonia", "y", "normal"])
+def test_a_class_beside_an_image_is_no_heading(label: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"0.png,{label}\n1.png,other\n")
+    assert list(load(tmp_path / "t.csv").columns) == ["column 1", "column 2"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_text_with_nuls(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes("path,label\n0.png,0\n".encode(encoding))
+    with pytest.raises(NeumoError, match=r"t.csv: got text with NULs in it, as UTF-16 without .*, expected"):
+        load(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_text("path,label\n0\0.png,0\n", "utf-16")
+    with pytest.raises(NeumoError, match=r"t.csv: got text with NULs"):
+        load(tmp_path / "t.csv")
+
+
 @pytest.mark.parametrize(
     "heading",
     ["MRN", "pid", "Patient No.", "patient_name", "PatNo", "anon-id", "ID Paciente", "Patientennummer"],

@@ -39,17 +39,23 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
 }
 _NO_HEADING = "column {}"
 """What columns of a table without a header are called, counted from 1."""
+_VALUES = {"pneumonia", "y"}
+"""Of the usual headings, those that are a class, too."""
+_LARGEST = 2 << 30
+"""Bytes of a compressed table's text."""
 
 
 def load(file: Path, *, quiet: bool = False) -> pd.DataFrame:
     """A CSV (separator comma, semicolon, tab or bar) or Parquet file as a frame of strings, NA where empty.
 
     The text may be compressed with gzip. It is UTF-8, UTF-16 with its mark, or else Windows-1252, which a
-    line on standard error says, unless `quiet`. A first line such as ``sep=;`` says what separates. Where the
-    first line names an image, there is no header: the columns are "column 1", "column 2", ...
+    line on standard error says, unless `quiet`. A first line such as ``sep=;`` says what separates; a bar
+    does where the first line has no other separator. Blank lines before the header count for nothing. Where
+    the first line names an image and has no usual heading, there is no header: the columns are "column 1",
+    "column 2", ...
 
     Raises:
-        NeumoError: the file is neither, or has no rows.
+        NeumoError: the file is neither, has no rows, holds NULs, or is compressed and has over 2 GiB of text.
     """
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
@@ -63,7 +69,13 @@ def load(file: Path, *, quiet: bool = False) -> pd.DataFrame:
         if type(error).__module__.startswith("pyarrow") or error.errno is None:
             raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
         raise
-    except (ValueError, ImportError, EOFError, zlib.error) as error:  # what parsers and decoders raise
+    except (
+        ValueError,
+        ImportError,
+        EOFError,
+        zlib.error,
+        MemoryError,
+    ) as error:  # what parsers and decoders raise
         raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
     frame.columns = [str(column).strip() for column in frame.columns]
     frame = frame.loc[:, ~frame.columns.duplicated()]
@@ -80,7 +92,7 @@ def columns(
     Raises:
         NeumoError: a given column is not there, or there is none for one that is needed.
     """
-    by_plain_name = {re.sub(r"[\W_]+", "", str(c).lower()): str(c) for c in reversed(frame.columns)}
+    by_plain_name = {_plain(c): str(c) for c in reversed(frame.columns)}
     chosen: dict[str, str | None] = {}
     for what, usual in USUAL.items():
         name = given.get(what)
@@ -152,11 +164,14 @@ def filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:
 
 
 def _from_csv(file: Path, *, quiet: bool) -> pd.DataFrame:
-    text = _text_of(file, quiet=quiet)
+    text = _without_blank_lines(_text_of(file, quiet=quiet))
     if told := re.match(r'"?sep=(.)"?\r?\n', text, re.IGNORECASE):  # Excel's own
-        separator, text = told[1], text[told.end() :]
+        separator, text = told[1], _without_blank_lines(text[told.end() :])
     else:
-        separator = max(",;\t|", key=re.findall(r"\A[^\r\n]*", text)[0].count)
+        first_line = re.findall(r"\A[^\r\n]*", text)[0]
+        separator = max(",;\t", key=first_line.count)
+        if separator not in first_line and "|" in first_line:  # beside others, it is between findings
+            separator = "|"
     options: dict[str, Any] = {}
     with contextlib.suppress(csv.Error):
         rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
@@ -169,7 +184,7 @@ def _from_csv(file: Path, *, quiet: bool) -> pd.DataFrame:
                 )
             longest = max(longest, len(row))
         first: int | None = 0
-        if any(_names_image(cell.strip(), file.parent) for cell in header):
+        if _is_row(header, file.parent):
             header, first = [_NO_HEADING.format(i) for i in range(1, 1 + len(header))], None
         if first is None or longest > len(header):  # separators at the end of rows
             empty = [f"empty {i}" for i in range(longest - len(header))]
@@ -188,7 +203,30 @@ def _from_csv(file: Path, *, quiet: bool) -> pd.DataFrame:
 
 def _text_of(file: Path, *, quiet: bool) -> str:
     """The text of a file, in UTF-8, in UTF-16 by its mark, or else in Windows-1252, which is told."""
-    content = gzip.decompress(file.read_bytes()) if file.suffix.lower() == ".gz" else file.read_bytes()
+    text = _decoded(_unpacked(file) if file.suffix.lower() == ".gz" else file.read_bytes(), file, quiet=quiet)
+    if "\0" in text:
+        raise NeumoError(
+            f"{file}: got text with NULs in it, as UTF-16 without its mark has, expected a CSV in UTF-8, or "
+            "in UTF-16 with its mark"
+        )
+    return text
+
+
+def _unpacked(file: Path) -> bytes:
+    parts, size = [], 0
+    with gzip.open(file) as packed:
+        while part := packed.read(1 << 20):
+            size += len(part)
+            if size > _LARGEST:
+                raise NeumoError(
+                    f"{file}: got over {_LARGEST:,} bytes of text when uncompressed, expected fewer; larger "
+                    "tables are read uncompressed"
+                )
+            parts.append(part)
+    return b"".join(parts)
+
+
+def _decoded(content: bytes, file: Path, *, quiet: bool) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16")
     try:
@@ -200,6 +238,22 @@ def _text_of(file: Path, *, quiet: bool) -> str:
     if not quiet:
         print(f"neumo: {file}: takes the text for Windows-1252, as it is not UTF-8", file=sys.stderr)
     return text
+
+
+def _without_blank_lines(text: str) -> str:
+    """A text from its first line on that is not blank."""
+    return re.sub(r"\A(?:[^\S\r\n]*[\r\n])+", "", text)
+
+
+def _plain(heading: object) -> str:
+    return re.sub(r"[\W_]+", "", str(heading).lower())
+
+
+def _is_row(first: Sequence[str], folder: Path) -> bool:
+    """Whether a table's first line is a row: it names an image, and has no usual heading beside that."""
+    others = [cell for cell in first if not _names_image(cell.strip(), folder)]
+    usual = {name for names in USUAL.values() for name in names.split()} - _VALUES
+    return len(others) < len(first) and not any(_plain(cell) in usual for cell in others)
 
 
 def _names_image(text: str, folder: Path) -> bool:
@@ -220,6 +274,8 @@ def _joined(cell: object) -> object:
 
 def _unreadable(file: Path, error: Exception) -> str:
     why = " ".join(str(error).split())
+    if isinstance(error, MemoryError):
+        return "got more than fits into memory, expected a smaller table"
     if file.suffix.lower() in {".parquet", ".pq"}:
         return f"got something that is not Parquet ({why}), expected a Parquet file"
     if isinstance(error, EOFError | zlib.error | gzip.BadGzipFile):
