@@ -11,12 +11,14 @@ import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom import Dataset, uid
+from pydicom import Dataset, filereader, uid
+from pydicom.datadict import tag_for_keyword
 from pydicom.encaps import encapsulate
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_file_meta_info
+from pydicom.filewriter import write_dataset, write_file_meta_info
 
 from neumo.errors import UnreadableImageError
+from neumo.images.dicom_bombs import ITEMS
 from neumo.images.read import read_radiograph
 from neumo.images.scans import MAX_SCANS
 
@@ -77,6 +79,53 @@ def test_a_sequence_of_tables_that_is_none(dx: Dataset) -> None:
     items = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 200_000
     body = struct.pack("<HHI", 0x28, 0x3010, len(items)) + items
     refused(with_meta(dx, uid.ImplicitVRLittleEndian, body), "VOILUTSequence of more than")
+
+
+NAMES = ["ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence"]
+UNTRUE = [*NAMES, "BodyPartExamined"]
+"""The last is no sequence, but may say that it is."""
+
+
+def with_items(dx: Dataset, name: str, order: str, count: int) -> io.BytesIO:
+    """A file one of whose elements is a sequence of empty items."""
+    items = struct.pack(f"{order}HHI", 0xFFFE, 0xE000, 0) * count
+    tag = struct.pack(f"{order}HH", *divmod(tag_for_keyword(name) or 0, 2**16))
+    element = tag + b"SQ\0\0" + struct.pack(f"{order}I", len(items)) + items
+    syntax = uid.ExplicitVRLittleEndian if order == "<" else uid.ExplicitVRBigEndian
+    rest = DicomBytesIO()
+    rest.is_little_endian, rest.is_implicit_VR = order == "<", False
+    for keyword in NAMES:
+        if keyword in dx:
+            delattr(dx, keyword)
+    write_dataset(rest, dx)
+    return with_meta(dx, syntax, element + rest.getvalue())
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("name", UNTRUE)
+def test_items_without_end(dx: Dataset, name: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are 1 MB, and were taken apart for a minute."""
+    parsed = iter(range(2 * ITEMS))
+    parse = filereader.read_sequence_item
+    monkeypatch.setattr(filereader, "read_sequence_item", lambda *a, **k: (next(parsed), parse(*a, **k))[1])
+    if name in dx:
+        delattr(dx, name)
+    refused(with_items(dx, name, order, 130_000), f"{name} of more than {ITEMS} items")
+
+
+def test_items_without_end_within_a_sequence_without_a_length(dx: Dataset) -> None:
+    items = struct.pack("<HHI", 0xFFFE, 0xE000, 0) * 130_000
+    within = struct.pack("<HH", 8, 0x104) + b"SQ\0\0" + struct.pack("<I", len(items)) + items
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(within)) + within
+    body = struct.pack("<HH", 0x54, 0x220) + b"SQ\0\0\xff\xff\xff\xff" + item
+    body += struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+    refused(with_meta(dx, uid.ExplicitVRLittleEndian, body), f"CodeMeaning of more than {ITEMS} items")
+
+
+def test_a_few_items_are_read(dx: Dataset) -> None:
+    expected = read_radiograph(as_file(dx), None)
+    dx.ViewCodeSequence = [Dataset() for _ in range(ITEMS)]
+    np.testing.assert_array_equal(read_radiograph(as_file(dx), None), expected)
 
 
 @pytest.mark.parametrize("rows", [60_000, 1023])

@@ -20,7 +20,7 @@ import simplejpeg
 
 from neumo.errors import UnreadableImageError
 from neumo.images.dicom_age import age_in_years
-from neumo.images.dicom_bombs import BombError, check_tables, compressed_frame, frame_bits, metered
+from neumo.images.dicom_bombs import BombError, check_sequences, compressed_frame, frame_bits, metered
 from neumo.images.dicom_view import odd_view, upright
 from neumo.images.jpeg_codes import check_codes
 
@@ -78,7 +78,7 @@ def read_dicom(
 
     try:
         dataset = pydicom.dcmread(metered(file, max_pixels), force=True)
-        check_tables(dataset)
+        check_sequences(dataset)
         if dataset.get("PixelRepresentation") is None:
             dataset.PixelRepresentation = 0  # as viewers take it
         kind = _check(path, dataset, max_pixels)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 READS = 20_000  # of a file's parts: two for each element or fragment of pixels, of which there are hundreds
-TABLE = 2**20  # bytes of a lookup table's sequence; the largest table has 128 KiB
+SEQUENCES = frozenset(("ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence"))  # that are read here
+TABLE = 2**20  # bytes of one of them; the largest lookup table has 128 KiB
+ITEMS = 16  # of one of them, those within its items included; there are few
+ITEM = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # how an item starts (PS3.5 7.5), in either order of bytes
 SLACK = 2**20  # bytes of a file beside its pixels
 
 
@@ -87,18 +90,33 @@ def _inflated(data: bytes, limit: int) -> bytes:
     return inflated
 
 
-def check_tables(dataset: Dataset) -> None:
-    """Refuse lookup tables that are no such.
+def check_sequences(dataset: Dataset) -> None:
+    """Refuse sequences that are no such before pydicom takes them apart, which is slow for each item.
+
+    These are the ones that are read here, and other elements that call themselves a sequence. One without a
+    length is apart already, as far as the file could be read.
 
     Raises:
-        BombError: a sequence of tables has more bytes than tables can have.
+        BombError: a sequence has more bytes than tables can have, or more items than anyone writes.
     """
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
     from pydicom.dataelem import RawDataElement
 
-    for name in ("ModalityLUTSequence", "VOILUTSequence"):
-        element = dataset.get_item(name)
-        if isinstance(element, RawDataElement) and len(element.value or b"") > TABLE:
+    for tag in dataset.keys():  # noqa: SIM118, a data set's own iterator takes every element apart
+        element = dataset.get_item(tag)
+        if not isinstance(element, RawDataElement):
+            for item in element.value if element is not None and element.VR == "SQ" else ():
+                check_sequences(item)
+            continue
+        name = keyword_for_tag(tag)
+        disguised = element.VR == "SQ" and dictionary_has_tag(tag) and dictionary_VR(tag) != "SQ"
+        if name not in SEQUENCES and not disguised:
+            continue
+        value = element.value or b""
+        if len(value) > TABLE:
             raise BombError(f"a {name} of more than {TABLE} bytes")
+        if max(value.count(start) for start in ITEM) > ITEMS:
+            raise BombError(f"a {name} of more than {ITEMS} items")
 
 
 def compressed_frame(dataset: Dataset) -> bytes:
