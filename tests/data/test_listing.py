@@ -276,7 +276,11 @@ def test_a_separator_too_many_at_the_end_of_rows(first: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "view", ["Lateral view", "left lateral", "LATERALE", "PA/LAT", "Axial", "Coronal", "COSTAL", "Oblique"]
+    "view",
+    [
+        *("Lateral view", "left lateral", "LATERALE", "PA/LAT", "Axial", "Coronal", "COSTAL", "Oblique"),
+        *("OBL", "PROFILE", "LATS", "DECUB"),
+    ],
 )
 def test_other_words_for_views_that_are_not_frontal(view: str, tmp_path: Path) -> None:
     file = with_views(tmp_path, "view", ["PA", "AP Supine", view, "bilateral PA"])

@@ -83,7 +83,20 @@ def test_coded_views(meaning: str, odd: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "view",
-    ["LAT L", "L LAT", "LATERAL LEFT", "CHEST LAT", "lat.", "AP LLD", "left_lateral", "Profil", "perfil"],
+    [
+        *(
+            "LAT L",
+            "L LAT",
+            "LATERAL LEFT",
+            "CHEST LAT",
+            "lat.",
+            "AP LLD",
+            "left_lateral",
+            "Profil",
+            "perfil",
+        ),
+        *("OBL", "R obl.", "PROFILE", "LATS", "DECUB", "L DECUB", "AP decubitus", "decúbito lateral"),
+    ],
 )
 def test_names_of_lateral_views(view: str) -> None:
     assert is_lateral(view)
@@ -91,7 +104,11 @@ def test_names_of_lateral_views(view: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "view", ["PA", "AP SUPINE", "bilateral PA", "Laterality: L", "LATERALITY", "", "L", "R"]
+    "view",
+    [
+        *("PA", "AP SUPINE", "bilateral PA", "Laterality: L", "LATERALITY", "", "L", "R"),
+        *("AP decúbito supino", "Décubitus dorsal", "BILATS"),
+    ],
 )
 def test_names_of_other_views(view: str) -> None:
     assert not is_lateral(view)
@@ -115,6 +132,9 @@ ELEMENTS = (
             "W033 Chest,LATERAL",
             "W Chest Lat.",
             "CHEST_LAT",
+            "CHEST OBL",
+            "Chest LATS",
+            "CHEST PROFILE",
             "Thorax seitlich",
         ),
         *("Thorax de profil", "Thorax de profil gauche latérale", "Tórax perfil", "TORAX LATERAL IZQUIERDO"),

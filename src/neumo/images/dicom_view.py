@@ -15,9 +15,13 @@ _CODES = frozenset(("LL", "RL", "LLAT", "RLAT", "LLO", "RLO", "LLD", "RLD", "LAO
 """Words of views (PS3.3 C.8.1.1 and C.8.11.5, and what is written in their place) that are lateral, oblique
 or of a patient lying on a side."""
 
-_LATERAL = re.compile(r"LATERAL(?!I[TDS])|LAT$|OBLI[CQ]U|SEITL|SEITENLAGE|SCHRAG|PROFIL$|PERFIL$")
+_LATERAL = re.compile(r"LATERAL(?!I[TDS])|LATS?$|OBLS?$|OBLI[CQ]U|SEITL|SEITENLAGE|SCHRAG|PROFILE?$|PERFIL$")
 """What begins words for such views in English, Spanish, German and French, in capitals without accents; no
 laterality is among them."""
+
+_LYING = re.compile(r"DECUB")
+_ON_BACK_OR_FRONT = re.compile(r"SUPIN|DORSAL|PRON|VENTRAL")
+"""Of words with the first, those that mean no side: "decúbito supino", "décubitus dorsal"."""
 
 _FRONTAL = re.compile(r"(PA|AP)$|FRONT|FACE$|FRENTE$|POSTERO|ANTERO")
 """The same for frontal views."""
@@ -68,7 +72,9 @@ def odd_view(dataset: Dataset) -> tuple[str, ...]:
 
 def is_lateral(view: str) -> bool:
     """Whether the name of a view says that it is lateral, oblique or of a patient lying on a side."""
-    return any(word in _CODES or _LATERAL.match(word) for word in _words(view))
+    words = _words(view)
+    on_side = any(map(_LYING.match, words)) and not any(map(_ON_BACK_OR_FRONT.match, words))
+    return on_side or any(word in _CODES or _LATERAL.match(word) for word in words)
 
 
 def _described(dataset: Dataset, codes: list[str]) -> bool:
