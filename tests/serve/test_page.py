@@ -182,6 +182,24 @@ def test_a_folder_of_very_many_files(browser: Browser, address: str, tmp_path: P
     assert names(page) == [f"many/{i:03d}" for i in range(210)]
 
 
+def test_more_files_than_a_function_takes_arguments(browser: Browser, address: str) -> None:
+    page = opened(browser, address)
+    script = httpx.get(f"{address}app.js").text + "\nwindow.brought = brought;"
+    page.route("**/app.js", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    page.reload()
+    page.wait_for_function("'brought' in window")
+    found = page.evaluate("""async () => {
+      const entry = (i) => ({ name: `${i}`, fullPath: `/many/${i}`, isFile: true, file: (done) => done({}) });
+      const lists = [Array.from({ length: 200000 }, (_, i) => entry(i)), []];
+      const reader = { readEntries: (done) => done(lists.shift()) };
+      const folder = { fullPath: "/many", isDirectory: true, createReader: () => reader };
+      const item = { kind: "file", webkitGetAsEntry: () => folder, getAsFile: () => null };
+      const found = await window.brought({ items: [item] });
+      return [found.length, found[0].name, found.at(-1).name, found.some((one) => one.fault)];
+    }""")
+    assert found == [200_000, "many/0", "many/99999", False]
+
+
 def test_a_file_that_is_gone_stops_no_other(
     browser: Browser, address: str, files: list[Path], tmp_path: Path
 ) -> None:
@@ -251,6 +269,26 @@ def test_the_table_keeps_the_order_that_was_chosen(browser: Browser, address: st
     decisions = page.locator("tbody td:nth-child(3)").all_inner_texts()
     assert {"normal", "pneumonia"} < set(decisions)
     assert decisions == sorted(decisions)
+
+
+def test_the_table_is_put_in_order_once(browser: Browser, address: str, tmp_path: Path) -> None:
+    """Not after each of the requests that bring its rows."""
+    chosen = [tmp_path / f"{i:02d}.png" for i in range(20)]
+    for file in chosen:
+        file.write_bytes(b"no picture")
+    page = opened(browser, address)
+    drop(page, chosen[:1])
+    for _ in range(2):
+        page.click("[data-sort=name]")
+    page.evaluate("""() => {
+      window.placed = 0;
+      const count = (changes) => { for (const one of changes) window.placed += one.addedNodes.length; };
+      new MutationObserver(count).observe(document.querySelector("tbody"), { childList: true });
+    }""")
+    drop(page, chosen[1:])
+    page.locator("#status", has_text="20 could not be read").wait_for()
+    assert names(page) == [file.name for file in reversed(chosen)]
+    assert page.evaluate("window.placed") == 19 + 20
 
 
 def test_the_download_is_in_one_language(browser: Browser, address: str, files: list[Path]) -> None:

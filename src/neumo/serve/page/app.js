@@ -192,24 +192,29 @@ async function brought(transfer) {
   const files = items.map((item) => item.getAsFile()); // now: once this function has waited, the items are gone
   const found = [];
   for (const [i, folder] of folders.entries()) {
-    if (folder?.isDirectory) found.push(...(await within(folder)));
+    if (folder?.isDirectory) await within(folder, found);
     else if (files[i]) found.push({ name: files[i].name, file: files[i] });
   }
   return found;
 }
 
-async function within(entry) {
+// Into `found`, one by one: a function takes some hundred thousand arguments at most.
+async function within(entry, found) {
   const name = entry.fullPath.slice(1);
   try {
-    if (entry.isFile) return [{ name, file: await new Promise((done, failed) => entry.file(done, failed)) }];
-    const reader = entry.createReader(), entries = [];
-    for (let some; some?.length !== 0; entries.push(...some)) some = await new Promise((done, failed) => reader.readEntries(done, failed));
-    const seen = entries.filter((one) => !one.name.startsWith(".")).sort((a, b) => (a.name < b.name ? -1 : 1));
-    const found = [];
-    for (const one of seen) found.push(...(await within(one)));
-    return found;
+    if (entry.isFile) {
+      found.push({ name, file: await new Promise((done, failed) => entry.file(done, failed)) });
+      return;
+    }
+    const reader = entry.createReader(), seen = [];
+    for (let some; some?.length !== 0; ) {
+      some = await new Promise((done, failed) => reader.readEntries(done, failed));
+      for (const one of some) if (!one.name.startsWith(".")) seen.push(one);
+    }
+    seen.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const one of seen) await within(one, found);
   } catch (error) {
-    return [{ name, fault: faultOf(error) }];
+    found.push({ name, fault: faultOf(error) });
   }
 }
 
@@ -283,9 +288,9 @@ async function examine(files) {
       draw(one);
       if (one.answer) views.observe(one.card);
     }
-    arrange();
     state.waiting -= some.length;
   }
+  arrange();
   tell(state.waiting ? examining : done);
 }
 
@@ -306,8 +311,10 @@ function arrange() {
   known.sort(([a], [b]) => (a > b ? way : a < b ? -way : 0));
   const order = [...known.map(([, one]) => one), ...shown.filter((one) => !one.answer && !one.error)];
   if (order.every((one, i) => one.row.sectionRowIndex === i)) return;
-  $("tbody").append(...order.map((one) => one.row));
-  $("#cards").append(...order.map((one) => one.card));
+  for (const one of order) {
+    $("tbody").append(one.row);
+    $("#cards").append(one.card);
+  }
 }
 
 function sort(column, button) {
