@@ -281,9 +281,18 @@ def test_kinds_of_pneumonia_are_positive_together() -> None:
         ["COVID", "Lung_Opacity", "Viral Pneumonia"],
         ["covid", "virus", "bacteria"],
         ["Tuberculosis", "Consolidation|Effusion", "pneumonia"],
-        ["abnormal", "Pneumonia"],
     ):
         assert assign(["normal", *kinds], None, "x") == ({"normal": 0, **dict.fromkeys(kinds, 1)}, [])
+
+
+@pytest.mark.parametrize(
+    "denied",
+    ["Aucune pneumonie", "N\u00e3o pneumonia", "Nicht Pneumonie", "Pneumonia ausente", "Pneumonia ruled out"],
+)
+def test_a_pneumonia_that_is_denied_is_none(denied: str) -> None:
+    label, faults = assign(["Normal", denied, "Pneumonia"], None, "here")
+    assert label[denied] == 0 or (label[denied] == -1 and faults)
+    assert assign(["Normal", "Abnormal", "Pneumonia"], None, "here")[1]
 
 
 def test_negative_classes_that_have_the_word_are_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 import neumo
 from neumo.data.columns import load
 from neumo.data.image_files import find_radiographs
+from neumo.data.patients import patients_in
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
@@ -565,7 +566,7 @@ def test_text_with_nuls(encoding: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "heading",
-    ["MRN", "pid", "Patient No.", "patient_name", "PatNo", "anon-id", "ID Paciente", "Patientennummer"],
+    ["MRN", "patid", "Patient No.", "patient_name", "PatNo", "anon-id", "ID Paciente", "Patientennummer"],
 )
 def test_other_headings_of_a_column_of_patients(heading: str, tmp_path: Path) -> None:
     for i in range(2):
@@ -575,7 +576,7 @@ def test_other_headings_of_a_column_of_patients(heading: str, tmp_path: Path) ->
     assert neumo.read(tmp_path / "t.csv").table["patient"].nunique() == 2
 
 
-@pytest.mark.parametrize("heading", ["id", "study_id"])
+@pytest.mark.parametrize("heading", ["id", "study_id", "pid", "case_id"])
 def test_what_may_be_an_image_is_no_patient(heading: str, tmp_path: Path) -> None:
     for i in range(2):
         draw(tmp_path / f"{i}.png", i)
@@ -605,7 +606,7 @@ def test_a_blank_among_patients_is_an_unknown_one(tmp_path: Path) -> None:
 def test_one_patient_in_several_spellings(tmp_path: Path) -> None:
     given = ["Ab-1", "ab-1", "103", "103.0", "AB-1 ", "1.5", "1.50", "0103"]
     patient = neumo.read(with_patients(tmp_path, given)).table["patient"]
-    assert patient.tolist() == ["Ab-1", "Ab-1", "103", "103", "Ab-1", "1.5", "1.50", "0103"]
+    assert patient.tolist() == ["Ab-1", "Ab-1", "103", "103", "Ab-1", "1.5", "1.50", "103"]
 
 
 def test_a_kind_of_pneumonia_on_the_negative_side_is_told(
@@ -641,12 +642,15 @@ def test_lists_of_names_divide_as_those_of_nih_do(tmp_path: Path, capsys: pytest
         draw(tmp_path / "images" / f"{i}.png", i)
     rows = {"Image Index": [f"{i}.png" for i in range(4)], "Finding Labels": ["No Finding", "Pneumonia"] * 2}
     pd.DataFrame(rows).to_csv(tmp_path / "entries.csv", index=False)
-    (tmp_path / "test_list.txt").write_text("2.png\r\n3.png\r\n")
+    (tmp_path / "test_list.txt").write_text("2.png \r\nimages/3.png\r\n")
     assert neumo.read(tmp_path / "entries.csv").table["official"].isna().all()
-    (tmp_path / "train_val_list.txt").write_text("0.png\n1.png")
+    (tmp_path / "train_val_list.txt").write_text("\ufeff0.png\n1.png", encoding="utf-8")
     found = neumo.read(tmp_path / "entries.csv").table
     assert found["official"].tolist() == ["train", "train", "test", "test"]
-    assert "entries.csv: is divided as train_val_list.txt and test_list.txt say" in capsys.readouterr().err
+    assert (
+        "is divided as train_val_list.txt and test_list.txt say, which name 4 of 4 images\n"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("heading", ["Patient Name", "MRN"])
@@ -680,3 +684,47 @@ def test_no_image_stands_in_for_one_of_another_folder(tmp_path: Path) -> None:
     listed = [f"site{site}/images/{i}.png" for site in "AB" for i in range(2)]
     pd.DataFrame({"path": listed, "label": [0, 1, 0, 1]}).to_csv(tmp_path / "t.csv", index=False)
     assert survey(tmp_path / "t.csv").missing == listed[2:]
+
+
+@pytest.mark.parametrize("folder", ["siteB", "train", "..", "."])
+def test_images_of_another_place_stand_in_for_none(folder: str, tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / "set" / f"{i}.png", i)
+    listed = [f"{folder}/{i}.png" for i in range(2)]
+    pd.DataFrame({"path": listed, "label": [0, 1]}).to_csv(tmp_path / "set" / "t.csv", index=False)
+    missing = [] if folder == "." else listed
+    assert survey(tmp_path / "set" / "t.csv").missing == missing
+
+
+def test_a_folder_that_is_left_off_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(2):
+        draw(tmp_path / "train" / f"{i}.png", i)
+    listed = [f"old-v1/train/{i}.png" for i in range(2)]
+    pd.DataFrame({"path": listed, "label": [0, 1]}).to_csv(tmp_path / "t.csv", index=False)
+    assert len(neumo.read(tmp_path / "t.csv").table) == 2
+    assert capsys.readouterr().err == f"neumo: {tmp_path}: looks for paths without 'old-v1/'\n"
+
+
+@pytest.mark.parametrize(
+    ("heading", "value"),
+    [("Patient's Name", "Lee"), ("Patient MRN", "12345678"), ("Paciente", "Ana Paz"), ("patient", "LEE^ANN")],
+)
+def test_other_columns_that_name_people(heading: str, value: str, tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": ["0.png", "1.png"], "label": [0, 1], heading: [value, f"{value} B"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    patient = neumo.read(tmp_path / "t.csv", patient_column=heading).table["patient"]
+    assert patient.str.fullmatch("patient-[0-9a-f]{12}").all()
+
+
+def test_blanks_and_words_for_nobody_leave_a_dicom_header_to_tell(tmp_path: Path, dicom_folder: Path) -> None:
+    files = sorted(dicom_folder.glob("cr_*.dcm"))[:4]
+    header = [patients_in([file])[0] for file in files]
+    rows = {
+        "path": [str(file) for file in files],
+        "label": [0, 1, 0, 1],
+        "patient": ["p1", "", "unknown", "-"],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    assert survey(tmp_path / "t.csv").table["patient"].tolist() == ["p1", *header[1:]]

@@ -112,13 +112,15 @@ def survey(
                 "path": str(image),
                 "label": label[folder.name],
                 "cause": "" if label[folder.name] == NORMAL else cause_of(image) or cause_from(folder.name),
-                "official": part or own,
+                "official": part or _part_inside(image, folder),
             }
             for folder, part in classes
-            for image, own in zip(kept[folder], _parts_inside(folder, kept[folder]), strict=True)
+            for image in kept[folder]
         ],
         columns=["path", "label", "cause", "official"],
     )
+    if found["official"].notna().any():  # what was not set apart for a test is for training
+        found["official"] = found["official"].fillna("train")
     found["patient"] = patients_in(list(found["path"]))
     negative_name, positive_name = class_names(label, positive)
     listed = set(found["path"])
@@ -148,14 +150,10 @@ def survey(
     )
 
 
-def _parts_inside(folder: Path, images: list[Path]) -> list[str | None]:
-    """The official part of each image of a class folder that is divided itself, else None.
-
-    What is not in one of its parts was not set apart for a test, so it counts as training.
-    """
-    first = [image.relative_to(folder).parts[:-1][:1] for image in images]
-    parts = [official_part(below[0]) if below else None for below in first]
-    return [part or "train" for part in parts] if any(parts) else [None] * len(parts)
+def _part_inside(image: Path, folder: Path) -> str | None:
+    """The official part of an image whose class folder is divided itself, None outside of its parts."""
+    below = image.relative_to(folder).parts[:-1]
+    return official_part(below[0]) if below else None
 
 
 def _is_none(folder: Path) -> bool:

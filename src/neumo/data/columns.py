@@ -28,9 +28,9 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
     "xrayimagename dicom dicompath dicomfile",
     "label": "label class classname target diagnosis finding findinglabel findinglabels findings labels "
     "category pneumonia y",
-    "patient": "patient patientid patid pid patientnumber patientno patientnr patno patientcode "
+    "patient": "patient patientid patid patientnumber patientno patientnr patno patientcode "
     "patientidentifier patientuid patientname idpatient mrn medicalrecordnumber subject subjectid "
-    "subjectnumber subjectno person personid caseid anonid anonymisedid anonymizedid paciente pacienteid "
+    "subjectnumber subjectno person personid anonid anonymisedid anonymizedid paciente pacienteid "
     "idpaciente paziente pazienteid idpaziente patientenid patientennummer patientennr",
     "cause": "cause pathogen etiology aetiology label1viruscategory",
     "official": "official split datasettype subset partition set",

@@ -21,10 +21,11 @@ _ILL = {
     *("pneumonia", "pnemonia", "neumonia", "neumonias", "pulmonia", "pneumonie", "pneumonies"),
     *("lungenentzundung", "lungenentzuendung", "polmonite", "polmoniti", "pneumonias"),
 }
-_WITHOUT = {"no", "non", "sin", "sem", "sans", "pas de", "ohne", "kein", "keine", "senza"}
+_WITHOUT = {"no", "non", "sin", "sem", "sans", "pas de", "ohne", "kein", "keine", "senza", "without"}
+_WITHOUT |= {"nao", "nicht", "aucune", "nessuna", "nenhuma"}
 _NEGATIVE = _HEALTHY | {f"{no} {ill}" for no in _WITHOUT for ill in _ILL}
 _NEGATIVE |= {"negative", "negativo", "negativa", "negativ", "negatif", "ohne befund", "sin hallazgos"}
-_NEGATIVE |= {"no finding", "no findings", "nofinding", "none"}
+_NEGATIVE |= {"kein befund", "normalbefund", "no finding", "no findings", "nofinding", "none"}
 _NEGATIVE |= {"control", "controls", "false", "no", "0", "n"}
 UNKNOWN = {
     *("", "?", "nan", "na", "n/a", "n.a.", "#n/a", "null", "not available", "not known", "unknown", "todo"),
@@ -34,7 +35,8 @@ UNKNOWN = {
 
 _DENYING = {"no", "not", "non", "without", "negative", "neg", "absent", "absence", "free", "clear"}
 _FINE = _HEALTHY | {"clear", "norm", "control", "nofinding"}
-_DENYING |= _FINE | {"sin", "sem", "sans", "ohne", "kein", "keine", "senza"}
+_DENYING |= _FINE | _WITHOUT | {"nenhum", "nessun", "aucun", "ausente", "ausencia", "assente", "assenza"}
+_DENYING |= {"excluded", "unlikely", "out"}  # ruled out
 _NOT_FINE = re.compile(rf"(?:not|non|no|nicht|nao|pas) (?:{'|'.join(sorted(_HEALTHY))})\b")
 _BOTH = {"vs", "versus", "or", "and", "pos", "positive"}
 _ABSENT = {"0", "false", "no", "n", "negative"}
@@ -148,7 +150,7 @@ def assign(
     rules = {"pneumonia or a kind of it": _is_kind, "pneumonia": _names_pneumonia}
     for what, is_that in list(rules.items())[: 1 + (len(others) > _MOST)]:
         named = [name for name in others if is_that(name)]
-        strange = [name for name in others if not is_that(name) and plain(name) not in _POSITIVE]
+        strange = [name for name in others if not is_that(name) and plain(name) not in _BARE | _ILL]
         if named and strange:
             return {name: UNLABELLED if name in others else NORMAL for name in names}, [
                 f"{where}: got classes that name {what} ({quoted(named, 3)}) and others that do not "

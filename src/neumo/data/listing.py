@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.columns import USUAL, columns, filled, load, naming_images
-from neumo.data.image_files import Named, images_in, tell_left_out
+from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
 from neumo.data.labels import (
     UNKNOWN,
     assign,
@@ -21,7 +21,7 @@ from neumo.data.labels import (
     quoted,
     tell_pneumonia_as_negative,
 )
-from neumo.data.patients import cause_of, names_people, patients_in, pseudonym
+from neumo.data.patients import cause_of, is_nobody, names_people, patients_in, pseudonym
 from neumo.data.places import Places, relative
 from neumo.data.table import (
     NORMAL,
@@ -204,11 +204,15 @@ def _located(
 
 
 def _patients(listed: pd.Series, path: pd.Series, heading: str) -> pd.Series:
-    """Whose each image is: as listed, where a blank is then an unknown one; else as `patients_in` knows."""
+    """Whose each image is: as listed, a blank being a DICOM header's; without, as `patients_in` knows."""
+    asked = path.dropna()
     if listed.notna().any():
-        return listed.map(pseudonym, na_action="ignore") if names_people(heading) else listed
-    known = path.dropna()
-    return pd.Series(patients_in(list(known)), known.index, dtype="str").reindex(path.index)
+        if names_people(heading, listed.dropna()):
+            listed = listed.map(pseudonym, na_action="ignore")
+        asked = asked[listed[asked.index].isna()]
+        asked = asked[asked.map(lambda name: is_dicom(Path(name))).astype(bool)]
+    known = pd.Series(patients_in(list(asked)), asked.index, dtype="str")
+    return listed.fillna(known)
 
 
 def _official(listed: pd.Series, path: pd.Series, file: Path, heading: str | None) -> pd.Series:
@@ -227,10 +231,12 @@ def _by_lists(path: pd.Series, file: Path) -> pd.Series:
     lists = {part: file.parent / name for name, part in _LISTS.items()}
     if all(one.is_file() for one in lists.values()):
         for part, one in lists.items():
-            part_of |= dict.fromkeys(one.read_text("utf-8", "replace").splitlines(), part)
+            lines = one.read_text("utf-8-sig", "replace").replace("\\", "/").splitlines()
+            part_of |= {line.strip().rpartition("/")[2]: part for line in lines}
     found = path.map(lambda name: Path(name).name, na_action="ignore").map(part_of).astype("str")
-    if found.notna().any():
-        print(f"neumo: {file}: is divided as {' and '.join(_LISTS)} say", file=sys.stderr)
+    if part_of:
+        named = f"{found.notna().sum():,} of {path.notna().sum():,} images"
+        print(f"neumo: {file}: is divided as {' and '.join(_LISTS)} say, which name {named}", file=sys.stderr)
     return found
 
 
@@ -261,11 +267,11 @@ def contradictions(found: pd.DataFrame, file: Path) -> list[str]:
         file: that lists them.
     """
     first = found.drop_duplicates("path")
-    earlier = found["path"].map(first.set_index("path")["label"])
+    differs = found["path"].map(first.set_index("path")["label"]).ne(found["label"]).to_dict()
     return [
         f"{path}: got another label in row {row + 1} of {file} than in an earlier row, expected one label"
         for row, path in zip(found.index, found["path"], strict=True)
-        if earlier[row] != found["label"][row]
+        if differs[row]
     ]
 
 
@@ -301,8 +307,9 @@ def _cleaned(
 
 
 def _one_spelling(patient: pd.Series) -> pd.Series:
-    """Patients as they are first written: "P7" and "p7" are one, so are "103" and "103.0", as of Excel."""
-    same = patient.str.casefold().str.replace(r"^(\d+)\.0*$", r"\1", regex=True)
+    """Patients as they are first written: "P7" and "p7" are one, so are "7", "007" and Excel's "7.0"."""
+    patient = patient.mask(patient.map(is_nobody, na_action="ignore").eq(True))
+    same = patient.map(plain, na_action="ignore").astype("str").str.replace(r"^0+(?=\d+$)", "", regex=True)
     return patient.groupby(same).transform("first").astype("str")
 
 

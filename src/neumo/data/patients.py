@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -15,7 +15,7 @@ _PATIENT = (
     re.compile(r"^((?:NORMAL2-)?IM-\d+)-", re.IGNORECASE),
     re.compile(r"^(.+)-day\d+$", re.IGNORECASE),
 )
-_FOLDER = re.compile(r"patient[ _-]?\d+|p\d{8}|sub-[a-z]*\d{2,}", re.IGNORECASE)
+_FOLDER = re.compile(r"patient[ _-]?\d+|p\d{8}|sub-(?=.*\d)[a-z0-9]{3,}", re.IGNORECASE)
 _CAUSE = re.compile(r"^person\d+_(bacteria|virus)_", re.IGNORECASE)
 _FIGURE_PANEL = re.compile(r"[a-z]?-Fig\d+[a-z]?$", re.IGNORECASE)
 _NOBODY = frozenset(
@@ -107,9 +107,16 @@ def dicom_patient(path: str | Path) -> str | None:
     return None if _is_placeholder(number) else pseudonym(number, "dicom")
 
 
-def names_people(heading: str) -> bool:
-    """Whether a column is called as those are that hold people's names or a hospital's numbers of them."""
-    return re.sub(r"[\W_]+", "", heading.lower()) in ("patientname", "mrn", "medicalrecordnumber")
+def names_people(heading: str, values: Iterable[str]) -> bool:
+    """Whether a column holds people's names or a hospital's numbers of them, by its heading or its values."""
+    called = re.search(r"name|mrn|record|nombre|nome\b|nhc", heading.lower()) is not None
+    return called or any(re.search(r"[a-z].*[ ,^].*[a-z]", value.lower()) for value in values)
+
+
+def is_nobody(identifier: str) -> bool:
+    """Whether a table says in place of a patient that it is not known: "unknown", "-", "anonymous"."""
+    words = set(re.findall(r"\w+", identifier.lower()))
+    return words <= _NOBODY - {"na", "n", "a", "null", "none"} or words == {"n", "a"}
 
 
 def pseudonym(identifier: str, kind: str = "patient") -> str:

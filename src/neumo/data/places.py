@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from neumo.data.image_files import images_in, is_mask
+from neumo.data.table import official_part
 from neumo.errors import UnreadableImageError
 
 TRIED = 20
 """Paths of a table that are looked for to learn where all are."""
+
+_DEPTH = 3
 
 
 class Places:
@@ -27,7 +32,7 @@ class Places:
         self.folder = folder
         self._is_file = Path.is_file if strict else os.path.isfile
         self._faults: list[UnreadableImageError] | None = None if strict else []
-        self._by_name: dict[str, list[Path]] | None = None
+        self._by_end: dict[tuple[str, ...], list[Path]] | None = None
         self._several: dict[str, list[Path]] = {}
         self.moved: dict[Path, str] = {}
         self._dropped = ""
@@ -37,17 +42,20 @@ class Places:
 
         As where an archive's own folder was renamed: CheXpert's table says ``CheXpert-v1.0-small/valid/...``,
         and the table lies beside ``valid``. None of the first paths may be there as listed, and half of them
-        must be without that folder.
+        must be without that folder, in a folder at least: bare names could be anybody's. What is dropped is
+        told on standard error, unless not `strict`.
         """
         first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
-        start, some = f"{min(first, default='')}/", listed[:TRIED]
-        if len(first) != 1 or PureWindowsPath(start).root or PureWindowsPath(start).drive:
+        name, some = min(first, default=""), listed[:TRIED]
+        if len(first) != 1 or name in ("", ".", "..") or PureWindowsPath(name).drive or official_part(name):
             return
-        if any(self.is_there(self.find(name)) for name in some):
+        if any(self.is_there(self.find(path)) for path in some):
             return
-        rest = [name.replace("\\", "/").removeprefix(start) for name in some]
-        if 2 * sum(self.is_there(self.folder / name) for name in rest) >= len(some):
-            self._dropped = start
+        rest = [path.replace("\\", "/").removeprefix(f"{name}/") for path in some]
+        if 2 * sum("/" in path and self.is_there(self.folder / path) for path in rest) >= len(some):
+            self._dropped = f"{name}/"
+            if self._faults is None:
+                print(f"neumo: {self.folder}: looks for paths without {self._dropped!r}", file=sys.stderr)
 
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
@@ -57,13 +65,12 @@ class Places:
         has it. Where there is none, or several, it is the place itself, at which there is no image;
         `instead_of` then says what there is.
         """
-        if self._dropped:
-            listed = listed.replace("\\", "/").removeprefix(self._dropped)
-        for name in (listed, listed.replace("\\", "/")):
+        here = listed.replace("\\", "/").removeprefix(self._dropped) if self._dropped else listed
+        for name in (here, here.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
                 if self.is_there(path := base / name):
                     return path
-        for name in dict.fromkeys((listed, re.sub(r"^(\d+)\.0$", r"\1", listed))):
+        for name in dict.fromkeys((here, re.sub(r"^(\d+)\.0$", r"\1", here))):
             ends = self._ending(name)
             if len(ends) == 1:
                 if _from_elsewhere(name) and self.moved.setdefault(ends[0], listed) != listed:
@@ -90,21 +97,26 @@ class Places:
 
     def _ending(self, name: str) -> list[Path]:
         wanted = PurePosixPath(name.replace("\\", "/")).parts
-        same = self._below().get(wanted[-1], []) if wanted else []
         for n in range(len(wanted) - 1, 1, -1) if _from_elsewhere(name) else [len(wanted)]:
-            if ends := [path for path in same if path.parts[-n:-1] == wanted[-n:-1]]:
+            ends = self._below().get(wanted[-n:][-_DEPTH:], [])
+            if n > _DEPTH:
+                ends = [path for path in ends if path.parts[-n:-1] == wanted[-n:-1]]
+            if ends:
                 return ends
         return []
 
-    def _below(self) -> dict[str, list[Path]]:
-        """The images below the folder, by name with and without suffix; looked for when first asked."""
-        if self._by_name is None:
-            self._by_name = {}
+    def _below(self) -> dict[tuple[str, ...], list[Path]]:
+        """The images below the folder by the ends of their paths, with and without suffix.
+
+        Of up to `_DEPTH` parts: in CheXpert a hundred thousand end in ``study1/view1_frontal.jpg``.
+        """
+        if self._by_end is None:
+            self._by_end = {}
             for path in images_in(self.folder, faults=self._faults):
                 if not is_mask(path, self.folder):
-                    for key in {path.name, path.stem}:
-                        self._by_name.setdefault(key, []).append(path)
-        return self._by_name
+                    for name, n in itertools.product({path.name, path.stem}, range(1, _DEPTH + 1)):
+                        self._by_end.setdefault((*path.parts[-n:-1], name), []).append(path)
+        return self._by_end
 
 
 def _from_elsewhere(name: str) -> bool:

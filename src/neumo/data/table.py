@@ -27,18 +27,19 @@ COLUMNS = {
 
 OFFICIAL = {
     **dict.fromkeys(["train", "training", "val", "valid", "validate", "validation", "dev"], "train"),
+    **dict.fromkeys(["trainval", "trainvalid"], "train"),
     **dict.fromkeys(["test", "testing"], "test"),
 }
 """What data sets call their parts, in lower case -> the table's word; validation is drawn from training."""
 
 _ENDING = r"(?:data|sets?|images?|imgs?|files?|split|part|partition|folder|fold|samples|cases|radiographs)"
-_PART = re.compile(rf"({'|'.join(OFFICIAL)})(?:[\W_]*{_ENDING})*", re.IGNORECASE)
+_PART = re.compile(rf"({'|'.join(OFFICIAL)}){_ENDING}*")
 
 
 def official_part(name: str) -> str | None:
     """What the table calls a part that a data set calls so ("Training set": "train"); None of other names."""
-    found = _PART.fullmatch(name.strip())
-    return OFFICIAL[found[1].lower()] if found else None
+    found = _PART.fullmatch(re.sub(r"[\W_]+", "", name).lower())
+    return OFFICIAL[found[1]] if found else None
 
 
 @dataclass(frozen=True)
