@@ -386,6 +386,7 @@ def test_a_card_that_lacks_what_predictions_need(saved: Path, tmp_path: Path, ke
         ("notice", 3),
         ("data", "phantoms"),
         ("ages", [1]),
+        ("ages", ["a", "b"]),
     ],
 )
 def test_a_card_that_predictions_cannot_use(saved: Path, tmp_path: Path, key: str, value: object) -> None:

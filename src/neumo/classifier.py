@@ -362,7 +362,7 @@ def _check_card(file: str | Path, card: dict[str, Any]) -> None:
         "threshold": (lambda said: 0 <= said["threshold"] <= 1, '{"threshold": a number from 0 to 1}'),
         "scaling": (scaling, '{"mean": numbers, "std": numbers above 0}'),
         "data": (lambda said: isinstance(said["synthetic"], bool), '{"synthetic": true or false}'),
-        "ages": (lambda said: said is None or said[0] <= said[1], "[least, largest]"),
+        "ages": (lambda said: said is None or 0 <= said[0] <= said[1], "[least, largest]"),
     }
     card = {"ages": None, **card}
     for key, (fits, expected) in asked.items():
@@ -370,7 +370,7 @@ def _check_card(file: str | Path, card: dict[str, Any]) -> None:
             raise NeumoError(f"{file}: got a card without {key!r}, expected there {expected}")
         try:
             good = fits(card[key])
-        except (LookupError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError, OverflowError):
             good = False
         if not good:
             got = json.dumps(card[key])[:60]

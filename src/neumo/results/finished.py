@@ -60,7 +60,7 @@ def check_data(folder: str | Path, dataset: Dataset) -> None:
 
     Args:
         folder: where a run is about to write.
-        dataset: what it is about.
+        dataset: what it is about, images that cannot be decoded among them.
 
     Raises:
         NeumoError: it has.
@@ -69,12 +69,12 @@ def check_data(folder: str | Path, dataset: Dataset) -> None:
         found = Results.load(Path(folder, "results.json"))
     except (NeumoError, OSError):  # none yet, or none that could be lost
         return
-    told, images = found.dataset, len(dataset.table)
-    moved = found.audit.get("root") != str(dataset.root) and told["images"] != images
-    if told["name"] != dataset.name or moved:
+    name, before, images = found.dataset["name"], found.audit["images"], len(dataset.table)
+    moved = found.audit.get("root") != str(dataset.root) and before != images
+    if name != dataset.name or moved:
         raise NeumoError(
-            f"{folder}: got the results of other data ({told['name']}, {told['images']:,} radiographs), "
-            f"expected a new folder for {dataset.name} ({images:,} radiographs); name it with --out"
+            f"{folder}: got the results of other data ({name}, {before:,} radiographs), expected a new "
+            f"folder for {dataset.name} ({images:,} radiographs); name it with --out"
         )
 
 

@@ -148,6 +148,7 @@ class RecipeRun:
         self.backbones = _look_up(backbone, weights)
         self._data = data
         self.dataset = data if isinstance(data, Dataset) else read(data)
+        self._whole = self.dataset
         seen = inspect_images(self.dataset.table)
         good = readable(self.dataset.table, seen, skip=skip_unreadable)
         groups = near_identical_groups(self.dataset.table, seen)
@@ -200,7 +201,7 @@ class RecipeRun:
 
     def _run(self, out: Path, command: str | None) -> Results:
         started = time.perf_counter()
-        check_data(out, self.dataset)
+        check_data(out, self._whole)
         trials = {
             (name, seed): self._trial(out, name, seed) for seed in self.seeds for name in self.protocols
         }

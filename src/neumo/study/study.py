@@ -96,12 +96,12 @@ class Study:
     def _run(self, out: Path, command: str | None) -> Results:
         started = time.perf_counter()
         dataset = self._read(out)
+        check_data(out, dataset)
         network = backbone(self.settings.backbone, self.settings.weights)
         seen = inspect_images(dataset.table)
         groups = near_identical_groups(dataset.table, seen)
         found = audit(dataset, seen=seen, near_identical=groups)
         dataset, groups = self._readable(dataset, seen, groups)
-        check_data(out, dataset)
         bench = Bench(dataset, self.settings, network)
         splits, skipped = self._splits(dataset.table, groups)
         for (protocol, seed), divided in splits.items():
