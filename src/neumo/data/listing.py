@@ -89,8 +89,8 @@ def survey(
     held against the files. Rows that a column of views calls lateral or oblique are left out; so are, with
     `skip_missing`, rows without a label or whose image is missing. Several findings of an image stand between
     bars ("Effusion|Pneumonia") or in a list ("['effusion', 'pneumonia']"). Where a column has patients, a
-    blank there is an unknown one; only without is `patients_in` asked. Without a column of parts, the lists
-    of NIH ChestX-ray14 beside the file are.
+    blank there is who a DICOM header says, else unknown; only without is `patients_in` asked of all images.
+    Without a column of parts, the lists of NIH ChestX-ray14 beside the file are.
 
     Raises:
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
