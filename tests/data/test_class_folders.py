@@ -140,6 +140,14 @@ def test_parts_whose_names_say_that_they_are_sets(tmp_path: Path) -> None:
     assert official(tmp_path) == dict.fromkeys(train, "train") | dict.fromkeys(test, "test")
 
 
+def test_parts_in_spanish(tmp_path: Path) -> None:
+    for i, name in enumerate(("Normal", "Neumon\u00eda")):
+        for part in ("entrenamiento", "Validaci\u00f3n", "prueba"):
+            draw(tmp_path / part / name / f"{part[0]}{i}.png", 20 * i + len(part))
+    train, test = ("e0", "e1", "V0", "V1"), ("p0", "p1")
+    assert official(tmp_path) == dict.fromkeys(train, "train") | dict.fromkeys(test, "test")
+
+
 def test_classes_with_parts_inside(tmp_path: Path) -> None:
     """What lies in a class beside its parts counts as training, as does a class without parts."""
     for i, name in enumerate(("Normal", "Pneumonia")):

@@ -728,3 +728,25 @@ def test_blanks_and_words_for_nobody_leave_a_dicom_header_to_tell(tmp_path: Path
     }
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     assert survey(tmp_path / "t.csv").table["patient"].tolist() == ["p1", *header[1:]]
+
+
+def test_headings_in_spanish_and_german(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    for heading, values in {
+        "Diagn\u00f3stico": ["sano", "neumon\u00eda"],
+        "Befund": ["kein Befund", "Pneumonie"],
+        "neumon\u00eda": ["0", "1"],
+    }.items():
+        rows = {"path": ["0.png", "1.png"], heading: values}
+        pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+        assert neumo.read(tmp_path / "t.csv").table["label"].tolist() == [0, 1]
+
+
+def test_which_of_several_tables_is_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    (tmp_path / "labels.csv").write_text("path,label\n0.png,0\n1.png,1\n")
+    (tmp_path / "ages.csv").write_text("patient,age\np1,3\n")
+    assert len(neumo.read(tmp_path).table) == 2
+    assert capsys.readouterr().err == f"neumo: {tmp_path}: reads labels.csv, of 2 tables there\n"

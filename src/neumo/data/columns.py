@@ -21,13 +21,14 @@ from pandas.api.types import is_object_dtype
 from neumo.data.image_files import IMAGE_SUFFIXES, is_image
 from neumo.data.labels import quoted
 from neumo.data.places import TRIED, Places
+from neumo.data.table import unaccented
 from neumo.errors import NeumoError
 
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
     "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
     "xrayimagename dicom dicompath dicomfile",
     "label": "label class classname target diagnosis finding findinglabel findinglabels findings labels "
-    "category pneumonia y",
+    "category diagnostico etiqueta clase befund diagnose klasse pneumonia neumonia pneumonie y",
     "patient": "patient patientid patid patientnumber patientno patientnr patno patientcode "
     "patientidentifier patientuid patientname idpatient mrn medicalrecordnumber subject subjectid "
     "subjectnumber subjectno person personid anonid anonymisedid anonymizedid paciente pacienteid "
@@ -39,7 +40,7 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
 }
 _NO_HEADING = "column {}"
 """What columns of a table without a header are called, counted from 1."""
-_VALUES = {"pneumonia", "y"}
+_VALUES = {"pneumonia", "neumonia", "pneumonie", "y"}
 """Of the usual headings, those that are a class, too."""
 _LARGEST = 2 << 30
 """Bytes of a compressed table's text."""
@@ -246,7 +247,7 @@ def _without_blank_lines(text: str) -> str:
 
 
 def _plain(heading: object) -> str:
-    return re.sub(r"[\W_]+", "", str(heading).lower())
+    return re.sub(r"[\W_]+", "", unaccented(str(heading).lower()))
 
 
 def _is_row(first: Sequence[str], folder: Path) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED
+from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, unaccented
 from neumo.errors import NeumoError
 
 _HEALTHY = {
@@ -73,8 +72,7 @@ _MOST = 3  # class names that are joined to one
 
 def plain(name: str) -> str:
     """A class name in lower case with single spaces and no accents; ``"1.0"`` becomes ``"1"``."""
-    apart = unicodedata.normalize("NFD", name.strip().lower())
-    name = unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
+    name = unaccented(name.strip().lower())
     if found := re.fullmatch(r"([+-]?\d+)(?:\.0*)?", name):
         return found[1]
     return " ".join(part for part in re.split(r"[\s_-]+", name) if part)

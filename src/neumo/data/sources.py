@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,8 @@ def survey(
         named = [p for p in tables if is_listing(p, given)]
         tables = named or [p for p in tables if is_listing(p, given, search=True)]
     if len(tables) == 1:
+        if len(passed) > 1:
+            print(f"neumo: {path}: reads {tables[0].name}, of {len(passed)} tables there", file=sys.stderr)
         return _checked(as_listing(tables[0]))
     if len(tables) > 1:
         names = ", ".join(p.name for p in tables)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,8 +28,8 @@ COLUMNS = {
 
 OFFICIAL = {
     **dict.fromkeys(["train", "training", "val", "valid", "validate", "validation", "dev"], "train"),
-    **dict.fromkeys(["trainval", "trainvalid"], "train"),
-    **dict.fromkeys(["test", "testing"], "test"),
+    **dict.fromkeys(["trainval", "trainvalid", "entrenamiento", "validacion"], "train"),
+    **dict.fromkeys(["test", "testing", "prueba", "pruebas"], "test"),
 }
 """What data sets call their parts, in lower case -> the table's word; validation is drawn from training."""
 
@@ -38,8 +39,14 @@ _PART = re.compile(rf"({'|'.join(OFFICIAL)}){_ENDING}*")
 
 def official_part(name: str) -> str | None:
     """What the table calls a part that a data set calls so ("Training set": "train"); None of other names."""
-    found = _PART.fullmatch(re.sub(r"[\W_]+", "", name).lower())
+    found = _PART.fullmatch(re.sub(r"[\W_]+", "", unaccented(name).lower()))
     return OFFICIAL[found[1]] if found else None
+
+
+def unaccented(text: str) -> str:
+    """A text without the accents of its letters."""
+    apart = unicodedata.normalize("NFD", text)
+    return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
 
 
 @dataclass(frozen=True)
