@@ -19,6 +19,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MultiFrameGrayscaleByteSecondaryCaptureImageStorage
 
 from neumo.phantom.dataset import make_phantoms
+from tests.cli.here import neumo_here
 from tests.permissions import obey_permissions
 
 SMALL = ("--backbone", "MobileNetV2-0.35", "--weights", "none", "--epochs", "2")
@@ -103,7 +104,7 @@ def test_study_names_an_image_that_it_cannot_read(
 ) -> None:
     bad = sorted((data / "NORMAL").iterdir())[2]
     spoil(bad)
-    run = neumo("study", data, *SMALL, "--out", tmp_path / "out")
+    run = neumo_here("study", data, *SMALL, "--out", tmp_path / "out")
     assert_told(run, bad.name)
 
 
@@ -119,14 +120,15 @@ def test_audit_reports_an_unreadable_image(spoil: Callable[[Path], None], data: 
 def test_skip_unreadable_leaves_it_out(data: Path, tmp_path: Path) -> None:
     bad = sorted((data / "NORMAL").iterdir())[2]
     _truncated(bad)
-    run = neumo("study", data, *SMALL, "--out", tmp_path / "out", "--skip-unreadable")
+    run = neumo_here("study", data, *SMALL, "--out", tmp_path / "out", "--skip-unreadable")
     assert run.returncode == 0, run.stderr
     assert bad.name not in (tmp_path / "out" / "splits" / "random-seed0.csv").read_text()
 
 
 def run_verb(verb: str, data: Path, tmp_path: Path, **options: object) -> subprocess.CompletedProcess[str]:
     out = () if verb == "audit" else ("--out", tmp_path / "out")
-    return neumo(verb, data, *(SMALL if verb == "study" else ()), *out, **options)
+    arguments = (verb, data, *(SMALL if verb == "study" else ()), *out)
+    return neumo(*arguments, **options) if options else neumo_here(*arguments)
 
 
 @pytest.mark.parametrize("verb", ["audit", "split", "study"])

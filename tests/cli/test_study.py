@@ -13,6 +13,7 @@ import pytest
 
 import neumo
 from neumo.phantom.dataset import make_phantoms
+from tests.cli.here import neumo_here
 from tests.data.pictures import draw
 
 SMALL = ("--backbone", "MobileNetV2-0.35", "--weights", "none", "--epochs", "2")
@@ -122,6 +123,7 @@ def test_predict_refuses_what_is_no_classifier(phantoms: Path, tmp_path: Path) -
 def test_too_few_images_name_the_options_that_say_how_many_are_needed(tmp_path: Path) -> None:
     for i, name in enumerate(("normal", "normal", "normal", "pneumonia", "pneumonia")):
         draw(tmp_path / "data" / name / f"{i}.png", i)
-    done = run("study", tmp_path / "data", *SMALL, "--out", tmp_path / "out", code=2)
+    done = neumo_here("study", tmp_path / "data", *SMALL, "--out", tmp_path / "out")
+    assert done.returncode == 2
     assert "normal images, expected enough to have some in each of train" in done.stderr
     assert done.stderr.endswith("; choose others with --test-fraction and --validation-fraction\n")
