@@ -3,19 +3,18 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from tests.cli.here import neumo_here
 from tests.data.pictures import draw
 
 
 def neumo(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "neumo", "audit", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return neumo_here("audit", *arguments)
 
 
 def as_json(*arguments: object) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.cli.here import neumo_here
 
 
 def neumo(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "neumo", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = neumo_here(*arguments)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     return done

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 from PIL import Image
 
+from tests.cli.here import neumo_here
+
 
 def neumo(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "neumo", *map(str, arguments)], capture_output=True, text=True
-    )
+    return neumo_here(*arguments)
 
 
 def test_phantom(tmp_path: Path) -> None:

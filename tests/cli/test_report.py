@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.cli.here import neumo_here
 
 
 def neumo(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "neumo", *map(str, arguments)], capture_output=True, text=True, timeout=120
-    )
+    return neumo_here(*arguments)
 
 
 def one_line(run: subprocess.CompletedProcess[str]) -> str:
