@@ -112,7 +112,7 @@ def test_study_names_an_image_that_it_cannot_read(
 def test_audit_reports_an_unreadable_image(spoil: Callable[[Path], None], data: Path) -> None:
     bad = sorted((data / "NORMAL").iterdir())[2]
     spoil(bad)
-    run = neumo("audit", data, "--json")
+    run = neumo_here("audit", data, "--json")
     assert run.returncode == 0, run.stderr
     assert bad.name in run.stdout
 
@@ -203,4 +203,4 @@ def _small_files() -> None:
 
 @pytest.mark.parametrize("verb", ["study", "train"])
 def test_ages_that_are_none(verb: str, drawn: Path) -> None:
-    assert_told(neumo(verb, drawn, "--ages", 5, 1), "5 to 1")
+    assert_told(neumo_here(verb, drawn, "--ages", 5, 1), "5 to 1")

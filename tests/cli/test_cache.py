@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ import pytest
 from neumo.cli.cache import cache as clear_all
 from neumo.features.store import FeatureStore
 from neumo.files import cache_folder
+from tests.cli.here import neumo_here
 
 
 def neumo(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "neumo", "cache", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    return neumo_here("cache", *arguments)
 
 
 def as_json(*arguments: object) -> dict[str, Any]:

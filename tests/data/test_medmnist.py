@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from neumo.data.image_files import find_radiographs
 from neumo.data.medmnist import unpack
 from neumo.data.sources import read
 from neumo.errors import NeumoError
+from tests.cli.here import neumo_here
 
 PARTS = {"train": 12, "val": 4, "test": 6}
 
@@ -73,8 +72,7 @@ def test_it_is_unpacked_once_and_again_after_a_kill(archive: Path, cache: Path) 
     (unpack(archive) / ".whole").unlink()
     find_radiographs(archive)
     assert images[0].read_bytes() == whole
-    command = [sys.executable, "-m", "neumo", "cache", "--json", "--clear"]
-    kept = json.loads(subprocess.run(command, capture_output=True, timeout=100, check=True).stdout)
+    kept = json.loads(neumo_here("cache", "--json", "--clear").stdout)
     assert kept["bytes"]["medmnist"] == 0
     assert not images[0].exists()
     assert len(find_radiographs(archive)) == len(images)
@@ -95,8 +93,7 @@ def test_lost_images_are_unpacked_again(written: str | None, archive: Path) -> N
 
 
 def test_it_is_no_classifier(archive: Path) -> None:
-    command = [sys.executable, "-m", "neumo", "predict", str(archive), "--json"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    said = neumo_here("predict", archive, "--json")
     assert (said.returncode, len(said.stdout.splitlines())) == (0, sum(PARTS.values())), said.stderr
 
 
