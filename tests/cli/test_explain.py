@@ -11,22 +11,19 @@ import pytest
 from PIL import Image
 
 from neumo.classifier import Classifier
-from neumo.cli import main
+from tests.cli.here import neumo_here
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """``neumo VERB ...`` in an empty folder: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["neumo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
+        done = neumo_here(*arguments)
+        return done.returncode, done.stdout, done.stderr
 
     return run
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from neumo.cli import main
+from tests.cli.here import neumo_here
 
 
 @pytest.fixture
@@ -27,20 +27,16 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def neumo(*arguments: object, capsys: pytest.CaptureFixture[str], code: int = 0) -> tuple[str, str]:
+def neumo(*arguments: object, code: int = 0) -> tuple[str, str]:
     """Run the command line; standard output and standard error."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["neumo", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-    said = capsys.readouterr()
-    assert (end.value.code or 0) == code, said.err
-    return said.out, said.err
+    done = neumo_here(*arguments)
+    assert done.returncode == code, done.stderr
+    return done.stdout, done.stderr
 
 
-def told(*arguments: object, capsys: pytest.CaptureFixture[str]) -> str:
+def told(*arguments: object) -> str:
     """The one line that a command with bad input ends with."""
-    out, err = neumo("split", *arguments, capsys=capsys, code=2)
+    out, err = neumo("split", *arguments, code=2)
     assert out == ""
     assert err.startswith("neumo: ")
     assert err.count("\n") == 1
@@ -52,9 +48,9 @@ def images(folder: Path) -> int:
     return len(list(folder.rglob("*.jpeg")))
 
 
-def test_counts_and_folders(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_and_folders(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said, _ = neumo("split", data, "--out", out, capsys=capsys)
+    said, _ = neumo("split", data, "--out", out)
     assert re.search(r"train\W+24\W+40\W+64\W", said)
     assert re.search(r"test\W+6\W+10\W+16\W", said)
     assert "All images are mixed" in said
@@ -70,9 +66,9 @@ def test_counts_and_folders(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("protocol", ["random", "official", "patient"])
-def test_json(protocol: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(protocol: str, data: Path, tmp_path: Path) -> None:
     options = ["--protocol", protocol, "--validation-fraction", 0.25, "--seed", 4, "--link", "--json"]
-    said, _ = neumo("split", data, "--out", tmp_path / "out", *options, capsys=capsys)
+    said, _ = neumo("split", data, "--out", tmp_path / "out", *options)
     document = json.loads(said)
     assert document["protocol"] == protocol
     assert document["seed"] == 4
@@ -87,9 +83,7 @@ def test_json(protocol: str, data: Path, tmp_path: Path, capsys: pytest.CaptureF
         assert sum(document["parts"]["test"].values()) == images(data / "test")
 
 
-def test_near_identical_images_stay_together_in_patient(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_near_identical_images_stay_together_in_patient(data: Path, tmp_path: Path) -> None:
     """The same radiograph, saved again, under the names of many patients."""
     smooth = Image.fromarray(np.random.default_rng(1).integers(0, 256, (8, 8), np.uint8)).resize((64, 64))
     for quality, i in enumerate(range(900, 906), start=80):
@@ -103,32 +97,27 @@ def test_near_identical_images_stay_together_in_patient(
         "patient",
         "--test-fraction",
         0.4,
-        capsys=capsys,
     )
     split = pd.read_csv(tmp_path / "out" / "split.csv")
     assert split["part"][split["path"].str.contains("IM-090")].nunique() == 1
 
 
-def test_a_saved_split_can_be_given_back(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    neumo("split", data, "--out", tmp_path / "one", "--seed", 3, capsys=capsys)
+def test_a_saved_split_can_be_given_back(data: Path, tmp_path: Path) -> None:
+    neumo("split", data, "--out", tmp_path / "one", "--seed", 3)
     saved = tmp_path / "one" / "split.csv"
-    said, _ = neumo("split", data, "--out", tmp_path / "two", "--split", saved, "--json", capsys=capsys)
+    said, _ = neumo("split", data, "--out", tmp_path / "two", "--split", saved, "--json")
     assert json.loads(said)["protocol"] is None
     assert (tmp_path / "two" / "split.csv").read_bytes() == saved.read_bytes()
     assert images(tmp_path / "two" / "test") == 16
-    neumo("split", data, "--out", tmp_path / "one", "--split", saved, capsys=capsys)
+    neumo("split", data, "--out", tmp_path / "one", "--split", saved)
 
     saved.write_text(saved.read_text().replace(saved.read_text().split("\n")[2], "NORMAL/x.jpeg,0,0,trian"))
     assert "got as part line 3: 'trian', expected train" in told(
-        data, "--out", tmp_path / "three", "--split", saved, capsys=capsys
+        data, "--out", tmp_path / "three", "--split", saved
     )
 
 
-def test_a_table_with_columns_of_its_own(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_table_with_columns_of_its_own(data: Path, tmp_path: Path) -> None:
     files = sorted(data.rglob("*.jpeg"))
     rows = pd.DataFrame(
         {"scan": map(str, files), "finding": [f.parent.name.lower() for f in files], "who": range(80)}
@@ -136,12 +125,10 @@ def test_a_table_with_columns_of_its_own(
     rows.to_csv(tmp_path / "rows.csv", index=False)
     columns = ["--path-column", "scan", "--label-column", "finding", "--patient-column", "who"]
     options = ["--positive", "pneumonia", "--protocol", "patient", "--json"]
-    said, _ = neumo(
-        "split", tmp_path / "rows.csv", *columns, *options, "--out", tmp_path / "out", capsys=capsys
-    )
+    said, _ = neumo("split", tmp_path / "rows.csv", *columns, *options, "--out", tmp_path / "out")
     assert json.loads(said)["parts"]["test"] == {"normal": 6, "pneumonia": 10}
     files[0].unlink()
-    line = told(tmp_path / "rows.csv", *columns, "--out", tmp_path / "out", capsys=capsys)
+    line = told(tmp_path / "rows.csv", *columns, "--out", tmp_path / "out")
     assert files[0].name in line
     said, _ = neumo(
         "split",
@@ -151,57 +138,50 @@ def test_a_table_with_columns_of_its_own(
         "--out",
         tmp_path / "out",
         "--json",
-        capsys=capsys,
     )
     document = json.loads(said)
     assert sum(sum(counts.values()) for counts in document["parts"].values()) == 79
     assert len(document["missing"]) == 1
 
 
-def test_folders_are_called_as_the_classes(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folders_are_called_as_the_classes(data: Path, tmp_path: Path) -> None:
     for part in ("train", "test"):
         (data / part / "PNEUMONIA").rename(data / part / "Tuberculosis")
-    said, _ = neumo("split", data, "--out", tmp_path / "out", capsys=capsys)
+    said, _ = neumo("split", data, "--out", tmp_path / "out")
     assert images(tmp_path / "out" / "train" / "tuberculosis") == 40
     assert re.search(r"normal\W+tuberculosis", said)
     assert "holds what" not in said
-    said, _ = neumo("split", data, "--out", tmp_path / "out", "--json", capsys=capsys)
+    said, _ = neumo("split", data, "--out", tmp_path / "out", "--json")
     assert json.loads(said)["parts"]["test"] == {"normal": 6, "tuberculosis": 10}
     (data / "train" / "COVID").mkdir()
     for file in list((data / "train" / "Tuberculosis").iterdir())[:20]:
         file.rename(data / "train" / "COVID" / file.name)
-    said, _ = neumo("split", data, "--out", tmp_path / "out", capsys=capsys)
+    said, _ = neumo("split", data, "--out", tmp_path / "out")
     assert "pneumonia/ holds what the data set calls covid or tuberculosis." in said
     assert images(tmp_path / "out" / "train" / "pneumonia") == 40
     assert not (tmp_path / "out" / "train" / "tuberculosis").exists()
 
 
-def test_patients_that_are_not_known_are_told_as_such(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_patients_that_are_not_known_are_told_as_such(data: Path, tmp_path: Path) -> None:
     for i, file in enumerate(sorted(data.rglob("*.jpeg"))):
         file.rename(file.with_name(f"{i}.jpeg"))
-    said, _ = neumo("split", data, "--out", tmp_path / "out", capsys=capsys)
+    said, _ = neumo("split", data, "--out", tmp_path / "out")
     assert "Patients are not known" in said
     assert "No known patient" not in said
-    said, _ = neumo("split", data, "--out", tmp_path / "out", "--json", capsys=capsys)
+    said, _ = neumo("split", data, "--out", tmp_path / "out", "--json")
     assert json.loads(said)["patients_on_both_sides"] is None
 
 
-def test_synthetic_data_stays_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    neumo("phantom", tmp_path / "set", "--patients", 16, "--images", 32, "--size", 64, capsys=capsys)
-    said, _ = neumo("split", tmp_path / "set", "--out", tmp_path / "out", capsys=capsys)
+def test_synthetic_data_stays_marked(tmp_path: Path) -> None:
+    neumo("phantom", tmp_path / "set", "--patients", 16, "--images", 32, "--size", 64)
+    said, _ = neumo("split", tmp_path / "set", "--out", tmp_path / "out")
     assert "SYNTHETIC" in said
     assert (tmp_path / "out" / "SYNTHETIC.txt").read_bytes() == (
         tmp_path / "set" / "SYNTHETIC.txt"
     ).read_bytes()
 
 
-def test_bad_input_is_told_in_one_line(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_told_in_one_line(data: Path, tmp_path: Path) -> None:
     out = ("--out", tmp_path / "out")
     for arguments, line in [
         ((tmp_path / "absent", *out), "absent: got no such file or folder"),
@@ -226,14 +206,12 @@ def test_bad_input_is_told_in_one_line(
         ((data, "--out", data), "data: got a folder with files that neumo did not make"),
         ((data, "--out", data / "more"), "more: got a folder inside the data set"),
     ]:
-        assert line in told(*arguments, capsys=capsys)
+        assert line in told(*arguments)
         assert not (tmp_path / "out").exists()
     assert images(data) == 80
 
 
-def test_what_a_data_set_does_not_allow_is_told(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_data_set_does_not_allow_is_told(data: Path, tmp_path: Path) -> None:
     for i, file in enumerate(sorted(data.rglob("*.jpeg"))):
         target = tmp_path / "plain" / file.parent.name / f"{i}.jpeg"
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -243,17 +221,17 @@ def test_what_a_data_set_does_not_allow_is_told(
         ("patient", "patient protocol: expected images whose patient is known"),
     ]:
         arguments = (tmp_path / "plain", "--out", tmp_path / "out", "--protocol", protocol)
-        assert line in told(*arguments, capsys=capsys)
+        assert line in told(*arguments)
     for file in list((tmp_path / "plain" / "NORMAL").iterdir())[1:]:
         file.unlink()
-    line = told(tmp_path / "plain", "--out", tmp_path / "out", capsys=capsys)
+    line = told(tmp_path / "plain", "--out", tmp_path / "out")
     assert "random protocol: got 1 normal images, expected enough to have some in each of train, test" in line
     assert line.endswith("; choose others with --test-fraction and --validation-fraction\n")
 
 
-def test_the_real_data(coronahack: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_real_data(coronahack: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    said, _ = neumo("split", coronahack, "--out", out, "--link", "--json", capsys=capsys)
+    said, _ = neumo("split", coronahack, "--out", out, "--link", "--json")
     assert json.loads(said)["parts"] == {
         "train": {"normal": 1261, "pneumonia": 3461},
         "test": {"normal": 315, "pneumonia": 866},
