@@ -12,6 +12,9 @@ from typing import IO
 SHIPPED = Path(__file__).with_name("pneumonia.neumo")
 """The classifier that neumo brings; docs/shipped-classifier.md is its card."""
 
+ARRAYS = ".npz"
+"""The suffix of an archive of arrays: a ZIP archive that is data, and no classifier."""
+
 MARK = ".neumo-"
 """What a file's name begins with that says what neumo wrote its folder for: a verb's results, or a split."""
 

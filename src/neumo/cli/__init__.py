@@ -30,7 +30,7 @@ from neumo.cli.split import split
 from neumo.cli.study import study
 from neumo.cli.train import train
 from neumo.errors import NeumoError
-from neumo.files import SHIPPED
+from neumo.files import ARRAYS, SHIPPED
 
 app = typer.Typer(
     name="neumo",
@@ -132,7 +132,7 @@ def _with_classifier(arguments: list[str]) -> list[str]:
     given = _first_operand(arguments)
     alone = arguments[0] in TAKES_NOTHING_ELSE
     is_file = os.path.isfile(given)  # noqa: PTH113 - unlike Path's, says no to a name that is too long
-    is_archive = is_file and not given.lower().endswith(".npz") and is_zipfile(given)  # no pipe: it waits
+    is_archive = is_file and not given.lower().endswith(ARRAYS) and is_zipfile(given)  # no pipe: it waits
     if given and (alone or given.endswith(".neumo") or is_archive):
         return arguments
     return [arguments[0], str(SHIPPED), *arguments[1:]]

@@ -98,9 +98,8 @@ def split(
     with other_shares(test=protocol != "official"):
         divided = load_split(given, dataset.table) if given else draw()
         if not given and (protocol == "patient" or (PROTOCOLS[protocol].grouped and validation_fraction)):
-            divided = draw(
-                groups=near_identical_groups(dataset.table)
-            )  # the long part, all is checked before
+            groups = near_identical_groups(dataset.table)  # the long part, so all is checked before
+            divided = draw(groups=groups)
     note = dataset.root / SYNTHETIC_NAME
     own = dataset.negative_name, dataset.positive_name
     folders = class_folders(*own)

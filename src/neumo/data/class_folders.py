@@ -1,4 +1,4 @@
-"""Folders of images with one sub-folder per class, divided into train, val and test or not, or they are."""
+"""Folders of images by class, divided into train, val and test around the classes, inside, or not at all."""
 
 from __future__ import annotations
 

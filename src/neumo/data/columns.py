@@ -21,7 +21,7 @@ from pandas.api.types import is_object_dtype
 from neumo.data.image_files import IMAGE_SUFFIXES, is_image
 from neumo.data.labels import quoted
 from neumo.data.places import TRIED, Places
-from neumo.data.table import unaccented
+from neumo.data.table import bare
 from neumo.errors import NeumoError
 
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
@@ -70,13 +70,7 @@ def load(file: Path, *, quiet: bool = False) -> pd.DataFrame:
         if type(error).__module__.startswith("pyarrow") or error.errno is None:
             raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
         raise
-    except (
-        ValueError,
-        ImportError,
-        EOFError,
-        zlib.error,
-        MemoryError,
-    ) as error:  # what parsers and decoders raise
+    except (ValueError, ImportError, EOFError, MemoryError, zlib.error) as error:
         raise NeumoError(f"{file}: {_unreadable(file, error)}") from error
     frame.columns = [str(column).strip() for column in frame.columns]
     frame = frame.loc[:, ~frame.columns.duplicated()]
@@ -93,7 +87,7 @@ def columns(
     Raises:
         NeumoError: a given column is not there, or there is none for one that is needed.
     """
-    by_plain_name = {_plain(c): str(c) for c in reversed(frame.columns)}
+    by_plain_name = {bare(str(c)): str(c) for c in reversed(frame.columns)}
     chosen: dict[str, str | None] = {}
     for what, usual in USUAL.items():
         name = given.get(what)
@@ -246,15 +240,11 @@ def _without_blank_lines(text: str) -> str:
     return re.sub(r"\A(?:[^\S\r\n]*[\r\n])+", "", text)
 
 
-def _plain(heading: object) -> str:
-    return re.sub(r"[\W_]+", "", unaccented(str(heading).lower()))
-
-
 def _is_row(first: Sequence[str], folder: Path) -> bool:
     """Whether a table's first line is a row: it names an image, and has no usual heading beside that."""
     others = [cell for cell in first if not _names_image(cell.strip(), folder)]
     usual = {name for names in USUAL.values() for name in names.split()} - _VALUES
-    return len(others) < len(first) and not any(_plain(cell) in usual for cell in others)
+    return len(others) < len(first) and not any(bare(cell) in usual for cell in others)
 
 
 def _names_image(text: str, folder: Path) -> bool:

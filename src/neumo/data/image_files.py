@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from neumo.errors import NeumoError, UnreadableImageError
-from neumo.files import MARK, SPLIT_MARK
+from neumo.files import ARRAYS, MARK, SPLIT_MARK
 from neumo.images import dicom
 
 IMAGE_SUFFIXES = frozenset(
@@ -88,7 +88,7 @@ def _at(place: str | Path, path_column: str | None, lateral: set[str] | None = N
         got = "nothing on standard input"
     elif os.path.isdir(path):  # noqa: PTH112 - unlike Path's, says no to a name that is too long
         found, got = _below(path), "a folder without images"
-    elif path.suffix.lower() == ".npz" and os.path.isfile(path):  # noqa: PTH113 - as above
+    elif path.suffix.lower() == ARRAYS and os.path.isfile(path):  # noqa: PTH113 - as above
         from neumo.data import medmnist  # only here, as it loads pandas
 
         found, got = _below(medmnist.unpack(path)), "an archive without images"

@@ -22,7 +22,6 @@ from neumo.errors import NeumoError
 from neumo.files import cache_folder, lock, named
 from neumo.progress import track
 
-SUFFIX = ".npz"
 CITATION = (
     "PneumoniaMNIST: J. Yang, R. Shi, D. Wei, Z. Liu, L. Zhao, B. Ke, H. Pfister, B. Ni, MedMNIST v2 - A "
     "large-scale lightweight benchmark for 2D and 3D biomedical image classification, Scientific Data 10, "

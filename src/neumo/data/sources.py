@@ -17,6 +17,7 @@ from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, patients_in
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
 from neumo.errors import NeumoError
+from neumo.files import ARRAYS
 
 EXPECTED = (
     "expected the CoronaHack archive, a folder with one sub-folder of images per class (divided into train "
@@ -120,7 +121,7 @@ def survey(
     if path.is_file():
         if is_table(path):
             return _checked(as_listing(path))
-        if path.suffix.lower() == medmnist.SUFFIX:
+        if path.suffix.lower() == ARRAYS:
             return _checked(medmnist.survey(path))
         if is_image(path):
             return _unlabelled(path.parent, [path], path.name)

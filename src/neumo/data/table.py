@@ -39,8 +39,13 @@ _PART = re.compile(rf"({'|'.join(OFFICIAL)}){_ENDING}*")
 
 def official_part(name: str) -> str | None:
     """What the table calls a part that a data set calls so ("Training set": "train"); None of other names."""
-    found = _PART.fullmatch(re.sub(r"[\W_]+", "", unaccented(name).lower()))
+    found = _PART.fullmatch(bare(name))
     return OFFICIAL[found[1]] if found else None
+
+
+def bare(name: str) -> str:
+    """A name in lower case without accents, spaces and punctuation, to compare it by."""
+    return re.sub(r"[\W_]+", "", unaccented(name).lower())
 
 
 def unaccented(text: str) -> str:
