@@ -696,6 +696,14 @@ def test_images_of_another_place_stand_in_for_none(folder: str, tmp_path: Path) 
     assert survey(tmp_path / "set" / "t.csv").missing == missing
 
 
+def test_images_of_one_part_stand_in_for_none_of_another(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    listed = [f"train/images/{i}.png" for i in range(2)]
+    pd.DataFrame({"path": listed, "label": [0, 1]}).to_csv(tmp_path / "t.csv", index=False)
+    assert survey(tmp_path / "t.csv").missing == listed
+
+
 def test_a_folder_that_is_left_off_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for i in range(2):
         draw(tmp_path / "train" / f"{i}.png", i)
