@@ -33,6 +33,15 @@ def shared(relative: str) -> Path:
     return path
 
 
+def new_cache(factory: pytest.TempPathFactory) -> Path:
+    """An empty cache folder, but for converted and compiled networks, which the tests of a process share."""
+    folder = factory.mktemp("cache")
+    for name in ("networks", "compiled"):
+        (factory.getbasetemp() / name).mkdir(exist_ok=True)
+        (folder / name).symlink_to(factory.getbasetemp() / name)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def coronahack() -> Path:
     """The real CoronaHack data set at 224x224, 5,903 of its 5,910 images."""
@@ -114,7 +123,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("trained")
     data = make_phantoms(folder / "phantoms", patients=40, size=64, difficulty="easy")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(folder / "cache"))
+        patch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))
         small: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "epochs": 3}
         neumo.train(data, protocol="official", **small).save(folder / "classifier.neumo")
     return data, folder / "classifier.neumo"
@@ -127,11 +136,11 @@ def evaluated(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFacto
     from neumo.evaluation.external import evaluate_source
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(tmp_path_factory.mktemp("evaluated-cache")))
+        patch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))
         return evaluate_source(neumo.load(trained[1]), neumo.read(trained[0]))
 
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the tests out of the user's cache folder."""
-    monkeypatch.setenv("NEUMO_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))

@@ -24,6 +24,12 @@ def as_json(*arguments: object) -> dict[str, Any]:
     return json.loads(run.stdout)
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that holds nothing yet."""
+    monkeypatch.setenv("NEUMO_CACHE", str(tmp_path / "own-cache"))
+
+
 @pytest.fixture
 def filled() -> Path:
     vectors = {f"image {i}": np.ones(2048, np.float32) for i in range(1500)}

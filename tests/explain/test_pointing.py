@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import neumo
 from neumo.explain.cam import heat_map
@@ -16,8 +15,7 @@ PATIENTS = 40
 """New ones, each with a focal consolidation."""
 
 
-def test_the_hottest_place_is_on_the_lesion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NEUMO_CACHE", str(tmp_path / "cache"))
+def test_the_hottest_place_is_on_the_lesion(tmp_path: Path) -> None:
     data = neumo.read(make_phantoms(tmp_path / "phantoms", patients=80))
     classifier = neumo.train(data, backbone="MobileNetV2-0.35", weights="phantom")
     drawn = [draw_radiograph("bacteria", patient=i, size=224, seed=9000) for i in range(PATIENTS)]

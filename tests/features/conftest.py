@@ -28,6 +28,12 @@ def real_keras(real: Backbone) -> Any:
     return real.build()
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one, for converting and compiling is what is tested here."""
+    monkeypatch.setenv("NEUMO_CACHE", str(tmp_path / "own-cache"))
+
+
 @pytest.fixture(scope="session")
 def _converted(real: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:

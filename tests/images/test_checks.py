@@ -17,6 +17,7 @@ from neumo.classifier import Classifier
 from neumo.files import SHIPPED
 from neumo.images.checks import MEANING, as_read, as_scored, look
 from neumo.images.read import read_radiograph
+from tests.conftest import new_cache
 
 TRAINING, OTHERS = 320, 60
 
@@ -40,7 +41,7 @@ def classifier(
     """MobileNetV2-0.35 with its real weights and a head trained on the training images alone."""
     whole = neumo.read(coronahack)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))
         saved = tmp_path_factory.mktemp("model") / "real.neumo"
         neumo.train(
             neumo.Dataset(**{**vars(whole), "table": table}),

@@ -26,6 +26,7 @@ from neumo.study import study as module
 from neumo.study.recipe import RecipeRun
 from neumo.study.study import Study
 from neumo.training.steps import STEPS
+from tests.conftest import new_cache
 
 CHOICES: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 4}
 
@@ -39,7 +40,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("study-cache")
+    return new_cache(tmp_path_factory)
 
 
 @pytest.fixture(autouse=True)
