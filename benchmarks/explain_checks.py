@@ -16,7 +16,7 @@ from scipy.ndimage import distance_transform_edt, uniform_filter
 from scipy.stats import spearmanr
 
 import neumo
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.data.sources import read
 from neumo.explain.cam import enlarge, evidence, heat_map
 from neumo.explain.usual import usual_maps

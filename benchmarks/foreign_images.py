@@ -23,7 +23,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 import neumo
-from neumo.classifier import Classifier, Finding
+from neumo.classifier.classifier import Classifier
+from neumo.classifier.findings import Finding
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.split import every_split
 from neumo.errors import NeumoError

@@ -118,11 +118,11 @@ def onnx_runtime(weights: Path) -> Run:
     """The graph of the engine, channels first, as ONNX, in batches of 8."""
     import onnxruntime
 
+    from neumo.export.onnx_graph import to_onnx
     from neumo.features.backbones import backbone
     from neumo.features.grey import with_grey_input
     from neumo.features.networks import kept_graph
     from neumo.features.scaling import Scaling
-    from neumo.onnx_graph import to_onnx
 
     graph = with_grey_input(kept_graph(backbone("ResNet50", weights)), Scaling(MEAN, STD), -1)
     graph.input(0).tensor.set_names({"pixels"})

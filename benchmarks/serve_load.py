@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from neumo.classifier import Classifier, load
+from neumo.classifier.classifier import Classifier, load
 from neumo.features.engine import BATCH
 from neumo.files import SHIPPED
 from neumo.images.read import inspect_radiograph

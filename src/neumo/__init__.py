@@ -15,7 +15,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier, Prediction, load
+    from neumo.classifier.classifier import Classifier, load
+    from neumo.classifier.findings import Prediction
     from neumo.data.audit import Audit, audit
     from neumo.data.balance import balance
     from neumo.data.sources import read
@@ -60,7 +61,8 @@ __all__ = [
 ]
 
 _HOME = {
-    "neumo.classifier": ("Classifier", "Prediction", "load"),
+    "neumo.classifier.classifier": ("Classifier", "load"),
+    "neumo.classifier.findings": ("Prediction",),
     "neumo.data.audit": ("Audit", "audit"),
     "neumo.data.balance": ("balance",),
     "neumo.data.sources": ("read",),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from tests.cli.here import neumo_here
 
 Run = Callable[..., tuple[int, str, str]]

@@ -21,7 +21,8 @@ from typer.testing import CliRunner, Result
 
 import neumo
 from neumo.backend import keras
-from neumo.classifier import NOTICE, Prediction, new_classifier
+from neumo.classifier.classifier import new_classifier
+from neumo.classifier.findings import NOTICE, Prediction
 from neumo.cli import app
 from neumo.data.image_files import find_each
 from neumo.features.backbones import backbone
@@ -259,7 +260,7 @@ def test_a_run_with_bad_places_goes_on_where_it_was(model: Path, files: list[Pat
     whole = rows(out.read_text())
     assert len(whole) == 7
     for done in range(8):
-        kept = neumo.predictions.journal(out, model, find_each(places))
+        kept = neumo.classifier.predictions.journal(out, model, find_each(places))
         for one in whole[:done]:
             kept.add({**one, "notice": "kept"})
         kept.close()

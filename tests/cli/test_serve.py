@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.errors import NeumoError
 
 
@@ -18,7 +18,7 @@ from neumo.errors import NeumoError
 def model(monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file that loads as a classifier; no server gets as far as using it."""
     nothing: Any = None
-    monkeypatch.setattr("neumo.classifier.load", lambda _: Classifier({}, nothing, nothing, b""))
+    monkeypatch.setattr("neumo.classifier.classifier.load", lambda _: Classifier({}, nothing, nothing, b""))
     return Path("any.neumo")
 
 

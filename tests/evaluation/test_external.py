@@ -15,14 +15,15 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 import neumo
-from neumo.classifier import Classifier, Prediction
+from neumo.classifier.classifier import Classifier
+from neumo.classifier.findings import Prediction
+from neumo.classifier.predictions import journal
 from neumo.data.sources import read
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.external import TOLD, External, evaluate_source
 from neumo.evaluation.metrics import evaluate
 from neumo.images.read import read_radiograph
-from neumo.predictions import journal
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ks_2samp
 
-from neumo.evaluation.origin import ANSWERS, LEVELS, PIXELS, Origin
+from neumo.classifier.origin import ANSWERS, LEVELS, PIXELS, Origin
 from neumo.evaluation.shift import Moved, shift
 
 NAMES = [*ANSWERS, *PIXELS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 
 
 @pytest.fixture(scope="session")

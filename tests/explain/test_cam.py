@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.errors import NeumoError
 from neumo.explain.cam import enlarge, evidence, evidence_graph, heat_map
 from neumo.features.precision import resolve_precision

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.explain.cam import heat_map
 from neumo.explain.many import Explained, explain
 from neumo.images.read import read_radiograph

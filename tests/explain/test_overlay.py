@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from neumo.classifier import NOTICE, SYNTHETIC, Prediction
+from neumo.classifier.findings import NOTICE, SYNTHETIC, Prediction
 from neumo.explain.overlay import colour_table, coloured, overlay, side_by_side
 from neumo.images.checks import MEANING
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neumo.classifier import Classifier, Prediction
+from neumo.classifier.classifier import Classifier
+from neumo.classifier.findings import Prediction
 from neumo.explain.many import Explained
 from neumo.explain.overlay import coloured
 from neumo.explain.page import Row, write_page

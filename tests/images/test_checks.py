@@ -13,7 +13,7 @@ from pydicom.data import get_testdata_file
 from sklearn.datasets import load_sample_images
 
 import neumo
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.files import SHIPPED
 from neumo.images.checks import MEANING, as_read, as_scored, look
 from neumo.images.read import read_radiograph

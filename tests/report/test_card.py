@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from neumo.classifier.findings import notice
 from neumo.evaluation.operating_point import choose_threshold
-from neumo.findings import notice
 from neumo.report.card import card_html, card_markdown, in_english
 from neumo.report.spanish import PHRASES, in_spanish
 from neumo.results.results import Results

@@ -11,7 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from neumo.classifier import NOTICE, Classifier
+from neumo.classifier.classifier import Classifier
+from neumo.classifier.findings import NOTICE
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.serve.app import create_app
 

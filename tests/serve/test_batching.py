@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neumo.classifier import Finding
+from neumo.classifier.findings import Finding
 from neumo.errors import UnreadableImageError
 from neumo.images.read import Inspection, inspect_radiograph
 from neumo.serve.batching import Batching, Examined

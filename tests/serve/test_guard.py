@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.serve.app import PAGE, create_app
 from tests.serve.conftest import drawn, sent
 

@@ -19,7 +19,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.serve.app import create_app
 from neumo.serve.limits import Limits
 from tests.serve.conftest import drawn, sent

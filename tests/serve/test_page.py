@@ -19,8 +19,8 @@ import uvicorn
 
 import neumo.images
 import neumo.serve
-from neumo.classifier import Classifier
-from neumo.findings import NOTICE, SYNTHETIC
+from neumo.classifier.classifier import Classifier
+from neumo.classifier.findings import NOTICE, SYNTHETIC
 from neumo.images.checks import MEANING
 from neumo.serve.app import create_app
 from neumo.serve.limits import Limits

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.explain.cam import heat_map
 from neumo.images.read import inspect_radiograph, read_radiograph
 from neumo.serve.app import create_app

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from tests.serve.conftest import drawn, sent
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fastapi.testclient import TestClient
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.serve.app import create_app
 from neumo.serve.limits import Limits
 from tests.serve.conftest import drawn, sent

@@ -20,7 +20,7 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show a classifier's card: what it was made from, its results, limits and operating point."""
-    from neumo.classifier import load
+    from neumo.classifier.classifier import load
     from neumo.errors import NeumoError
     from neumo.files import whole_file
     from neumo.report.card import card_html, card_markdown

@@ -51,11 +51,11 @@ def evaluate(
     The operating point and the calibration are the classifier's own; nothing is fitted to the source.
     Radiographs that the classifier was made from are told apart where it knows them.
     """
-    from neumo.classifier import load
+    from neumo.classifier.classifier import load
+    from neumo.classifier.predictions import journal
     from neumo.data.sources import read
     from neumo.evaluation.external import evaluate_source
     from neumo.files import claim
-    from neumo.predictions import journal
 
     model = load(classifier)
     dataset = read(

@@ -12,7 +12,7 @@ import typer
 from neumo.cli.options import ClassifierFile, PathColumn
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
     from neumo.data.image_files import Named
     from neumo.errors import NeumoError
     from neumo.explain.many import Explained
@@ -49,12 +49,12 @@ def explain(
     is 1, or 2 where no file can be read. This is a research tool, not a medical device: nothing here is a
     diagnosis.
     """
-    from neumo.classifier import load
+    from neumo.classifier.classifier import load
+    from neumo.classifier.findings import chance
+    from neumo.classifier.predictions import predicted, unreadable
     from neumo.data.image_files import find_each
     from neumo.explain.many import explain as explained
     from neumo.explain.page import Row, write_page
-    from neumo.findings import chance
-    from neumo.predictions import predicted, unreadable
     from neumo.progress import track
 
     files = find_each(radiographs, path_column)

@@ -38,10 +38,10 @@ def export(
     the names of the classes, the threshold and the notice. What it does not do: read files, warn of images
     that are no radiographs, decide.
     """
-    from neumo.classifier import load
+    from neumo.classifier.classifier import load
     from neumo.data.image_files import find_radiographs
-    from neumo.export import FORMATS
-    from neumo.export import export as write
+    from neumo.export.export import FORMATS
+    from neumo.export.export import export as write
 
     suffixes = {suffix: name for name, suffix in FORMATS.items()}
     files = [path for given in images or () for path in find_radiographs(given, path_column)]

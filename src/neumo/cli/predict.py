@@ -14,9 +14,9 @@ from neumo.cli.options import ClassifierFile, PathColumn
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
+    from neumo.classifier.predictions import Tally
     from neumo.data.image_files import Named
-    from neumo.predictions import Tally
 
 SHOWN = 50
 """Rows of the table on a terminal."""
@@ -50,11 +50,11 @@ def predict(
     stop the others: it is named at the end, and the exit code is 1, or 2 where no file can be read. This is a
     research tool, not a medical device: nothing here is a diagnosis.
     """
-    from neumo.classifier import load
+    from neumo.classifier.classifier import load
+    from neumo.classifier.predictions import Tally, journal, predict_each
     from neumo.data.image_files import find_each
     from neumo.errors import NeumoError
     from neumo.files import same_file
-    from neumo.predictions import Tally, journal, predict_each
 
     if out is not None and as_json:
         raise NeumoError("--json: got --out as well, expected one; FILE.jsonl is written as JSON lines")
@@ -85,7 +85,7 @@ def _print(
     model: Classifier, files: list[Named], tally: Tally, as_json: bool, lateral: Collection[str]
 ) -> None:
     """All rows on standard output: as JSON lines, or as a table, of which a terminal shows the first rows."""
-    from neumo.predictions import predict_each
+    from neumo.classifier.predictions import predict_each
 
     terminal = sys.stdout.isatty()
     waiting: list[dict[str, Any]] = []
@@ -123,7 +123,7 @@ def _show(rows: list[dict[str, Any]], first: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from neumo.findings import chance
+    from neumo.classifier.findings import chance
 
     table = Table(box=box.SIMPLE_HEAD, show_header=first, show_edge=False)
     table.add_column("probability", justify="right", min_width=11)

@@ -18,7 +18,7 @@ def report(
     No number changes. The radiographs are needed for their thumbnails alone; the page does without those
     that are gone.
     """
-    from neumo.classifier import load
+    from neumo.classifier.classifier import load
     from neumo.errors import NeumoError
     from neumo.report.figures import draw, save_figures
     from neumo.report.page import write_page

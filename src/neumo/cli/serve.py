@@ -57,7 +57,7 @@ def serve(
         raise NeumoError(
             f"serve: got no {name}, expected what a server needs; pip install 'neumo[serve]'"
         ) from error
-    from neumo.classifier import load
+    from neumo.classifier.classifier import load
 
     limits = Limits(
         request_bytes=max_request_mb * MIB,

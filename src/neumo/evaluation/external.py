@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from neumo.classifier.origin import ANSWERS, PIXELS
+from neumo.classifier.predictions import Row, predict_each
 from neumo.data.inspections import inspect_images, readable
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import Evaluation, by_cause, evaluate
 from neumo.evaluation.mistakes import worst_mistakes
-from neumo.evaluation.origin import ANSWERS, PIXELS
 from neumo.evaluation.shift import Shift, shift
-from neumo.predictions import Row, predict_each
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier
-    from neumo.predictions import Journal
+    from neumo.classifier.classifier import Classifier
+    from neumo.classifier.predictions import Journal
 
 TOLD = ("name", "data", "threshold", "temperature", "made_by")
 """What results repeat of the classifier's card."""

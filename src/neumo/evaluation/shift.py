@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neumo.classifier.origin import ANSWERS, LEVELS, PIXELS, Origin
 from neumo.evaluation.intervals import LEVEL
 from neumo.evaluation.metrics import without_nan
-from neumo.evaluation.origin import ANSWERS, LEVELS, PIXELS, Origin
 from neumo.images.exposure import EXPOSURE
 
 PROPERTIES = {

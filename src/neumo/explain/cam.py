@@ -18,7 +18,7 @@ from neumo.features.engine import Engine
 if TYPE_CHECKING:
     import openvino
 
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
 
 
 def heat_map(classifier: Classifier, pixels: np.ndarray) -> NDArray[np.float32]:

@@ -19,7 +19,8 @@ from neumo.images.many import inspect_many
 from neumo.images.read import Inspection
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier, Prediction
+    from neumo.classifier.classifier import Classifier
+    from neumo.classifier.findings import Prediction
 
 
 @dataclass(frozen=True)

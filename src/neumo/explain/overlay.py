@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from neumo.classifier.findings import chance
 from neumo.explain.cam import enlarge
-from neumo.findings import chance
 from neumo.images.checks import MEANING
 
 if TYPE_CHECKING:
-    from neumo.classifier import Prediction
+    from neumo.classifier.findings import Prediction
 
 COLOURS = "inferno"
 """Of matplotlib: evenly brighter from 0 to 1, also to the colour-blind and in grey print."""

@@ -22,7 +22,7 @@ from neumo.report.template import render
 from neumo.report.thumbnails import data_url
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
 
 SIDE = 28
 """Pixels of a heat map in the page: four per cell of a usual network's last maps, smoothed by the browser."""

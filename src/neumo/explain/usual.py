@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import openvino
     import pandas as pd
 
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
 
 MOST = 32
 """Radiographs that are averaged."""

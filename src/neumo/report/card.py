@@ -34,7 +34,7 @@ in_english = Say()
 
 
 def card_markdown(card: dict[str, Any]) -> str:
-    """A classifier's card as Markdown, all of it from `neumo.classifier.Classifier.card`."""
+    """A classifier's card as Markdown, all of it from `neumo.classifier.classifier.Classifier.card`."""
     parts = [f"# {_plain(card.get('name', 'A classifier'))}", f"> **{_plain(card.get('notice', ''))}**"]
     for title, blocks in _sections(card, in_english):
         parts += [f"## {title}", *(_markdown(kind, content) for kind, content in blocks)]

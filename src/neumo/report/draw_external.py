@@ -5,8 +5,8 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 
+from neumo.classifier.origin import LEVELS
 from neumo.evaluation.external import External
-from neumo.evaluation.origin import LEVELS
 from neumo.evaluation.shift import Moved
 from neumo.report import draw_result
 from neumo.report.drawing import (

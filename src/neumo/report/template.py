@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from neumo.findings import chance
+from neumo.classifier.findings import chance
 
 
 def render(template: str, **values: Any) -> str:

@@ -31,7 +31,7 @@ from neumo.serve.predicting import add_predicting
 from neumo.serve.telling import add_telling
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
 
 PAGE = Path(__file__).with_name("page")
 WORKERS = 2

@@ -18,7 +18,7 @@ from neumo.images.read import Inspection, inspect_radiograph
 from neumo.serve.limits import Upload
 
 if TYPE_CHECKING:
-    from neumo.classifier import Finding
+    from neumo.classifier.findings import Finding
 
 log = logging.getLogger("neumo.serve")
 
@@ -55,7 +55,7 @@ class Batching:
     is not kept waiting, and under load batches are full. `neumo.serve.limits.Admission` bounds how many wait.
 
     Args:
-        examine: as `neumo.classifier.Classifier.examine`.
+        examine: as `neumo.classifier.classifier.Classifier.examine`.
         batch: images that are computed together.
         workers: batches that are computed at the same time.
         readers: threads that read.

@@ -14,7 +14,7 @@ from neumo.images.read import inspect_radiograph, read_radiograph
 from neumo.serve.batching import Examined
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
     from neumo.serve.limits import Upload
 
 SIDE = 1024

@@ -23,7 +23,8 @@ from neumo.serve.metrics import Metrics
 from neumo.serve.uploads import read_files
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier, Finding
+    from neumo.classifier.classifier import Classifier
+    from neumo.classifier.findings import Finding
 
 BODY = {
     "required": True,

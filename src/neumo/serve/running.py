@@ -21,7 +21,7 @@ from neumo.serve.limits import Limits
 from neumo.serve.protocol import Protocol
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
 
 CONNECTIONS = 1000  # at the same time; any more are answered that the server is busy
 SHORTEST_TOKEN = 16  # characters; what `new_token` makes has 43

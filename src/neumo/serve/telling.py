@@ -18,7 +18,7 @@ from neumo.serve.limits import Limits
 from neumo.serve.metrics import Metrics
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
 
 
 def add_telling(

@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 
 from neumo.backend import keras
-from neumo.classifier import Classifier, load, new_classifier, notice
+from neumo.classifier.classifier import Classifier, load, new_classifier
+from neumo.classifier.findings import notice
+from neumo.classifier.origin import Origin
 from neumo.data.audit import audit
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.hard_validation import with_hard_validation
@@ -27,7 +29,6 @@ from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.calibration import calibrate, prior_shift
 from neumo.evaluation.operating_point import choose_threshold
-from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone, backbone
 from neumo.features.engine import Engine

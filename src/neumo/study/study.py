@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from neumo.classifier import notice
+from neumo.classifier.findings import notice
 from neumo.data.audit import audit
 from neumo.data.balance import copied
 from neumo.data.duplicates import near_identical_groups

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from neumo.classifier import Classifier
+from neumo.classifier.classifier import Classifier
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.sources import read
 from neumo.data.split import split, with_validation

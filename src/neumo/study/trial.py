@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from neumo.backend import keras
-from neumo.classifier import Classifier, new_classifier
+from neumo.classifier.classifier import Classifier, new_classifier
+from neumo.classifier.origin import Origin
 from neumo.data.balance import balance, balance_then_validate
 from neumo.data.split import part_counts
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.operating_point import choose_threshold
-from neumo.evaluation.origin import Origin
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone
 from neumo.features.extract import extract, fit_scaling

@@ -23,7 +23,8 @@ from neumo.images.read import pixels_id
 from neumo.progress import advance
 
 if TYPE_CHECKING:
-    from neumo.classifier import Classifier, Prediction
+    from neumo.classifier.classifier import Classifier
+    from neumo.classifier.findings import Prediction
 
 Row = dict[str, Any]
 """What is known of one file, by column."""

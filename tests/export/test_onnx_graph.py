@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from neumo.errors import NeumoError
+from neumo.export.onnx_graph import _RULES, to_onnx
 from neumo.features.graph import convert
-from neumo.onnx_graph import _RULES, to_onnx
 from tests.features.test_graph import BLOCKS, SIDE, _network
 
 onnxruntime = pytest.importorskip("onnxruntime", reason="needs onnxruntime, of the extra test")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neumo.findings import chance
+from neumo.classifier.findings import chance
 
 
 @pytest.mark.parametrize(

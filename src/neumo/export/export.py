@@ -24,7 +24,7 @@ from neumo.progress import track
 if TYPE_CHECKING:
     import openvino
 
-    from neumo.classifier import Classifier
+    from neumo.classifier.classifier import Classifier
 
 FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-3
@@ -147,7 +147,7 @@ def _write(graph: openvino.Model, file: Path, facts: dict[str, str]) -> None:
     if file.suffix == ".onnx":
         if importlib.util.find_spec("onnx") is None:
             raise NeumoError("onnx: got no such package, expected it: pip install 'neumo[export]'")
-        from neumo.onnx_graph import to_onnx
+        from neumo.export.onnx_graph import to_onnx
 
         file.write_bytes(to_onnx(graph, facts).SerializeToString())
         return

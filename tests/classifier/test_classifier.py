@@ -17,7 +17,8 @@ import pytest
 import neumo
 from neumo.archive import MOST, read_archive, write_archive
 from neumo.backend import keras
-from neumo.classifier import NOTICE, SYNTHETIC, Classifier, load, new_classifier
+from neumo.classifier.classifier import Classifier, load, new_classifier
+from neumo.classifier.findings import NOTICE, SYNTHETIC
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features import precision
 from neumo.features.backbones import backbone

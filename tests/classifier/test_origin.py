@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance
 
+from neumo.classifier.origin import LEVELS, Origin
 from neumo.data.inspections import inspect_images
 from neumo.data.sources import read
 from neumo.data.split import split
 from neumo.data.table import sha256_of
-from neumo.evaluation.origin import LEVELS, Origin
 from neumo.images.exposure import exposure
 from neumo.images.read import read_radiograph
 from neumo.phantom.dataset import make_phantoms

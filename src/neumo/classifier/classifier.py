@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from neumo.archive import Data, read_archive, read_arrays, write_archive
+from neumo.classifier.findings import NOTICE, SYNTHETIC, Finding, Prediction, notice
+from neumo.classifier.origin import Origin
 from neumo.errors import NeumoError, UnreadableImageError
-from neumo.evaluation.origin import Origin
 from neumo.features.backbones import SIZE
 from neumo.features.compiled import compiled, core, save_graph
 from neumo.features.engine import Engine
@@ -24,7 +25,6 @@ from neumo.features.precision import resolve_precision
 from neumo.features.reference import Reference, clearly_nearer
 from neumo.features.scaling import Scaling
 from neumo.files import SHIPPED
-from neumo.findings import NOTICE, SYNTHETIC, Finding, Prediction, notice
 from neumo.images.checks import TURNED, look
 from neumo.images.many import Read, in_batches, inspect_many
 from neumo.images.read import PIXELS, Inspection

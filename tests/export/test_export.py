@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import neumo
-import neumo.export
-from neumo.classifier import Classifier
+import neumo.export.export
+from neumo.classifier.classifier import Classifier
 from neumo.errors import NeumoError
-from neumo.export import TOLERANCE, export, whole_graph
+from neumo.export.export import TOLERANCE, export, whole_graph
 from neumo.features.engine import Engine
 from neumo.features.precision import resolve_precision
 
@@ -128,7 +128,7 @@ def test_a_graph_that_says_something_else_is_refused(
         )
         return whole_graph(other)
 
-    monkeypatch.setattr(neumo.export, "whole_graph", darker)
+    monkeypatch.setattr(neumo.export.export, "whole_graph", darker)
     for name, format in (("model.onnx", "onnx"), ("model.xml", "openvino")):
         with pytest.raises(NeumoError, match=rf"{name}: got probabilities .* away from the classifier's"):
             export(phantom_classifier, tmp_path / name, format)

@@ -1,0 +1,1 @@
+"""The saved classifier, and what it says of radiographs."""

@@ -1,0 +1,1 @@
+"""The classifier as one graph for other runtimes."""
