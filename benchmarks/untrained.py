@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from neumo.classifier.classifier import Classifier, new_classifier
+from neumo.classifier.assemble import new_classifier
+from neumo.classifier.classifier import Classifier
 from neumo.features.backbones import backbone
 from neumo.features.networks import kept_graph
 from neumo.training.head import build_head

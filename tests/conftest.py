@@ -78,7 +78,7 @@ def phantom_classifier() -> Any:
     """The embedded default's backbone under a deep, untrained head."""
     import numpy as np
 
-    from neumo.classifier.classifier import new_classifier
+    from neumo.classifier.assemble import new_classifier
     from neumo.features.backbones import backbone
     from neumo.features.graph import convert
     from neumo.training.head import build_head

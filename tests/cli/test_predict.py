@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 
 import neumo
 from neumo.backend import keras
-from neumo.classifier.classifier import new_classifier
+from neumo.classifier.assemble import new_classifier
 from neumo.classifier.findings import NOTICE, Prediction
 from neumo.cli import app
 from neumo.data.image_files import find_each

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from neumo.classifier.classifier import Classifier, load, new_classifier
+from neumo.classifier.assemble import new_classifier
+from neumo.classifier.classifier import Classifier, load
 from neumo.explain.cam import evidence
 from neumo.explain.usual import MOST, usual_maps
 from neumo.features.precision import resolve_precision

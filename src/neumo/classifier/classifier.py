@@ -1,25 +1,24 @@
-"""The saved classifier: from the pixels of any radiograph to a probability."""
+"""The classifier: from the pixels of any radiograph to a probability."""
 
 from __future__ import annotations
 
-import io
-import json
 import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from neumo.archive import Data, read_archive, read_arrays, write_archive
-from neumo.classifier.findings import NOTICE, SYNTHETIC, Finding, Prediction, notice
+from neumo.archive import Data
+from neumo.classifier.findings import Finding, Prediction
 from neumo.classifier.origin import Origin
+from neumo.classifier.saved_file import Parts, read_parts, write_parts
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features.backbones import SIZE
-from neumo.features.compiled import compiled, core, save_graph
+from neumo.features.compiled import compiled
 from neumo.features.engine import Engine
 from neumo.features.precision import resolve_precision
 from neumo.features.reference import Reference, clearly_nearer
@@ -33,11 +32,6 @@ if TYPE_CHECKING:
     import openvino
 
     from neumo.backend import keras
-
-__all__ = ["NOTICE", "SYNTHETIC", "Classifier", "Finding", "Prediction", "load", "new_classifier", "notice"]
-
-FORMAT = 2
-"""Of the saved file."""
 
 
 class Classifier:
@@ -242,29 +236,23 @@ class Classifier:
     def save(self, file: str | Path, *, compact: bool = False) -> None:
         """Write the classifier as one file, whole or not at all.
 
-        It is a ZIP archive of ``card.json``, ``backbone`` and ``head`` (``.xml`` with ``.bin``, OpenVINO),
-        ``network.keras``, ``reference.npz``, ``usual.npz``, ``origin.npz`` and ``SHA256SUMS`` over them.
-        Nothing in it is code.
+        Its format is told in `neumo.classifier.saved_file`. Nothing in it is code.
 
         Args:
             file: where.
             compact: keep the backbone's weights in 16 bits and leave out the network in Keras, for a file a
                 quarter as large.
         """
-        members: dict[str, Data] = {"card.json": json.dumps(self.card, indent=1).encode()}
-        if self._keras_file is not None and not compact:
-            members["network.keras"] = self._keras_file
-        members["backbone.xml"], members["backbone.bin"] = _serialised(self._backbone, halved=compact)
-        members["head.xml"], members["head.bin"] = _serialised(self._head)
-        if self._reference is not None:
-            members["reference.npz"] = self._reference.to_bytes()
-        if self.usual:
-            maps = io.BytesIO()
-            np.savez_compressed(maps, *self.usual)
-            members["usual.npz"] = maps.getvalue()
-        if self.origin is not None:
-            members["origin.npz"] = self.origin.to_bytes()
-        write_archive(file, members)
+        parts = Parts(
+            self.card,
+            self._backbone,
+            self._head,
+            self._keras_file,
+            self._reference,
+            self.usual,
+            self.origin,
+        )
+        write_parts(file, parts, compact=compact)
 
     @cached_property
     def _backbone(self) -> openvino.Model:
@@ -321,121 +309,10 @@ def load(file: str | Path = SHIPPED) -> Classifier:
         NeumoError: it is not a classifier, is of another format, was changed or cut off, or its card lacks
             what predictions need.
     """
-    expected = "expected a classifier that neumo saved"
-    members, digests = read_archive(file, expected)
-    try:
-        card = json.loads(bytes(members["card.json"]))
-        if card["format"] != FORMAT:
-            raise NeumoError(
-                f"{file}: got format {card['format']}, expected {FORMAT}: train it again with this neumo"
-            )
-        graphs = {name: (members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")}
-        keras_file = members.get("network.keras")
-        stored = members.get("reference.npz")
-        reference = None if stored is None else Reference.from_bytes(stored)
-        usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
-        origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
-    except (KeyError, ValueError, TypeError) as error:
-        raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
-    _check_card(file, card)
-    if card.get("pixels", PIXELS) != PIXELS:
-        got = f"got a classifier of radiographs as another neumo reads them (pixels {card['pixels']!r})"
+    parts = read_parts(file)
+    pixels = parts.card.get("pixels", PIXELS)
+    if pixels != PIXELS:
+        got = f"got a classifier of radiographs as another neumo reads them (pixels {pixels!r})"
         told = f"expected this one's (pixels {PIXELS}): its probabilities may differ; train it again"
         print(f"neumo: {file}: {got}, {told}", file=sys.stderr)
-    kept_as = digests["backbone.xml"] + digests["backbone.bin"]
-    backbone, head = (
-        partial(_graph, *parts, f"{file}: got a {name} that OpenVINO cannot read, {expected}")
-        for name, parts in graphs.items()
-    )
-    return Classifier(card, backbone, head(), keras_file, reference, usual, origin, kept_as)
-
-
-def _check_card(file: str | Path, card: dict[str, Any]) -> None:
-    """Refuse a card that lacks what a prediction needs, or has something else in its place."""
-
-    def scaling(said: Any) -> bool:
-        return bool(np.isfinite(Scaling(said["mean"], said["std"]).channels).all())
-
-    text = (lambda said: isinstance(said, str) and bool(said), "text")
-    asked: dict[str, tuple[Callable[[Any], bool], str]] = {
-        **dict.fromkeys(("name", "positive", "negative", "notice"), text),
-        "threshold": (lambda said: 0 <= said["threshold"] <= 1, '{"threshold": a number from 0 to 1}'),
-        "scaling": (scaling, '{"mean": numbers, "std": numbers above 0}'),
-        "data": (lambda said: isinstance(said["synthetic"], bool), '{"synthetic": true or false}'),
-        "ages": (lambda said: said is None or 0 <= said[0] <= said[1], "[least, largest]"),
-    }
-    card = {"ages": None, **card}
-    for key, (fits, expected) in asked.items():
-        if key not in card:
-            raise NeumoError(f"{file}: got a card without {key!r}, expected there {expected}")
-        try:
-            good = fits(card[key])
-        except (LookupError, TypeError, ValueError, OverflowError):
-            good = False
-        if not good:
-            got = json.dumps(card[key])[:60]
-            raise NeumoError(f"{file}: got a card whose {key!r} is {got}, expected {expected}")
-
-
-def new_classifier(
-    card: dict[str, Any],
-    graph: openvino.Model,
-    base: keras.Model,
-    head: keras.Model,
-    reference: Reference | None = None,
-) -> Classifier:
-    """Make a classifier of a frozen backbone and the head that was trained on its features.
-
-    Args:
-        card: as `Classifier.card`, without "format", "size", "pixels" and "notice".
-        graph: the backbone in OpenVINO, see `neumo.features.networks.kept_graph`.
-        base: the same in Keras, scaled grey levels (n, 224, 224, 3) to features (n, d).
-        head: features to probabilities, (n, 1).
-        reference: fitted on the features of the training part; without it, no image is called unfamiliar.
-    """
-    from neumo.backend import keras
-    from neumo.features.graph import convert
-
-    mean, std = Scaling(card["scaling"]["mean"], card["scaling"]["std"]).channels
-    grey = keras.Input((SIZE, SIZE, 3), name="grey")
-    scaled = keras.layers.Normalization(mean=mean.tolist(), variance=np.square(std).tolist())(grey)
-    bare = keras.models.clone_model(head)  # without optimiser
-    bare.set_weights(head.get_weights())
-    network = keras.Model(grey, bare(base(scaled)), name="neumo")
-    with tempfile.TemporaryDirectory() as folder:
-        network.save(Path(folder, "network.keras"))
-        keras_file = Path(folder, "network.keras").read_bytes()
-    told = notice(card["data"]["synthetic"])
-    whole_card = {**card, "format": FORMAT, "size": SIZE, "pixels": PIXELS, "notice": told}
-    return Classifier(whole_card, graph, convert(head), keras_file, reference)
-
-
-def _graph(xml: Data, weights: Data, otherwise: str) -> openvino.Model:
-    """The network with all its weights in 32 bits; a `NeumoError` that says `otherwise` if it is none."""
-    import openvino
-
-    try:
-        graph = core().read_model(bytes(xml), openvino.Tensor(np.frombuffer(weights, np.uint8)))
-    except (RuntimeError, ValueError) as error:  # ValueError: no weights at all
-        raise NeumoError(otherwise) from error
-    if (len(graph.inputs), len(graph.outputs)) != (1, 1):
-        raise NeumoError(otherwise)
-    for node in graph.get_ops():
-        if node.get_type_name() == "Convert":
-            stored = node.input_value(0).get_node()
-            if stored.get_type_name() == "Constant" and stored.get_element_type() == openvino.Type.f16:
-                whole = openvino.op.Constant(stored.data.astype(np.float32))
-                node.output(0).replace(whole.output(0))
-    return graph
-
-
-def _arrays(data: Data) -> tuple[np.ndarray, ...]:
-    """What `numpy.savez` was given, in order."""
-    kept = read_arrays(data)
-    return tuple(kept[f"arr_{place}"] for place in range(len(kept)))
-
-
-def _serialised(graph: openvino.Model, *, halved: bool = False) -> tuple[bytes, bytes]:
-    with tempfile.TemporaryDirectory() as folder:
-        save_graph(graph, Path(folder, "graph.xml"), halved=halved)
-        return Path(folder, "graph.xml").read_bytes(), Path(folder, "graph.bin").read_bytes()
+    return Classifier(**vars(parts))

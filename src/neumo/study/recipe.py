@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from neumo.backend import keras
-from neumo.classifier.classifier import Classifier, load, new_classifier
+from neumo.classifier.assemble import new_classifier
+from neumo.classifier.classifier import Classifier, load
 from neumo.classifier.findings import notice
 from neumo.classifier.origin import Origin
 from neumo.data.audit import audit

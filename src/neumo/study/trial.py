@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from neumo.backend import keras
-from neumo.classifier.classifier import Classifier, new_classifier
+from neumo.classifier.assemble import new_classifier
+from neumo.classifier.classifier import Classifier
 from neumo.classifier.origin import Origin
 from neumo.data.balance import balance, balance_then_validate
 from neumo.data.split import part_counts
