@@ -260,7 +260,7 @@ def test_a_run_with_bad_places_goes_on_where_it_was(model: Path, files: list[Pat
     whole = rows(out.read_text())
     assert len(whole) == 7
     for done in range(8):
-        kept = neumo.classifier.predictions.journal(out, model, find_each(places))
+        kept = neumo.classifier.journal.journal(out, model, find_each(places))
         for one in whole[:done]:
             kept.add({**one, "notice": "kept"})
         kept.close()

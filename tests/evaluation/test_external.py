@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score
 import neumo
 from neumo.classifier.classifier import Classifier
 from neumo.classifier.findings import Prediction
-from neumo.classifier.predictions import journal
+from neumo.classifier.journal import journal
 from neumo.data.sources import read
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError

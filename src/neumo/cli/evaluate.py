@@ -52,7 +52,7 @@ def evaluate(
     Radiographs that the classifier was made from are told apart where it knows them.
     """
     from neumo.classifier.classifier import load
-    from neumo.classifier.predictions import journal
+    from neumo.classifier.journal import journal
     from neumo.data.sources import read
     from neumo.evaluation.external import evaluate_source
     from neumo.files import claim

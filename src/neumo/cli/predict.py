@@ -51,7 +51,8 @@ def predict(
     research tool, not a medical device: nothing here is a diagnosis.
     """
     from neumo.classifier.classifier import load
-    from neumo.classifier.predictions import Tally, journal, predict_each
+    from neumo.classifier.journal import journal
+    from neumo.classifier.predictions import Tally, predict_each
     from neumo.data.image_files import find_each
     from neumo.errors import NeumoError
     from neumo.files import same_file

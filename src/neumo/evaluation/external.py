@@ -21,7 +21,7 @@ from neumo.evaluation.shift import Shift, shift
 
 if TYPE_CHECKING:
     from neumo.classifier.classifier import Classifier
-    from neumo.classifier.predictions import Journal
+    from neumo.classifier.journal import Journal
 
 TOLD = ("name", "data", "threshold", "temperature", "made_by")
 """What results repeat of the classifier's card."""

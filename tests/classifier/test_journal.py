@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import neumo.classifier.predictions
+import neumo.classifier.journal
 from neumo.classifier.findings import Prediction
-from neumo.classifier.predictions import COLUMNS, Journal, Row, Tally, predicted, unreadable
+from neumo.classifier.journal import Journal
+from neumo.classifier.predictions import COLUMNS, Row, Tally, predicted, unreadable
 from neumo.errors import NeumoError, UnreadableImageError
 
 PATHS = [f'scans/{i}, 胸部 "{i}".png' for i in range(25_000)]
@@ -110,11 +111,11 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(NeumoError, match="got a stopped run of another list of radiographs"):
         Journal(out, "c1", PATHS[5:20])
     with monkeypatch.context() as later:
-        later.setattr("neumo.classifier.predictions.__version__", "99")
+        later.setattr("neumo.classifier.journal.__version__", "99")
         with pytest.raises(NeumoError, match="got a stopped run of another neumo"):
             journal(out)
     with monkeypatch.context() as later:
-        later.setattr("neumo.classifier.predictions.pixels_id", lambda: {"pixels": 99})
+        later.setattr("neumo.classifier.journal.pixels_id", lambda: {"pixels": 99})
         with pytest.raises(NeumoError, match="got a stopped run of another set of image decoders"):
             journal(out)
     assert (tmp_path / "out.csv.journal").read_bytes() == before
@@ -147,7 +148,7 @@ def test_a_row_of_another_file_is_done_again(
     for file in files[:5]:  # the last one is missing
         file.write_bytes(b"a radiograph")
     names = [str(file) for file in files]
-    begun = neumo.classifier.predictions.journal(tmp_path / "out.csv", classifier, names)
+    begun = neumo.classifier.journal.journal(tmp_path / "out.csv", classifier, names)
     for name in names[:4]:
         begun.add({**row(0), "path": name})
     begun.close()
@@ -159,7 +160,7 @@ def test_a_row_of_another_file_is_done_again(
     else:
         for file in files[:5]:
             file.unlink()
-    again = neumo.classifier.predictions.journal(tmp_path / "out.csv", classifier, names)
+    again = neumo.classifier.journal.journal(tmp_path / "out.csv", classifier, names)
     told = capsys.readouterr().err
     if change == "gone":  # as where a disk was taken out: what was done is not lost
         assert again.todo == [4, 5]
@@ -171,7 +172,7 @@ def test_a_row_of_another_file_is_done_again(
         )
         again.add({**row(1), "path": names[2]})
     again.close()
-    last = neumo.classifier.predictions.journal(tmp_path / "out.csv", classifier, names)
+    last = neumo.classifier.journal.journal(tmp_path / "out.csv", classifier, names)
     assert last.todo == [4, 5]
     assert [one["path"] for one in last.rows()] == names[:4]
     assert [set(one) for one in last.rows()] == [set(COLUMNS)] * 4
@@ -210,7 +211,7 @@ def test_a_full_disk_costs_no_whole_row(tmp_path: Path) -> None:
     script = f"""
 import resource
 from pathlib import Path
-from tests.classifier.test_predictions import journal, row
+from tests.classifier.test_journal import journal, row
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
 begun = journal(Path({str(tmp_path / "out.csv")!r}))
 try:
