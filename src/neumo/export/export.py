@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from neumo.errors import NeumoError, UnreadableImageError
+from neumo.export.comparing import batches, compare, reader
 from neumo.features.backbones import SIZE
-from neumo.features.compiled import core, save_graph
-from neumo.features.engine import Engine
+from neumo.features.compiled import save_graph
 from neumo.features.grey import with_grey_input
 from neumo.files import named
-from neumo.images.read import read_radiograph
-from neumo.progress import track
 
 if TYPE_CHECKING:
     import openvino
@@ -29,8 +24,6 @@ if TYPE_CHECKING:
 FORMATS = {"onnx": ".onnx", "openvino": ".xml"}
 TOLERANCE = 1e-3
 """Largest difference of a probability from the classifier's own, both in single precision."""
-
-BATCH, PHANTOMS = 32, 16
 
 
 @dataclass(frozen=True)
@@ -98,8 +91,8 @@ def export(
     try:
         with named(file, part):
             _write(graph, part, metadata(classifier))
-        runtime, run = _reader(part)
-        images, difference = _compare(classifier, run, _batches(radiographs, unreadable))
+        runtime, run = reader(part)
+        images, difference = compare(classifier, run, batches(radiographs, unreadable))
         if not images:
             raise NeumoError(f"{file}: got no radiograph that can be read, expected one to compare on")
         if not difference <= TOLERANCE:
@@ -154,47 +147,3 @@ def _write(graph: openvino.Model, file: Path, facts: dict[str, str]) -> None:
     for key, value in facts.items():
         graph.set_rt_info(value, ["neumo", key])
     save_graph(graph, file)
-
-
-def _reader(file: Path) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
-    """What reads a written graph back: its name and version, and pixels to probabilities in it."""
-    if file.suffix == ".onnx" and importlib.util.find_spec("onnxruntime") is not None:
-        import onnxruntime  # type: ignore[import-untyped, unused-ignore]
-
-        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        name = f"ONNX Runtime {onnxruntime.__version__}"
-        return name, lambda pixels: session.run(["probability"], {"pixels": pixels})[0]
-    written = core().compile_model(core().read_model(file), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return f"OpenVINO {version('openvino')}", lambda pixels: written([pixels])[0]
-
-
-def _compare(
-    classifier: Classifier, run: Callable[[np.ndarray], np.ndarray], batches: Iterable[np.ndarray]
-) -> tuple[int, float]:
-    """How many radiographs were compared, and the largest difference of a probability."""
-    own = Engine(classifier.network(), classifier.scaling, "f32")
-    off = [np.abs(own(pixels)[:, 0] - run(pixels)) for pixels in batches]
-    return sum(map(len, off)), max((float(part.max()) for part in off), default=0.0)
-
-
-def _batches(
-    radiographs: Sequence[str | Path], unreadable: Callable[[UnreadableImageError], None] | None
-) -> Iterator[np.ndarray]:
-    """Pixels, uint8 (n, 224, 224), of the files, or of phantoms where there are none."""
-    if radiographs:
-        for start in track(range(0, len(radiographs), BATCH), "Comparing"):
-            pixels = []
-            for path in radiographs[start : start + BATCH]:
-                try:
-                    pixels.append(read_radiograph(path))
-                except UnreadableImageError as error:
-                    if unreadable is None:
-                        raise
-                    unreadable(error)
-            if pixels:
-                yield np.stack(pixels)
-        return
-    from neumo.phantom.radiograph import draw_radiograph
-
-    for kind in ("", "bacteria"):
-        yield np.stack([draw_radiograph(kind, patient=i, size=SIZE)[0] for i in range(PHANTOMS // 2)])
