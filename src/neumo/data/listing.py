@@ -11,6 +11,7 @@ import pandas as pd
 
 from neumo.data.columns import USUAL, columns, filled, load, naming_images
 from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
+from neumo.data.joined import Joined
 from neumo.data.labels import (
     UNKNOWN,
     assign,
@@ -73,7 +74,7 @@ def paths(file: Path, path_column: str | None = None, lateral: set[str] | None =
 
 
 def survey(
-    file: Path,
+    tables: Path | Joined,
     *,
     path_column: str | None = None,
     label_column: str | None = None,
@@ -81,7 +82,7 @@ def survey(
     positive: Sequence[str] | None = None,
     skip_missing: bool | None = None,
 ) -> Dataset:
-    """Read a listing.
+    """Read a listing, one table or several as one.
 
     Paths are taken relative to the file's folder, else to the working folder, else as the end of a path
     anywhere below the file's folder, with or without suffix, where there is one such path only. Rows that
@@ -95,7 +96,8 @@ def survey(
     Raises:
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.
     """
-    frame = load(file)
+    one = tables if isinstance(tables, Joined) else Joined(load(tables), tables, _name_of(tables))
+    frame, file = one.frame, one.file
     path_column = naming_images(frame, file, path=path_column, label=label_column, patient=patient_column)
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
     if column["patient"] is None:  # one column can be both
@@ -105,7 +107,9 @@ def survey(
     if lateral.all():
         raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
     beyond = given["path"][lateral].dropna()
-    given, faults = _complete(given[~lateral], column, file, skip_missing)
+    frontal = given[~lateral]
+    given, faults = _complete(frontal, column, file, skip_missing or one.blanks)
+    unlabelled = frontal["path"].drop(given.index).dropna()
     label, class_of, unclear = _labels(given["label"], positive, file, column["label"] or "")
     where = Places(file.parent)
     where.look_over([*given["path"].dropna()])
@@ -128,13 +132,13 @@ def survey(
     telling = there["by itself"].sort_values(ascending=False, kind="stable").index
     first = there.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
     table = new_table(first.assign(cause=_causes(first)))
-    listed_paths = {*table["path"], *(str(where.find(name)) for name in beyond)}
+    listed_paths = {*table["path"], *(str(where.find(name)) for name in beyond), *map(where.here, unlabelled)}
     beside = sorted(
         {p for folder in {Path(q).parent for q in listed_paths} for p in images_in(folder, deep=False)}
     )
     return Dataset(
         table=table,
-        name=Path(file.stem).stem if file.suffix.lower() == ".gz" else file.stem,
+        name=one.name,
         layout="listing",
         root=file.parent,
         rows=len(frame),
@@ -147,6 +151,10 @@ def survey(
         positive_name=class_of[PNEUMONIA],
         faults=(*faults, *_changed(first, table, file)),
     )
+
+
+def _name_of(file: Path) -> str:
+    return Path(file.stem).stem if file.suffix.lower() == ".gz" else file.stem
 
 
 def _complete(

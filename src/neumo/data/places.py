@@ -65,7 +65,7 @@ class Places:
         has it. Where there is none, or several, it is the place itself, at which there is no image;
         `instead_of` then says what there is.
         """
-        here = listed.replace("\\", "/").removeprefix(self._dropped) if self._dropped else listed
+        here = self._without_dropped(listed)
         for name in (here, here.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
                 if self.is_there(path := base / name):
@@ -79,6 +79,10 @@ class Places:
             if ends:
                 self._several[listed] = ends
         return self.folder / listed
+
+    def here(self, listed: str) -> str:
+        """The place itself that a table names, be there an image or not."""
+        return str(self.folder / self._without_dropped(listed).replace("\\", "/"))
 
     def is_there(self, path: Path) -> bool:
         """Whether this is a file."""
@@ -94,6 +98,9 @@ class Places:
         ends = self._several.get(listed, [])
         shown = ", ".join(relative(path, self.folder) for path in ends[:3])
         return f"{len(ends)} files that end so ({shown})" if ends else "no such file"
+
+    def _without_dropped(self, listed: str) -> str:
+        return listed.replace("\\", "/").removeprefix(self._dropped) if self._dropped else listed
 
     def _ending(self, name: str) -> list[Path]:
         wanted = PurePosixPath(name.replace("\\", "/")).parts

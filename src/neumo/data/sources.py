@@ -13,6 +13,7 @@ import pandas as pd
 from neumo.data import class_folders, coronahack, listing, medmnist
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_image, is_table, radiographs_in
+from neumo.data.joined import Joined, stacked
 from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, patients_in
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
@@ -102,9 +103,9 @@ def survey(
     given = {"path": path_column, "label": label_column, "patient": patient_column}
     columns_given = any(given.values())
 
-    def as_listing(file: Path) -> Dataset:
+    def as_listing(tables: Path | Joined) -> Dataset:
         return listing.survey(
-            file,
+            tables,
             path_column=path_column,
             label_column=label_column,
             patient_column=patient_column,
@@ -139,6 +140,8 @@ def survey(
         if len(passed) > 1:
             print(f"neumo: {path}: reads {tables[0].name}, of {len(passed)} tables there", file=sys.stderr)
         return _checked(as_listing(tables[0]))
+    if len(tables) > 1 and (parts := stacked(tables, path.name, given)):
+        return _checked(as_listing(parts))
     if len(tables) > 1:
         names = ", ".join(p.name for p in tables)
         raise NeumoError(f"{path}: got several tables ({names}), expected one of them to be named instead")
