@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data import class_folders, coronahack, listing, medmnist
+from neumo.data import class_folders, coronahack, listing, medmnist, published
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_image, is_table, radiographs_in
 from neumo.data.joined import Joined, stacked
@@ -119,6 +119,8 @@ def survey(
                 f"{csv}: got --positive {quoted(wanted)}, expected none as CoronaHack itself lists pneumonia"
             )
         return _checked(coronahack.survey(csv))
+    if path_column is None and (known := published.joined(path, label_column)):
+        return _checked(as_listing(known))
     if path.is_file():
         if is_table(path):
             return _checked(as_listing(path))

@@ -1,0 +1,82 @@
+"""CheXpert: a table of the training images beside one of 234 that its makers set apart."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from neumo.data.columns import filled, load
+from neumo.data.joined import Joined, one_after_another
+
+NAME = "CheXpert"
+OWN = re.compile(r"(train|valid)\.csv")
+"""The names of the makers' tables."""
+
+_TABLES = {"train.csv": "train", "valid.csv": "test"}
+"""The tables, and what neumo calls their parts: the makers' test set came later, and elsewhere."""
+_HEADINGS = {"Path", "Frontal/Lateral", "AP/PA", "No Finding", "Pneumonia", "Support Devices"}
+
+
+def find(data: Path) -> list[Path]:
+    """The tables in a folder, or the one that is given; none of another data set."""
+    if data.is_file():
+        return [data] if data.name in _TABLES and _is_ours(data) else []
+    return [data / name for name in _TABLES if _is_ours(data / name)]
+
+
+def read(tables: list[Path], label_column: str | None) -> Joined:
+    """Both tables as one, those of ``valid.csv`` as the test part; or the one that was named."""
+    frames = []
+    for table in tables:
+        frame = load(table)
+        here = frame["Path"].str.replace(r"^CheXpert[^/]*/(?=train/|valid/)", "", regex=True)
+        frames.append(frame.assign(Path=here))
+    if len(tables) == 1:
+        return Joined(labelled(frames[0], tables[0], label_column), tables[0], NAME, blanks=True)
+    parts = [_TABLES[table.name] for table in tables]
+    frames = [frame.assign(official=part) for frame, part in zip(frames, parts, strict=True)]
+    both = one_after_another(tables, frames, NAME)
+    print(f"neumo: {both.file}: counts valid.csv as the data set's own test set", file=sys.stderr)
+    return Joined(labelled(both.frame, both.file, label_column), both.file, NAME, blanks=True)
+
+
+def labelled(frame: pd.DataFrame, file: Path, label_column: str | None) -> pd.DataFrame:
+    """Rows with the labels of CheXpert's labeler, 1, 0, -1 (uncertain) or none, as 1, 0 and none.
+
+    Where no other column is asked for, an image without a word on pneumonia has none if the report has no
+    finding at all. What is taken for what is told on standard error.
+
+    Args:
+        frame: columns "No Finding", "Pneumonia" and 12 more findings.
+        file: that it is of.
+        label_column: the finding that is asked for; None for pneumonia.
+    """
+    finding = label_column or "Pneumonia"
+    if finding not in frame:
+        return frame
+    value = filled(frame[finding])
+    uncertain = pd.to_numeric(value, errors="coerce").eq(-1)
+    value = value.mask(uncertain)
+    if n := int(uncertain.sum()):
+        print(
+            f"neumo: {file}: takes {n:,} rows that are uncertain ({finding!r} is -1) for unlabelled",
+            file=sys.stderr,
+        )
+    if label_column is None:
+        fine = value.isna() & ~uncertain & pd.to_numeric(frame["No Finding"], errors="coerce").eq(1)
+        value = value.mask(fine, "0")
+        if n := int(fine.sum()):
+            print(f"neumo: {file}: counts {n:,} rows of 'No Finding' as no pneumonia", file=sys.stderr)
+    return frame.assign(**{finding: value})
+
+
+def _is_ours(table: Path) -> bool:
+    try:
+        with table.open(encoding="utf-8-sig") as file:
+            header = file.readline()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return {heading.strip().strip('"') for heading in header.split(",")} >= _HEADINGS

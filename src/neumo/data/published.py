@@ -1,0 +1,48 @@
+"""The public data sets that neumo knows by their tables' names, where no single table tells all."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from neumo.data import chexpert
+from neumo.data.columns import is_listing
+from neumo.data.image_files import is_table
+from neumo.data.joined import Joined
+from neumo.errors import NeumoError
+
+_SETS = (chexpert,)
+_DEPTH = 3
+
+
+def joined(data: Path, label_column: str | None = None) -> Joined | None:
+    """The tables of a known data set as one, given one of them or a folder; None of another data set.
+
+    A folder that only wraps another one is passed through.
+
+    Raises:
+        NeumoError: the set is there in part, its tables do not fit together, or there is another one beside
+            them that could be read instead.
+    """
+    for _ in range(_DEPTH):
+        for known in _SETS:
+            if tables := known.find(data):
+                if data.is_dir():
+                    _refuse_others(data, known.NAME, known.OWN)
+                return known.read(tables, label_column)
+        names = os.listdir(data) if data.is_dir() else []  # noqa: PTH208 - of many files, faster
+        inside = [name for name in names if not name.startswith(".")]
+        if len(inside) != 1 or not (data / inside[0]).is_dir():
+            return None
+        data = data / inside[0]
+    return None
+
+
+def _refuse_others(folder: Path, name: str, own: re.Pattern[str]) -> None:
+    others = [p for p in sorted(folder.iterdir()) if is_table(p) and p.suffix.lower() != ".txt"]
+    for other in others:
+        if not own.match(other.name) and is_listing(other, {}):
+            raise NeumoError(
+                f"{folder}: got the tables of {name} and {other.name}, expected one of them to be named"
+            )

@@ -1,0 +1,88 @@
+"""CheXpert is read as it unpacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import neumo
+from tests.data.pictures import draw
+
+HEADINGS = (
+    "Path,Sex,Age,Frontal/Lateral,AP/PA,No Finding,Enlarged Cardiomediastinum,Cardiomegaly,Lung Opacity,"
+    "Lung Lesion,Edema,Consolidation,Pneumonia,Atelectasis,Pneumothorax,Pleural Effusion,Pleural Other,"
+    "Fracture,Support Devices\n"
+)
+TRAIN = """\
+train/patient00001/study1/view1_frontal.jpg,Female,68,Frontal,AP,1.0,,,,,,,,,0.0,,,,1.0
+train/patient00002/study2/view1_frontal.jpg,Female,87,Frontal,AP,,,-1.0,1.0,,-1.0,-1.0,,-1.0,,-1.0,,1.0,
+train/patient00002/study1/view1_frontal.jpg,Female,83,Frontal,AP,,,,1.0,,,-1.0,-1.0,,,,,1.0,
+train/patient00002/study1/view2_lateral.jpg,Female,83,Lateral,,,,,1.0,,,-1.0,,,,,,1.0,
+train/patient00003/study1/view1_frontal.jpg,Male,41,Frontal,AP,,,,,,1.0,,0.0,,0.0,,,,
+train/patient00005/study1/view1_frontal.jpg,Male,33,Frontal,PA,,,,,,,,1.0,,0.0,,,,1.0
+train/patient00005/study1/view2_lateral.jpg,Male,33,Lateral,,,,,,,,,1.0,,0.0,,,,1.0
+"""
+VALID = """\
+valid/patient64541/study1/view1_frontal.jpg,Male,73,Frontal,AP,0.0,1.0,1.0,1.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0
+valid/patient64542/study1/view1_frontal.jpg,Male,70,Frontal,PA,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,0.0,0.0,0.0,0.0,0.0,1.0
+"""
+
+
+@pytest.fixture(params=["CheXpert-v1.0-small", "CheXpert-v1.0", "renamed"])
+def chexpert(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / request.param
+    named = "CheXpert-v1.0" if request.param == "CheXpert-v1.0" else "CheXpert-v1.0-small"
+    for seed, row in enumerate((TRAIN + VALID).splitlines()):
+        draw(folder / row.split(",")[0], seed)
+    for name, rows in (("train.csv", TRAIN), ("valid.csv", VALID)):
+        listed = "".join(f"{named}/{row}\n" for row in rows.splitlines())
+        (folder / name).write_text(HEADINGS + listed)
+    return folder
+
+
+def test_both_tables_are_read_and_valid_is_the_test(
+    chexpert: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = neumo.read(chexpert)
+    table = found.table.set_index("patient")
+    assert table["label"].to_dict() == {
+        "patient00001": 0,
+        "patient00003": 0,
+        "patient00005": 1,
+        "patient64541": 0,
+        "patient64542": 1,
+    }
+    assert table["official"].tolist() == ["train"] * 3 + ["test"] * 2
+    assert (found.name, found.rows, len(found.lateral), found.unlisted) == ("CheXpert", 9, 2, [])
+    both = chexpert / "train.csv and valid.csv"
+    assert capsys.readouterr().err.splitlines() == [
+        f"neumo: {chexpert}: reads train.csv and valid.csv, one after the other",
+        f"neumo: {both}: counts valid.csv as the data set's own test set",
+        f"neumo: {both}: takes 1 rows that are uncertain ('Pneumonia' is -1) for unlabelled",
+        f"neumo: {both}: counts 1 rows of 'No Finding' as no pneumonia",
+        f"neumo: {both}: leaves out 2 rows without a label (column 'Pneumonia')",
+        f"neumo: {chexpert}: 2 rows are lateral views; left out",
+    ]
+    assert neumo.read(chexpert.parent).table.equals(found.table)
+
+
+def test_one_table_is_read_alone(chexpert: Path) -> None:
+    found = neumo.read(chexpert / "train.csv").table
+    assert found["patient"].tolist() == ["patient00001", "patient00003", "patient00005"]
+    assert found["official"].isna().all()
+
+
+def test_another_finding_is_taken_as_it_is(chexpert: Path) -> None:
+    found = neumo.read(chexpert, label_column="Lung Opacity")
+    assert found.table["patient"].tolist() == ["patient00002"] * 2 + ["patient64541", "patient64542"]
+    assert (found.table["label"].tolist(), found.positive_name) == ([1, 1, 1, 0], "lung opacity")
+
+
+def test_no_finding_is_no_pneumonia_only_where_nothing_is_said_of_one(chexpert: Path) -> None:
+    for text in ("1.0", "-1.0"):
+        rows = TRAIN.replace("AP,1.0,,,,,,,,,0.0", f"AP,1.0,,,,,,,{text},,0.0")
+        listed = "".join(f"CheXpert-v1.0-small/{row}\n" for row in rows.splitlines())
+        (chexpert / "train.csv").write_text(HEADINGS + listed)
+        table = neumo.read(chexpert).table.set_index("patient")
+        assert table["label"].get("patient00001") == (1 if text == "1.0" else None)
