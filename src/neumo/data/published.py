@@ -6,13 +6,13 @@ import os
 import re
 from pathlib import Path
 
-from neumo.data import chexpert
+from neumo.data import chexpert, mimic_cxr
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_table
 from neumo.data.joined import Joined
 from neumo.errors import NeumoError
 
-_SETS = (chexpert,)
+_SETS = (mimic_cxr, chexpert)
 _DEPTH = 3
 
 
