@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.columns import filled, load
+from neumo.data.columns import filled, is_headed, load
 from neumo.data.joined import Joined, one_after_another
 
 NAME = "CheXpert"
@@ -23,8 +23,8 @@ _HEADINGS = {"Path", "Frontal/Lateral", "AP/PA", "No Finding", "Pneumonia", "Sup
 def find(data: Path) -> list[Path]:
     """The tables in a folder, or the one that is given; none of another data set."""
     if data.is_file():
-        return [data] if data.name in _TABLES and _is_ours(data) else []
-    return [data / name for name in _TABLES if _is_ours(data / name)]
+        return [data] if data.name in _TABLES and is_headed(data, _HEADINGS) else []
+    return [data / name for name in _TABLES if is_headed(data / name, _HEADINGS)]
 
 
 def read(tables: list[Path], label_column: str | None) -> Joined:
@@ -71,12 +71,3 @@ def labelled(frame: pd.DataFrame, file: Path, label_column: str | None) -> pd.Da
         if n := int(fine.sum()):
             print(f"neumo: {file}: counts {n:,} rows of 'No Finding' as no pneumonia", file=sys.stderr)
     return frame.assign(**{finding: value})
-
-
-def _is_ours(table: Path) -> bool:
-    try:
-        with table.open(encoding="utf-8-sig") as file:
-            header = file.readline()
-    except (OSError, UnicodeDecodeError):
-        return False
-    return {heading.strip().strip('"') for heading in header.split(",")} >= _HEADINGS

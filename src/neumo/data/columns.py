@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +150,16 @@ def is_listing(file: Path, given: Mapping[str, str | None], *, search: bool = Fa
     except (NeumoError, OSError):
         return False
     return True
+
+
+def is_headed(file: Path, headings: Collection[str]) -> bool:
+    """Whether a file's first line has all of these headings between commas, as it has where it is a CSV."""
+    try:
+        with file.open(encoding="utf-8-sig") as text:
+            first = text.readline()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return set(headings) <= {heading.strip().strip('"') for heading in first.split(",")}
 
 
 def filled(values: pd.Series, but: Sequence[str] = ()) -> pd.Series:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from neumo.data.columns import load
+from neumo.data.columns import is_headed, load
 from neumo.data.image_files import images_in, subfolders
 from neumo.data.listing import contradictions
 from neumo.data.patients import patient_of
@@ -44,10 +44,10 @@ _CAUSES = {"bacteria": "bacteria", "virus": "virus"}
 def find_csv(data: Path) -> Path | None:
     """The archive's CSV, given the CSV or a folder of the archive; None for another layout."""
     if data.is_file():
-        return data if data.suffix.lower() == ".csv" and _is_ours(data) else None
+        return data if data.suffix.lower() == ".csv" and is_headed(data, COLUMNS) else None
     below = [data, *subfolders(data)]
     above = [p for p in list(data.parents)[:3] if data.name.lower().startswith("coronahack")]
-    return next((f / CSV_NAME for f in [*below, *above] if _is_ours(f / CSV_NAME)), None)
+    return next((f / CSV_NAME for f in [*below, *above] if is_headed(f / CSV_NAME, COLUMNS)), None)
 
 
 def survey(csv: Path) -> Dataset:
@@ -104,15 +104,6 @@ def survey(csv: Path) -> Dataset:
             + contradictions(found[there], csv)
         ),
     )
-
-
-def _is_ours(csv: Path) -> bool:
-    try:
-        with csv.open(encoding="utf-8-sig") as file:
-            header = file.readline()
-    except (OSError, UnicodeDecodeError):
-        return False
-    return set(COLUMNS) <= {column.strip().strip('"') for column in header.split(",")}
 
 
 def _image_folder(root: Path) -> Path:
