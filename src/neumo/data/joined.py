@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +79,14 @@ def one_after_another(
 
 
 def in_folder(path: pd.Series, root: Path, folder: str) -> pd.Series:
-    """Paths with a folder before those that are a name only, with its suffix or without, of a file in it."""
+    """Paths with a folder before those that are only the name, with suffix or without, of a file in it."""
     if not (root / folder).is_dir():
         return path
     names = os.listdir(root / folder)  # noqa: PTH208 - of many files, faster
-    there = path.str.strip().isin({*names, *(os.path.splitext(name)[0] for name in names)})  # noqa: PTH122
-    return path.where(~there, f"{folder}/" + path.str.strip())
+    times = Counter(os.path.splitext(name)[0] for name in names)  # noqa: PTH122 - likewise
+    whole = {stem: name for name in names if times[stem := os.path.splitext(name)[0]] == 1}  # noqa: PTH122
+    there = path.str.strip().map(whole | {name: name for name in names})
+    return path.mask(there.notna(), f"{folder}/" + there.astype("str"))
 
 
 def _part_word(table: Path) -> tuple[str, str, str]:

@@ -6,14 +6,14 @@ import os
 import re
 from pathlib import Path
 
-from neumo.data import chexpert, mimic_cxr
+from neumo.data import chexpert, mimic_cxr, vindr_cxr
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_table
 from neumo.data.joined import Joined
 from neumo.errors import NeumoError
 
-_SETS = (mimic_cxr, chexpert)
-_DEPTH = 3
+_SETS = (mimic_cxr, chexpert, vindr_cxr)
+_DEPTH = 5
 
 
 def joined(data: Path, label_column: str | None = None) -> Joined | None:
