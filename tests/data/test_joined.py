@@ -97,10 +97,3 @@ def test_a_fault_names_both_tables_and_the_row_after_all_others(tmp_path: Path) 
     with pytest.raises(NeumoError, match=listed):
         neumo.read(tmp_path)
     assert len(survey(tmp_path).faults) == 2
-
-
-def test_images_of_rows_without_a_label_are_listed_all_the_same(tmp_path: Path) -> None:
-    for i in range(4):
-        draw(tmp_path / "images" / f"{i}.png", i)
-    (tmp_path / "t.csv").write_text("path,label\nimages/0.png,0\nimages/1.png,1\nimages/2.png,\n")
-    assert survey(tmp_path / "t.csv", skip_missing=True).unlisted == ["images/3.png"]

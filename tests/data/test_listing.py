@@ -758,3 +758,12 @@ def test_which_of_several_tables_is_read_is_told(tmp_path: Path, capsys: pytest.
     (tmp_path / "ages.csv").write_text("patient,age\np1,3\n")
     assert len(neumo.read(tmp_path).table) == 2
     assert capsys.readouterr().err == f"neumo: {tmp_path}: reads labels.csv, of 2 tables there\n"
+
+
+@pytest.mark.parametrize("listed", ["images/{}.png", "{}.png", "{}"])
+def test_images_of_rows_without_a_label_are_listed_all_the_same(listed: str, tmp_path: Path) -> None:
+    for i in range(4):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    rows = "".join(f"{listed.format(i)},{label}\n" for i, label in enumerate(("0", "1", "")))
+    (tmp_path / "t.csv").write_text(f"path,label\n{rows}")
+    assert survey(tmp_path / "t.csv", skip_missing=True).unlisted == ["images/3.png"]

@@ -133,6 +133,7 @@ def survey(
     first = there.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
     table = new_table(first.assign(cause=_causes(first)))
     listed_paths = {*table["path"], *(str(where.find(name)) for name in beyond), *map(where.here, unlabelled)}
+    named = {*unlabelled}  # some by their name only, which is looked for nowhere
     beside = sorted(
         {p for folder in {Path(q).parent for q in listed_paths} for p in images_in(folder, deep=False)}
     )
@@ -145,7 +146,11 @@ def survey(
         listed_counts=counts(every["label"]),
         missing=list(missing),
         lateral=list(beyond),
-        unlisted=[relative(p, file.parent) for p in beside if str(p) not in listed_paths],
+        unlisted=[
+            relative(p, file.parent)
+            for p in beside
+            if str(p) not in listed_paths and p.name not in named and p.stem not in named
+        ],
         repeated=[relative(Path(p), file.parent) for p in there["path"][there["path"].duplicated()].unique()],
         negative_name=class_of[NORMAL],
         positive_name=class_of[PNEUMONIA],
