@@ -25,6 +25,12 @@ EXPECTED = (
     "and test or not), or a CSV or Parquet file with a path and a label column"
 )
 
+_DETAILS = {
+    "stage_2_detailed_class_info.csv": "stage_2_train_labels.csv",  # RSNA's pneumonia detection challenge
+    "BBox_List_2017.csv": "Data_Entry_2017",  # NIH ChestX-ray14: boxes of a thousand images
+}
+"""Tables that say more of some images, and what the name of that of all labels beside them begins with."""
+
 
 def read(
     data: str | Path,
@@ -138,6 +144,7 @@ def survey(
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
         named = [p for p in tables if is_listing(p, given)]
         tables = named or [p for p in tables if is_listing(p, given, search=True)]
+    tables = [p for p in tables if not _is_detail(p, tables)]
     if len(tables) == 1:
         if len(passed) > 1:
             print(f"neumo: {path}: reads {tables[0].name}, of {len(passed)} tables there", file=sys.stderr)
@@ -152,6 +159,12 @@ def survey(
     if images := radiographs_in(path):
         return _with_hint(_unlabelled(path, images, path.name), passed)
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
+
+
+def _is_detail(table: Path, tables: list[Path]) -> bool:
+    """Whether a table of a public data set says more of images that another one here has the labels of."""
+    main = _DETAILS.get(table.name)
+    return main is not None and any(other.name.startswith(main) for other in tables)
 
 
 def _with_hint(dataset: Dataset, passed: list[Path]) -> Dataset:
