@@ -45,7 +45,8 @@ def read(
 
     The layout is recognised: the CoronaHack archive (its CSV or any of its folders), class folders with or
     without ``train`` and ``test`` around them (as of Kermany et al. 2018), a CSV or Parquet file with one
-    row per image, a folder that holds one, or PneumoniaMNIST's archive of arrays. Files in DICOM count as
+    row per image, a folder that holds one, PneumoniaMNIST's archive of arrays, or the several tables of a set
+    that `neumo.data.published` knows (MIMIC-CXR-JPG, CheXpert, VinDr-CXR, COVIDx). Files in DICOM count as
     images everywhere. Rows that a column of views calls lateral are left out, which a line on standard error
     says.
 
