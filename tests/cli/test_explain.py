@@ -114,6 +114,16 @@ def test_every_way_to_name_radiographs(
     assert run("explain", model, "*.dcm")[0] == 2
 
 
+def test_a_row_of_a_lateral_view_is_warned_of(run: Run, model: Path, images: Path) -> None:
+    Path("views.csv").write_text("path,view\nimages/0.png,PA\nimages/1.png,Lateral\n")
+    code, out, err = run("explain", model, "views.csv", "--json")
+    assert code == 0
+    told = [json.loads(line)["warnings"] for line in out.splitlines()]
+    assert ["lateral" in warnings for warnings in told] == [False, True]
+    assert err == "neumo: views.csv: 1 row is a lateral view (column 'view'); classifiers know frontal ones\n"
+    assert Path("explained.html").read_text().count("is tagged as a lateral") == 1
+
+
 def test_only_bad_files_end_with_2_and_write_nothing(run: Run, model: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_text("no picture")
     assert run("explain", model, "bad.png", "--out", "page.html")[0] == 2

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from neumo.data.image_files import Named, name_of
 from neumo.errors import NeumoError, UnreadableImageError
+from neumo.images.checks import with_lateral
 from neumo.progress import advance
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ def predict_each(
 
         for prediction in classifier.stream(left, unreadable=None if stop else failed):
             row = {**predicted(prediction), "path": next(rest)}
-            if row["path"] in lateral and "lateral" not in row["warnings"]:
-                row["warnings"] = ("lateral", *row["warnings"])
-            add(row)
+            add({**row, "warnings": with_lateral(row["warnings"], row["path"] in lateral)})
             bar.step()
 
 

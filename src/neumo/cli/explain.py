@@ -57,7 +57,8 @@ def explain(
     from neumo.explain.page import Row, write_page
     from neumo.progress import track
 
-    files = find_each(radiographs, path_column)
+    lateral: set[str] = set()
+    files = find_each(radiographs, path_column, lateral=lateral)
     out = _checked(out, files, folder=any(place.is_dir() for place in radiographs))
     as_picture = out.suffix.lower() == ".png"
     model = load(classifier)
@@ -71,7 +72,7 @@ def explain(
             row = unreadable(path, error, model.card["notice"])
             print(json.dumps(row | {"hottest": None, "picture": None}))
 
-    stream = explained(model, files, failed)
+    stream = explained(model, files, failed, lateral=lateral)
     for one in track(stream, "Explaining", total=len(files)):
         if as_json:
             hottest = None if one.hottest is None else dict(zip("xy", one.hottest, strict=True))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.explain.cam import heat_map
 from neumo.features.engine import BATCH
-from neumo.images.checks import as_read, as_scored
+from neumo.images.checks import as_read, as_scored, with_lateral
 from neumo.images.many import inspect_many
 from neumo.images.read import Inspection
 
@@ -55,6 +55,8 @@ def explain(
     classifier: Classifier,
     radiographs: Iterable[str | UnreadableImageError],
     unreadable: Callable[[NeumoError], None],
+    *,
+    lateral: Collection[str] = (),
 ) -> Iterator[Explained]:
     """Predict and explain files in order, reading ahead.
 
@@ -62,6 +64,7 @@ def explain(
         classifier: whose probability is explained.
         radiographs: files; an error among them counts as one that cannot be read.
         unreadable: told of each file that cannot be read, which is then left out.
+        lateral: files that are known to be lateral views; their predictions have that warning.
 
     Raises:
         NeumoError: Grad-CAM cannot explain this classifier.
@@ -73,7 +76,8 @@ def explain(
         scored = [as_scored(grey, finding.warnings) for grey, finding in zip(pixels, findings, strict=True)]
         heats = heat_map(classifier, np.stack(scored))
         for (path, image), finding, heat in zip(some, findings, heats, strict=True):
-            prediction = classifier.prediction(path, finding)
+            told = with_lateral(finding.warnings, str(path) in lateral)
+            prediction = classifier.prediction(path, replace(finding, warnings=told))
             heat = as_read(heat, finding.warnings)
             yield Explained(prediction, image.width, image.height, image.pixels, heat)
 

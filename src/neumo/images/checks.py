@@ -42,6 +42,11 @@ def look(pixels: np.ndarray) -> tuple[str, ...]:
     return ("blank",) * bool(high - low < BLANK)
 
 
+def with_lateral(warnings: tuple[str, ...], known: bool) -> tuple[str, ...]:
+    """Warnings of an image, "lateral" among them where it is known to be such a view."""
+    return ("lateral", *warnings) if known and "lateral" not in warnings else warnings
+
+
 def as_scored(pixels: np.ndarray, warnings: Iterable[str]) -> np.ndarray:
     """An image as it was scored.
 
