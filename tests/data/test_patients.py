@@ -9,7 +9,7 @@ import pandas as pd
 import pydicom
 import pytest
 
-from neumo.data.patients import cause_of, dicom_patient, patient_of, patients_in
+from neumo.data.patients import cause_of, dicom_patient, is_nobody, patient_of, patients_in
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,20 @@ def test_a_folder_around_all_images_is_no_patient() -> None:
     """Universities number the homes of their users so."""
     assert patients_in(["/home/p12345678/a/1.png", "/home/p12345678/b/2.png"]) == [None, None]
     assert patients_in([]) == []
+
+
+@pytest.mark.parametrize(
+    "word", ["unknown", "-", "_", "N/A", "not_available", "Anonymous^Patient", "<removed>"]
+)
+def test_words_for_nobody(word: str) -> None:
+    assert is_nobody(word)
+    assert is_nobody(word, typed=False)
+
+
+@pytest.mark.parametrize("word", ["NA", "null", "0", "X"])
+def test_words_that_a_table_may_call_a_patient(word: str) -> None:
+    assert not is_nobody(word)
+    assert is_nobody(word, typed=False)
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ _NOBODY = frozenset(
     )
 )
 """Words that an identifier may consist of and still tell nobody; one with a number among them does."""
+_NAMES = {"na", "n", "a", "null", "none"}
+"""Those of them that a patient may be called, too."""
 
 
 def patients_in(paths: Sequence[str | Path]) -> list[str | None]:
@@ -104,7 +106,7 @@ def dicom_patient(path: str | Path) -> str | None:
         number = str(header.get("PatientID") or "").strip()
     except Exception:  # pydicom raises nearly every kind on broken files
         return None
-    return None if _is_placeholder(number) else pseudonym(number, "dicom")
+    return None if is_nobody(number, typed=False) else pseudonym(number, "dicom")
 
 
 def names_people(heading: str, values: Iterable[str]) -> bool:
@@ -113,10 +115,18 @@ def names_people(heading: str, values: Iterable[str]) -> bool:
     return called or any(re.search(r"[a-z].*[ ,^].*[a-z]", value.lower()) for value in values)
 
 
-def is_nobody(identifier: str) -> bool:
-    """Whether a table says in place of a patient that it is not known: "unknown", "-", "anonymous"."""
-    words = set(re.findall(r"\w+", identifier.lower()))
-    return words <= _NOBODY - {"na", "n", "a", "null", "none"} or words == {"n", "a"}
+def is_nobody(identifier: str, *, typed: bool = True) -> bool:
+    """Whether an identifier says that the patient is not known: "unknown", "-", "anonymous".
+
+    Args:
+        identifier: of a patient.
+        typed: by people, as in a table, who may call a patient so: "NA", "null", "X", "0". Programs that
+            fill in a DICOM header do not.
+    """
+    words = set(re.findall(r"[^\W_]+", identifier.lower()))
+    if typed:
+        return words <= _NOBODY - _NAMES or words == {"n", "a"}
+    return words <= _NOBODY or re.fullmatch("0*|x*", re.sub(r"[\W_]+", "", identifier.lower())) is not None
 
 
 def pseudonym(identifier: str, kind: str = "patient") -> str:
@@ -125,8 +135,3 @@ def pseudonym(identifier: str, kind: str = "patient") -> str:
     Tables and reports get passed on. Who knows all identifiers that there can be can tell which it was.
     """
     return f"{kind}-{hashlib.sha256(identifier.encode()).hexdigest()[:12]}"
-
-
-def _is_placeholder(number: str) -> bool:
-    words = [word for word in re.split(r"[\W_]+", number.lower()) if word]
-    return set(words) <= _NOBODY or re.fullmatch("0*|x*", "".join(words)) is not None
