@@ -206,6 +206,13 @@ def test_a_class_that_denies_something_is_not_called_positive() -> None:
         assert label == {"Normal": 0, "Lung Opacity": -1, denying: -1}
         assert fault.startswith(f"here: got a class that is called after what it is not ('{denying}')")
         assert assign(names, ["Lung Opacity"], "here") == (dict(zip(names, [0, 1, 0], strict=True)), [])
+    names = ["Normal", "NORMAL study", "Healthy lungs", "Pneumonia"]
+    _, [fault] = assign(names, None, "here")
+    assert fault.startswith(
+        "here: got a class that could be a normal one ('Healthy lungs', 'NORMAL study'), exp"
+    )
+    _, [fault] = assign([*names, "Non-COVID"], None, "here")
+    assert fault.startswith("here: got a class that is called after what it is not ('Non-COVID'), exp")
     assert assign(["Non-pneumonia", "Pneumonia"], None, "here")[0] == {"Non-pneumonia": 0, "Pneumonia": 1}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, unaccented
@@ -141,9 +141,11 @@ def assign(
         ]
     others = [name for name in names if label[name] == PNEUMONIA]
     if denying := [name for name in others if _denied(name) is not None]:
+        negated = [name for name in denying if _denied(name, _DENYING - _FINE) is not None]
+        which = "is called after what it is not" if negated else "could be a normal one"
         return {name: UNLABELLED if name in others else NORMAL for name in names}, [
-            f"{where}: got a class that is called after what it is not ({quoted(denying, 3)}), expected "
-            "to be told which are positive, with --positive NAME"
+            f"{where}: got a class that {which} ({quoted(negated or denying, 3)}), expected to be told which "
+            "are positive, with --positive NAME"
         ]
     rules = {"pneumonia or a kind of it": _is_kind, "pneumonia": _names_pneumonia}
     for what, is_that in list(rules.items())[: 1 + (len(others) > _MOST)]:
@@ -239,12 +241,12 @@ def _is_kind(name: str) -> bool:
     return _names_pneumonia(name) or _KIND.search(plain(name)) is not None
 
 
-def _denied(heading: str) -> str | None:
-    """What a negative heading denies: "finding" of "no finding", "not healthy" of "healthy"; else None."""
+def _denied(heading: str, by: Set[str] = frozenset(_DENYING)) -> str | None:
+    """What a heading denies `by` words: "finding" of "no finding", "not healthy" of "healthy"; else None."""
     name = plain(re.sub(r"([a-z])([A-Z])", r"\1 \2", heading))
     name = re.sub(r"^(is|has) ", "", name)
     words = re.sub(r"\bnon(?=pneumonia)", "non ", name).split()
-    if not _DENYING & set(words) or _BOTH & set(words) or _NOT_FINE.match(name):
+    if not by & set(words) or _BOTH & set(words) or _NOT_FINE.match(name):
         return None
     left = " ".join(word for word in words if word not in _DENYING | {"for", "of"})
     return left if left and not _FINE & set(words) else f"not {name}"
