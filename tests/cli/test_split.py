@@ -102,6 +102,19 @@ def test_near_identical_images_stay_together_in_patient(data: Path, tmp_path: Pa
     assert split["part"][split["path"].str.contains("IM-090")].nunique() == 1
 
 
+def test_copies_between_the_official_parts_are_told(data: Path, tmp_path: Path) -> None:
+    options = ["--protocol", "official", "--out", tmp_path / "out"]
+    assert "cop" not in neumo("split", data, *options)[0]
+    images = sorted((data / "test" / "NORMAL").iterdir())
+    said = "in training: its figures flatter a classifier. neumo audit names the files.\n"
+    (data / "train" / "NORMAL" / "same.jpeg").write_bytes(images[0].read_bytes())
+    assert f"\n1 radiograph of the test part has a copy {said}" in neumo("split", data, *options)[0]
+    with Image.open(images[1]) as image:
+        image.save(data / "train" / "NORMAL" / "again.jpeg", quality=90)
+    assert f"\n2 radiographs of the test part have copies {said}" in neumo("split", data, *options)[0]
+    assert json.loads(neumo("split", data, *options, "--json")[0])["copies_on_both_sides"] == 2
+
+
 def test_a_saved_split_can_be_given_back(data: Path, tmp_path: Path) -> None:
     neumo("split", data, "--out", tmp_path / "one", "--seed", 3)
     saved = tmp_path / "one" / "split.csv"

@@ -66,7 +66,7 @@ def split(
     from neumo.data.duplicates import near_identical_groups
     from neumo.data.layout import TABLE, class_folders, lay_out, made_before
     from neumo.data.sources import read
-    from neumo.data.split import PROTOCOLS, part_counts, patients_on_both_sides
+    from neumo.data.split import PROTOCOLS, copied_images, part_counts, patients_on_both_sides
     from neumo.data.split import split as divide
     from neumo.data.split_file import load_split
     from neumo.errors import NeumoError
@@ -97,9 +97,11 @@ def split(
     )
     with other_shares(test=protocol != "official"):
         divided = load_split(given, dataset.table) if given else draw()
-        if not given and (protocol == "patient" or (PROTOCOLS[protocol].grouped and validation_fraction)):
+        copied: int | None = None
+        if not given and PROTOCOLS[protocol].grouped:
             groups = near_identical_groups(dataset.table)  # the long part, so all is checked before
             divided = draw(groups=groups)
+            copied = copied_images(divided, groups)
     note = dataset.root / SYNTHETIC_NAME
     own = dataset.negative_name, dataset.positive_name
     folders = class_folders(*own)
@@ -125,6 +127,7 @@ def split(
                     "seed": None if given else seed,
                     "parts": counts,
                     "patients_on_both_sides": both,
+                    "copies_on_both_sides": copied,
                     "missing": dataset.missing,
                     "out": str(out),
                     "split": str(out / TABLE),
@@ -155,3 +158,10 @@ def split(
         print(f"{who} other images in training.")
     else:
         print("No known patient of the test part has an image in training.")
+    if copied:
+        which = (
+            "1 radiograph of the test part has a copy"
+            if copied == 1
+            else (f"{copied:,} radiographs of the test part have copies")
+        )
+        print(f"{which} in training: its figures flatter a classifier. neumo audit names the files.")

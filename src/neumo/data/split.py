@@ -300,6 +300,17 @@ def patients_on_both_sides(split: pd.DataFrame) -> int:
     return len(set(split["patient"][test].dropna()) & set(split["patient"][~test].dropna()))
 
 
+def copied_images(split: pd.DataFrame, groups: pd.Series) -> int:
+    """Images of the test part that have a copy in the training or validation part.
+
+    Args:
+        split: the table with its column `part`.
+        groups: as from `neumo.data.duplicates.near_identical_groups`, on its index.
+    """
+    test = split["part"] == "test"
+    return int(groups[test].dropna().isin(groups[~test].dropna()).sum())
+
+
 def _check_classes(table: pd.DataFrame) -> None:
     labels = table["label"]
     if not labels.isin((0, 1)).all():
