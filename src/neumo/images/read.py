@@ -17,12 +17,14 @@ from typing import BinaryIO
 import numpy as np
 import simplejpeg
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from neumo.errors import UnreadableImageError
 from neumo.images.checks import look
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
 from neumo.images.scans import MAX_SCANS, too_many_scans
+from neumo.images.tiff_strips import check_strips
 
 PIXELS = 3  # raise it when `read_radiograph` or `generate` gives other pixels than before
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
@@ -171,6 +173,8 @@ def _decode(
             scale = _scale(height, width, size)
             image = _decode_jpeg(data, "RGB" if inspect and mode == "RGB" else "GRAY", height, width, scale)
         else:
+            if isinstance(image, TiffImageFile):
+                check_strips(image, file)
             image.load()
             orientation = _orientation(image)
         grey, odd = to_grey(path, image), _oddities(image) if inspect else ()
