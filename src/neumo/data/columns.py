@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_object_dtype
 
+from neumo.data.dicom_ids import ELEMENTS, element_of
 from neumo.data.image_files import IMAGE_SUFFIXES, is_image
 from neumo.data.labels import quoted
 from neumo.data.places import TRIED, Places
@@ -112,7 +113,8 @@ def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **giv
     """The path column that is `given` or called so, else one whose values name images; unless `quiet` told.
 
     As a patient's number does in data of one file for each. Of several, it is the one of most values. Where
-    there is no header, it is one whose first value ends as images' names do, be they there or not.
+    there is no header, it is one whose first value ends as images' names do, be they there or not. Failing
+    that, it is one of identifiers that DICOM files below the table's folder have.
     """
     known = columns(frame, file, (), **given)
     if known["path"] is not None:
@@ -132,7 +134,25 @@ def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **giv
                     f"neumo: {file}: takes column {column!r} for paths, as it names images", file=sys.stderr
                 )
             return column
-    return next(iter(named), None)
+    if named:
+        return next(iter(named))
+    return _in_headers(values, file, quiet=quiet)
+
+
+def _in_headers(values: dict[str, Any], file: Path, *, quiet: bool) -> str | None:
+    """The column that is called as an identifier and has those of DICOM files beside a table."""
+    elements = {element_of(column): column for column in reversed(values)}
+    for element in filter(elements.__contains__, ELEMENTS):
+        column, where = elements[element], Places(file.parent, strict=False, element=element)
+        first = [*values[column][:TRIED]]
+        where.look_over(first)
+        there = sum(name in where.identified.files for name in first) if where.identified else 0
+        if there and 2 * there >= len(first):
+            if not quiet:
+                said = f"looks for {column!r} in DICOM headers, as no file is called so"
+                print(f"neumo: {file}: {said}", file=sys.stderr)
+            return column
+    return None
 
 
 def is_listing(file: Path, given: Mapping[str, str | None], *, search: bool = False) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.columns import USUAL, columns, filled, load, naming_images
+from neumo.data.dicom_ids import element_of
 from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
 from neumo.data.joined import Joined
 from neumo.data.labels import (
@@ -57,12 +58,16 @@ def paths(file: Path, path_column: str | None = None, lateral: set[str] | None =
     column, view = chosen["path"], chosen["view"]
     if view is not None and (n := int(_lateral(frame[view]).sum())):
         tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
-    where = Places(file.parent, strict=False)
+    where = Places(file.parent, strict=False, element=element_of(column))
     named = frame[column].str.strip().fillna("")
     where.look_over([*filter(None, named)])
+    _tell_identified(where, file)
     found: list[Named] = []
     for row, path in enumerate(named, 1):
-        if path:
+        if path and where.identified and not where.is_there(where.find(path)):
+            got = f"{where.instead_of(path)} in row {row}"
+            found.append(UnreadableImageError(file, got, "one image that has it"))
+        elif path:
             found.append(str(where.find(path)))
         else:
             got = f"no path in row {row} (column {column!r})"
@@ -85,7 +90,9 @@ def survey(
     """Read a listing, one table or several as one.
 
     Paths are taken relative to the file's folder, else to the working folder, else as the end of a path
-    anywhere below the file's folder, with or without suffix, where there is one such path only. Rows that
+    anywhere below the file's folder, with or without suffix, where there is one such path only. Where none is
+    and the column is called like one of `neumo.data.dicom_ids.ELEMENTS`, it is the DICOM image whose header
+    says so: the only one, or the only frontal one. Rows that
     name one image with one label again (one row per finding, say) are read once. A column ``sha256`` is
     held against the files. Rows that a column of views calls lateral or oblique are left out; so are, with
     `skip_missing`, rows without a label or whose image is missing. Several findings of an image stand between
@@ -111,8 +118,9 @@ def survey(
     given, faults = _complete(frontal, column, file, skip_missing or one.blanks)
     unlabelled = frontal["path"].drop(given.index).dropna()
     label, class_of, unclear = _labels(given["label"], positive, file, column["label"] or "")
-    where = Places(file.parent)
+    where = Places(file.parent, element=element_of(column["path"]))
     where.look_over([*given["path"].dropna()])
+    _tell_identified(where, file)
     path, missing, lost = _located(given["path"], where, file, skip_missing)
     every = pd.DataFrame(
         {
@@ -205,15 +213,32 @@ def _located(
         print(f"neumo: {file}: takes {n:,} paths that were written elsewhere from here on", file=sys.stderr)
     there = path.map(where.is_there, na_action="ignore").eq(True)
     missing = listed[listed.notna() & ~there]
-    faults = [
-        f"{path[row]}: got {where.instead_of(missing[row])}, expected an image as listed in row {row + 1} of "
-        f"{file}; leave such rows out with --skip-missing"
-        for row in missing.index
-    ]
+    faults = []
+    for row in missing.index:
+        got, leave = where.instead_of(missing[row]), "leave such rows out with --skip-missing"
+        if where.identified is None:
+            wanted = f"expected an image as listed in row {row + 1} of {file}"
+            faults.append(f"{path[row]}: got {got}, {wanted}; {leave}")
+        else:
+            faults.append(f"{file}: got {got} in row {row + 1}, expected one image that has it; {leave}")
+    if where.identified is not None and where.element != "SOPInstanceUID":
+        missing = missing.map(pseudonym)
     if skip_missing:
         _tell_rows(file, len(missing), "whose image is missing")
         faults = []
     return path.where(there).map(str, na_action="ignore").astype("str"), missing, faults
+
+
+def _tell_identified(where: Places, file: Path) -> None:
+    """Say on standard error which DICOM files count for nothing where a table names images by identifiers."""
+    found = where.identified
+    if found and found.twice:
+        names = ", ".join(relative(path, file.parent) for path in found.twice[:3])
+        said = f"has files of SOP instances that others have already, left out: {names}"
+        print(f"neumo: {file.parent}: {said}{' ...' * (len(found.twice) > 3)}", file=sys.stderr)
+    if found and found.narrowed:
+        said = f"takes the frontal images alone of {len(found.narrowed):,} {where.element}s of several"
+        print(f"neumo: {file}: {said}", file=sys.stderr)
 
 
 def _patients(listed: pd.Series, path: pd.Series, heading: str) -> pd.Series:

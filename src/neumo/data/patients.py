@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 
+from neumo.data.dicom_ids import read_header
 from neumo.data.image_files import is_dicom
 
 _PATIENT = (
@@ -89,22 +90,14 @@ def cause_of(name: str | Path) -> str | None:
 def dicom_patient(path: str | Path) -> str | None:
     """The patient of a DICOM file by its Patient ID (0010,0020), None where that is empty or a placeholder.
 
-    The header is read as `neumo.images.dicom.read_dicom` reads it: without a preamble, deflated, in bounds. A
-    file that cannot be read, or would become huge, has no known patient.
+    A file whose header cannot be read, see `read_header`, has no known patient.
 
     What is returned is its `pseudonym`, ``"dicom-"`` and twelve digits.
     """
-    import pydicom
-
-    from neumo.images.dicom_bombs import metered
-    from neumo.images.read import MAX_PIXELS
-
+    header = read_header(path, ["PatientID"])
     try:
-        with Path(path).open("rb") as file:
-            whole = metered(file, MAX_PIXELS)
-            header = pydicom.dcmread(whole, force=True, stop_before_pixels=True, specific_tags=["PatientID"])
-        number = str(header.get("PatientID") or "").strip()
-    except Exception:  # pydicom raises nearly every kind on broken files
+        number = "" if header is None else str(header.get("PatientID") or "").strip()
+    except Exception:  # pydicom takes an element apart when it is asked for
         return None
     return None if is_nobody(number, typed=False) else pseudonym(number, "dicom")
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from neumo.data.dicom_ids import Identified, identified
 from neumo.data.image_files import images_in, is_mask
 from neumo.data.table import official_part
 from neumo.errors import UnreadableImageError
@@ -26,10 +27,13 @@ class Places:
     Args:
         folder: of the table.
         strict: an error where something cannot be looked into; otherwise it is passed over.
+        element: of DICOM headers, where the table's names stand for that; see `neumo.data.dicom_ids`.
     """
 
-    def __init__(self, folder: Path, *, strict: bool = True) -> None:
+    def __init__(self, folder: Path, *, strict: bool = True, element: str | None = None) -> None:
         self.folder = folder
+        self.element = element
+        self.identified: Identified | None = None
         self._is_file = Path.is_file if strict else os.path.isfile
         self._faults: list[UnreadableImageError] | None = None if strict else []
         self._by_end: dict[tuple[str, ...], list[Path]] | None = None
@@ -38,13 +42,18 @@ class Places:
         self._dropped = ""
 
     def look_over(self, listed: Sequence[str]) -> None:
-        """Find out whether the folder that all paths begin with is missing here, and drop it then.
+        """Find out whether names stand in DICOM headers, none being a file's; or which folder to drop.
+
+        That is the one that all paths begin with, where it is missing here.
 
         As where an archive's own folder was renamed: CheXpert's table says ``CheXpert-v1.0-small/valid/...``,
         and the table lies beside ``valid``. None of the first paths may be there as listed, and half of them
         must be without that folder, in a folder at least: bare names could be anybody's. What is dropped is
         told on standard error, unless not `strict`.
         """
+        if self.element and not any(self.is_there(self.find(name)) for name in listed[:TRIED]):
+            self.identified = identified(self._images(), self.element)
+            return
         first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
         name, some = min(first, default=""), listed[:TRIED]
         if len(first) != 1 or name in ("", ".", "..") or PureWindowsPath(name).drive or official_part(name):
@@ -65,6 +74,9 @@ class Places:
         has it. Where there is none, or several, it is the place itself, at which there is no image;
         `instead_of` then says what there is.
         """
+        if self.identified is not None:
+            files = self.identified.files.get(listed, [])
+            return files[0] if len(files) == 1 else self.folder / listed
         here = self._without_dropped(listed)
         for name in (here, here.replace("\\", "/")):
             for base in (self.folder, Path.cwd()):
@@ -95,6 +107,14 @@ class Places:
 
     def instead_of(self, listed: str) -> str:
         """What there is where a listed image is missing, for a message."""
+        if self.identified is not None:
+            files = self.identified.files.get(listed, [])
+            named = ", ".join(relative(path, self.folder) for path in files[:3])
+            return (
+                f"{len(files)} images of one {self.element} ({named})"
+                if files
+                else (f"no DICOM file of the {self.element}")
+            )
         ends = self._several.get(listed, [])
         shown = ", ".join(relative(path, self.folder) for path in ends[:3])
         return f"{len(ends)} files that end so ({shown})" if ends else "no such file"
@@ -119,11 +139,15 @@ class Places:
         """
         if self._by_end is None:
             self._by_end = {}
-            for path in images_in(self.folder, faults=self._faults):
-                if not is_mask(path, self.folder):
-                    for name, n in itertools.product({path.name, path.stem}, range(1, _DEPTH + 1)):
-                        self._by_end.setdefault((*path.parts[-n:-1], name), []).append(path)
+            for path in self._images():
+                for name, n in itertools.product({path.name, path.stem}, range(1, _DEPTH + 1)):
+                    self._by_end.setdefault((*path.parts[-n:-1], name), []).append(path)
         return self._by_end
+
+    def _images(self) -> list[Path]:
+        """The images below the folder, in order of path."""
+        found = images_in(self.folder, faults=self._faults)
+        return [path for path in found if not is_mask(path, self.folder)]
 
 
 def _from_elsewhere(name: str) -> bool:

@@ -34,6 +34,12 @@ _DESCRIPTIONS = (
 )
 """Elements that are typed in freely, what is about the image before what is about the whole study."""
 
+VIEW_ELEMENTS = (
+    *("ViewPosition", "ViewCodeSequence", "PatientOrientation", "AnatomicalOrientationType"),
+    *("BodyPartExamined", "PresentationIntentType", *_DESCRIPTIONS),
+)
+"""What `odd_view` looks at."""
+
 CHEST = ("CHEST", "THORA", "TORAX", "TORSO", "LUNG", "PULM", "CXR", "RIB")
 """Parts of the words for the chest in the languages of its users; BodyPartExamined is often typed by hand."""
 

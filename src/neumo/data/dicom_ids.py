@@ -1,0 +1,112 @@
+"""Which DICOM files have an identifier that a table names images by."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from neumo.data.image_files import is_dicom
+from neumo.data.table import bare
+from neumo.images.dicom_bombs import check_sequences, metered
+from neumo.images.dicom_view import VIEW_ELEMENTS, odd_view
+from neumo.progress import track
+from neumo.threads import in_threads
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+ELEMENTS = {
+    "SOPInstanceUID": "sopinstanceuid sopuid instanceuid imageuid",
+    "SeriesInstanceUID": "seriesinstanceuid seriesuid",
+    "StudyInstanceUID": "studyinstanceuid studyuid",
+    "AccessionNumber": "accessionnumber accession accessionno accessionnr accessionid",
+    "PatientID": "patientid",
+}
+"""What a table can name images by, the most particular first, and what its column is called then."""
+
+
+@dataclass
+class Identified:
+    """The DICOM files of a folder by one of `ELEMENTS`.
+
+    Attributes:
+        files: identifier -> files that have it; where there are several, the frontal ones, if any.
+        twice: files of an SOP instance that an earlier file has already, which are in `files` no more.
+        narrowed: identifiers of which lateral views were left out.
+    """
+
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    twice: list[Path] = field(default_factory=list)
+    narrowed: set[str] = field(default_factory=set)
+
+
+def element_of(heading: str | None) -> str | None:
+    """The element that a column of this heading holds, None for other columns."""
+    return next((name for name, usual in ELEMENTS.items() if bare(heading or "") in usual.split()), None)
+
+
+def identified(paths: Iterable[Path], element: str) -> Identified:
+    """Find out which of these files has which identifier, by the headers of those that are DICOM.
+
+    Args:
+        paths: image files.
+        element: one of `ELEMENTS`.
+    """
+    stamps = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+    found, instances = Identified(), set()
+    every: dict[str, list[tuple[Path, bool]]] = {}
+    for name, (ids, lateral) in _headers(stamps):
+        if (instance := ids["SOPInstanceUID"]) and instance in instances:
+            found.twice.append(Path(name))
+            continue
+        instances.add(instance)
+        if ids[element]:
+            every.setdefault(ids[element], []).append((Path(name), lateral))
+    for one, files in every.items():
+        frontal = [path for path, lateral in files if not lateral]
+        found.files[one] = frontal if frontal and files[1:] else [path for path, _ in files]
+        if len(found.files[one]) < len(files):
+            found.narrowed.add(one)
+    return found
+
+
+def read_header(path: str | Path, elements: Sequence[str]) -> Dataset | None:
+    """Some elements of a DICOM header, None where it cannot be read or would become huge.
+
+    It is read as `neumo.images.dicom.read_dicom` reads it: without a preamble, deflated, in bounds.
+    """
+    import pydicom
+
+    from neumo.images.read import MAX_PIXELS
+
+    try:
+        with Path(path).open("rb") as file:
+            whole = metered(file, MAX_PIXELS)
+            return pydicom.dcmread(whole, force=True, stop_before_pixels=True, specific_tags=[*elements])
+    except Exception:  # pydicom raises nearly every kind on broken files
+        return None
+
+
+@functools.lru_cache(maxsize=1)
+def _headers(
+    stamps: tuple[tuple[str, int, int], ...],
+) -> list[tuple[str, tuple[dict[str, str], bool]]]:
+    """Identifiers of each DICOM file, and whether it is a lateral view; remembered while no file changes."""
+    names = [name for name, *_ in stamps]
+    read = track(in_threads(_header, names), "Reading DICOM headers", total=len(names))
+    return [(name, found) for name, found in zip(names, read, strict=True) if found]
+
+
+def _header(name: str) -> tuple[dict[str, str], bool] | None:
+    header = read_header(name, [*ELEMENTS, *VIEW_ELEMENTS]) if is_dicom(Path(name)) else None
+    if header is None:
+        return None
+    try:
+        check_sequences(header)
+        ids = {element: str(header.get(element) or "").strip() for element in ELEMENTS}
+        return ids, "lateral" in odd_view(header)
+    except Exception:  # as in `read_header`
+        return None
