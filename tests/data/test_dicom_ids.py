@@ -13,7 +13,7 @@ import neumo
 from neumo.data.dicom_ids import element_of, identified, read_header
 from neumo.data.image_files import find_each
 from neumo.data.sources import survey
-from neumo.errors import UnreadableImageError
+from neumo.errors import NeumoError, UnreadableImageError
 
 IDS = ["1.2.3.1", "1.2.3.2", "1.2.3.3", "1.2.3.4"]
 
@@ -86,7 +86,7 @@ def test_of_several_images_the_frontal_one_counts(
     put(original, tmp_path / "5" / "a.dcm", "1.2.3.5", accession="A1", view="LL")
     file = table(tmp_path, accession_number=["A0", "A1", "A2", "A3"], label=CLASSES)
     assert neumo.read(file).table["path"].tolist() == [str(path) for path in files]
-    assert "takes the frontal images alone of 1 AccessionNumbers of several\n" in capsys.readouterr().err
+    assert f"neumo: {file}: leaves out the lateral views of 1 AccessionNumber\n" in capsys.readouterr().err
 
 
 def test_of_several_frontal_images_none_is_labelled(
@@ -121,10 +121,19 @@ def test_the_same_instance_twice_is_told(
     assert f"neumo: {tmp_path}: {said}" in capsys.readouterr().err
 
 
+def test_without_any_dicom_file_the_missing_are_told_as_ever(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    file = table(tmp_path, PatientID=["x", "y"], label=CLASSES[:2])
+    with pytest.raises(NeumoError, match="got no column that is called like a path"):
+        survey(file)
+    assert f"{tmp_path / 'x'}: got no such file" in survey(file, path_column="PatientID").faults[0]
+
+
 def test_other_and_broken_files_are_passed_over(files: list[Path], tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "b.dcm").write_bytes(files[0].read_bytes()[:200])
-    paths = [tmp_path / "a.png", tmp_path / "b.dcm", *files]
+    (tmp_path / "c.dcm").symlink_to(tmp_path / "gone.dcm")
+    paths = [tmp_path / "a.png", tmp_path / "b.dcm", tmp_path / "c.dcm", *files]
     assert identified(paths, "SOPInstanceUID").files == {
         uid: [path] for uid, path in zip(IDS, files, strict=True)
     }

@@ -55,7 +55,8 @@ def identified(paths: Iterable[Path], element: str) -> Identified:
         paths: image files.
         element: one of `ELEMENTS`.
     """
-    stamps = tuple((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in paths)
+    there = [(path, path.stat()) for path in paths if path.is_file()]
+    stamps = tuple((str(path), about.st_mtime_ns, about.st_size) for path, about in there)
     found, instances = Identified(), set()
     every: dict[str, list[tuple[Path, bool]]] = {}
     for name, (ids, lateral) in _headers(stamps):

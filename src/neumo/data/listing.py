@@ -237,8 +237,8 @@ def _tell_identified(where: Places, file: Path) -> None:
         said = f"has files of SOP instances that others have already, left out: {names}"
         print(f"neumo: {file.parent}: {said}{' ...' * (len(found.twice) > 3)}", file=sys.stderr)
     if found and found.narrowed:
-        said = f"takes the frontal images alone of {len(found.narrowed):,} {where.element}s of several"
-        print(f"neumo: {file}: {said}", file=sys.stderr)
+        of = f"{len(found.narrowed):,} {where.element}{'s' * (len(found.narrowed) != 1)}"
+        print(f"neumo: {file}: leaves out the lateral views of {of}", file=sys.stderr)
 
 
 def _patients(listed: pd.Series, path: pd.Series, heading: str) -> pd.Series:

@@ -52,8 +52,10 @@ class Places:
         told on standard error, unless not `strict`.
         """
         if self.element and not any(self.is_there(self.find(name)) for name in listed[:TRIED]):
-            self.identified = identified(self._images(), self.element)
-            return
+            found = identified(self._images(), self.element)
+            if found.files:
+                self.identified = found
+                return
         first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
         name, some = min(first, default=""), listed[:TRIED]
         if len(first) != 1 or name in ("", ".", "..") or PureWindowsPath(name).drive or official_part(name):
