@@ -9,6 +9,7 @@ from sklearn.metrics import roc_curve
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import evaluate
 from neumo.evaluation.operating_point import choose_threshold, operating_points
+from neumo.evaluation.rule import Rule
 
 _random = np.random.default_rng(0)
 Y = (_random.uniform(size=400) < 0.7).astype(int)
@@ -19,14 +20,14 @@ def test_default_is_one_half() -> None:
     point = choose_threshold(Y, P)
     found = evaluate(Y, P, replicates=1).metrics
     assert point.threshold == 0.5
-    assert "default" in point.rule
+    assert str(point.rule) == "0.5, the default"
     assert point.sensitivity == found["sensitivity"].value
     assert point.specificity == found["specificity"].value
 
 
 def test_a_threshold_may_be_given() -> None:
     point = choose_threshold(Y, P, balanced=True, threshold=0.3)
-    assert (point.threshold, point.rule) == (0.3, "0.3, as asked for")
+    assert (point.threshold, point.rule) == (0.3, Rule("threshold", 0.3))
     assert point.sensitivity == (P >= 0.3)[Y == 1].mean()
 
 
@@ -39,7 +40,7 @@ def test_highest_threshold_that_reaches_the_target(target: float) -> None:
     assert point.threshold == pytest.approx(np.mean(thresholds[first : first + 2]))
     assert point.sensitivity == pytest.approx(tpr[first])
     assert point.specificity == pytest.approx(1 - fpr[first])
-    assert f"{target:g}" in point.rule
+    assert f"{target:g}" in str(point.rule)
 
 
 def test_a_target_that_is_met_exactly_asks_for_no_more() -> None:

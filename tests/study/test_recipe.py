@@ -17,6 +17,7 @@ import neumo
 from neumo.data.resemblance import overlap_weights, resemblance
 from neumo.data.split_file import load_split
 from neumo.errors import NeumoError
+from neumo.evaluation.rule import in_words
 from neumo.images import augment as augment_module
 from neumo.images.augment import augment
 from neumo.images.generate import copy_seed
@@ -161,7 +162,7 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
     held_out = (hard["official"][hard["official"] != "test"] == "validation").to_numpy()
     normal = (table["label"][hard["official"] != "test"] == 0).to_numpy()
     assert score[normal & held_out].mean() > score[normal & ~held_out].mean()
-    assert {one.protocol: "hard validation" in (one.threshold or {})["rule"] for one in results.runs} == {
+    assert {one.protocol: (one.threshold or {})["rule"]["hard"] for one in results.runs} == {
         "official": True,
         "patient": False,
     }
@@ -196,12 +197,12 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
     assert changed.card["threshold"]["sensitivity"] == pytest.approx(called[y == 1].mean())
     RecipeRun(phantoms, quick, validation="changed", threshold=0.35, **choices).run(tmp_path / "fixed")
     fixed = neumo.load(tmp_path / "fixed/classifier.neumo")
-    assert (fixed.threshold, fixed.card["threshold"]["rule"]) == (0.35, "0.35, as asked for")
+    assert (fixed.threshold, in_words(fixed.card["threshold"]["rule"])) == (0.35, "0.35, as asked for")
     np.testing.assert_array_equal(fixed.probabilities(images), p)
     assert fixed.card["threshold"]["specificity"] == pytest.approx((p < 0.35)[y == 0].mean())
     RecipeRun(phantoms, quick, validation="matched", **choices).run(tmp_path / "matched")
     matched = neumo.load(tmp_path / "matched/classifier.neumo")
-    rule = matched.card["threshold"]["rule"]
+    rule = in_words(matched.card["threshold"]["rule"])
     assert rule.endswith("changed in 2 ways, drawn so that stretch does not tell the classes apart")
     table = load_split(tmp_path / "matched/splits/patient-seed0.csv", neumo.read(phantoms).table)
     fitted = table[table["part"] != "test"]
@@ -216,7 +217,8 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
     for place in (20, 100, 180):
         found = (p >= points["threshold"][place])[y == 1].mean()
         assert points["sensitivity"][place] == pytest.approx(found, abs=1.01 / y.sum())
-    assert changed.card["threshold"]["rule"].endswith("validation part, as it is and changed in 2 ways")
+    rule = in_words(changed.card["threshold"]["rule"])
+    assert rule.endswith("validation part, as it is and changed in 2 ways")
     order = np.argsort(usual.probabilities(own), kind="stable")
     assert (np.diff(changed.probabilities(own)[order]) > -1e-6).all(), "the network is another one"
 

@@ -55,12 +55,12 @@ class Classifier:
 
     Attributes:
         card: "format", "name", "positive", "negative", "size", "pixels" (how they were read, see
-            `neumo.images.read.PIXELS`; older ones lack it), "threshold" with the "rule" that chose it,
-            "backbone", "scaling", "data" (what it was trained on, how to cite it, whether it was synthetic),
-            "training" (protocol, step, seed, counts, settings), "test" (metrics by protocol, mean over
-            seeds), "made_by" (versions) and "notice"; "precision" (see `neumo.features.engine.Engine`) where
-            that is not left to the processor; of a run's classifier also "own", "results", "limits", "ages"
-            and "command", see `neumo.study.card.told`.
+            `neumo.images.read.PIXELS`; older ones lack it), "threshold" with the "rule" that chose it (see
+            `neumo.evaluation.rule`), "backbone", "scaling", "data" (what it was trained on, how to cite it,
+            whether it was synthetic), "training" (protocol, step, seed, counts, settings), "test" (metrics by
+            protocol, mean over seeds), "made_by" (versions) and "notice"; "precision" (see
+            `neumo.features.engine.Engine`) where that is not left to the processor; of a run's classifier
+            also "own", "results", "limits", "ages" and "command", see `neumo.study.card.told`.
         usual: the network's last maps on the average normal radiograph, see `neumo.explain.usual`; nothing
             where that is not known. Heat maps show what differs from it.
         origin: what the radiographs that it was made from look like; None where that is not known.

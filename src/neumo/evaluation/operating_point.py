@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from neumo.errors import NeumoError
 from neumo.evaluation.metrics import checked
+from neumo.evaluation.rule import Rule
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,13 @@ class OperatingPoint:
 
     Args:
         threshold: images with a probability of at least this are called pneumonia.
-        rule: how it was chosen, in words.
+        rule: how it was chosen.
         sensitivity: fraction of the validation part's pneumonias that it finds.
         specificity: fraction of the validation part's normal images that it leaves alone.
     """
 
     threshold: float
-    rule: str
+    rule: Rule
     sensitivity: float
     specificity: float
 
@@ -66,7 +67,7 @@ def choose_threshold(
             raise NeumoError(f"threshold: got {threshold} with a sensitivity of {sensitivity}, expected one")
         if not 0 < threshold < 1:
             raise NeumoError(f"threshold: got {threshold}, expected a probability between 0 and 1")
-        rule = f"{threshold}, as asked for"
+        rule = Rule("threshold", threshold)
     elif sensitivity is not None:
         if not 0 < sensitivity <= 1:
             raise NeumoError(f"sensitivity: got {sensitivity}, expected a fraction above 0 and at most 1")
@@ -74,11 +75,11 @@ def choose_threshold(
         needed = math.ceil(sensitivity * len(highest_first) - 1e-9)  # 0.07 * 100 is 7.000000000000001
         last = float(highest_first[needed - 1])
         threshold = (last + float(np.max(p[p < last], initial=0.0))) / 2
-        rule = f"the highest that finds {sensitivity:.4g} of the validation part's pneumonias"
+        rule = Rule("sensitivity", sensitivity)
     elif balanced:
-        threshold, rule = _youden(y, p), "best sensitivity and specificity together on the validation part"
+        threshold, rule = _youden(y, p), Rule("balanced")
     else:
-        threshold, rule = 0.5, "0.5, the default"
+        threshold, rule = 0.5, Rule("default", 0.5)
     called = p >= threshold
     return OperatingPoint(threshold, rule, float(called[y == 1].mean()), float((~called[y == 0]).mean()))
 

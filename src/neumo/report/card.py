@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import escape
 
 from neumo.evaluation.metrics import METRICS
+from neumo.evaluation.rule import Rule, read_rule
 
 PROTOCOLS = {"random": "Random split", "patient": "Patients kept apart", "official": "Official test set"}
 USUAL = ("pneumonia", "normal", "no pneumonia", "bacteria", "virus", "unknown")
@@ -28,6 +29,10 @@ class Say:
     def number(self, value: float, spec: str) -> str:
         """A number as the language writes it; `spec` is as of `format`."""
         return format(value, spec)
+
+    def rule(self, rule: Rule) -> str:
+        """How the operating point was chosen."""
+        return str(rule)
 
 
 in_english = Say()
@@ -263,7 +268,9 @@ def _operating_point(card: dict[str, Any], say: Say) -> Iterator[Block]:
             "Called {positive} from a probability of {threshold} on (rule: {rule}). "
             "No test part had a say in it."
         )
-        rule = say(str(point.get("rule", "not told")))
+        stored = point.get("rule", "not told")
+        known = read_rule(stored)
+        rule = say(str(stored)) if known is None else say.rule(known)
         threshold = say.number(point["threshold"], ".4g")
         yield "text", text.format(positive=positive, threshold=threshold, rule=rule)
     if "sensitivity" in point:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from neumo.evaluation.rule import Rule
 from neumo.report.card import Say
 
 PHRASES = {
@@ -175,29 +176,10 @@ PHRASES = {
         "El conjunto de datos no dice cómo quiere ser citado."
     ),
     "Drawn by neumo phantom; shows no patient.": "Dibujado por neumo phantom; no muestra a ningún paciente.",
-    "0.5, the default": "0,5, el valor usual",
-    ("best sensitivity and specificity together on the validation part"): (
-        "la mejor suma de sensibilidad y especificidad en la parte de validación"
-    ),
-    ("best sensitivity and specificity together on the hard validation part"): (
-        "la mejor suma de sensibilidad y especificidad en la parte difícil de validación"
-    ),
 }
 """The same in Spanish, with the same fields."""
 
 WITH_NUMBERS = (
-    (
-        r"best sensitivity and specificity together on the (hard )?validation part, as it is and "
-        r"changed in (\d{1,4}) ways(?:, drawn so that stretch does not tell the classes apart)?",
-        r"la mejor suma de sensibilidad y especificidad en la parte de validación, tal cual y "
-        r"modificada de \2 maneras",
-    ),
-    (r"([\d.e-]{1,24}), as asked for", r"\1, como se pidió"),
-    (
-        r"the highest that finds ([\d.e-]{1,12}) of the (?:hard )?validation part's pneumonias(?:, as "
-        r"it is and changed in \d{1,4} ways(?:, drawn so that stretch does not tell the classes apart)?)?",
-        r"el más alto que encuentra una fracción de \1 en la parte de validación",
-    ),
     (
         r"Its radiographs are of patients of (\d{1,3}) to (\d{1,3}) years\.",
         r"Sus radiografías son de pacientes de \1 a \2 años.",
@@ -247,6 +229,21 @@ class _Spanish(Say):
     def number(self, value: float, spec: str) -> str:
         """A number with a comma before its decimals and points between its thousands."""
         return _written(super().number(value, spec))
+
+    def rule(self, rule: Rule) -> str:
+        """How the operating point was chosen."""
+        value = "" if rule.value is None else self.number(rule.value, "")
+        if rule.by == "default":
+            return f"{value}, el valor usual"
+        if rule.by == "threshold":
+            return f"{value}, como se pidió"
+        said = "la mejor suma de sensibilidad y especificidad"
+        if rule.by == "sensitivity":
+            said = f"el más alto que encuentra una fracción de {self.number(rule.value or 0, '.4g')}"
+        said += f" en la parte {'difícil ' if rule.hard else ''}de validación"
+        if rule.changes:
+            said += f", tal cual y modificada de {rule.changes} maneras"
+        return said + (", sorteada para que el estirado no distinga las clases" if rule.matched else "")
 
 
 def _written(text: str) -> str:

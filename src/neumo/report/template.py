@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 
 from neumo.classifier.findings import chance
+from neumo.evaluation.rule import in_words
 
 
 def render(template: str, **values: Any) -> str:
@@ -30,7 +31,19 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    filters = (three, chance, signed, p_value, whole, or_none, per_hundred, took, file_name, capital)
+    filters = (
+        three,
+        chance,
+        signed,
+        p_value,
+        whole,
+        or_none,
+        per_hundred,
+        took,
+        file_name,
+        capital,
+        in_words,
+    )
     environment.filters |= {one.__name__: one for one in filters}
     return environment
 

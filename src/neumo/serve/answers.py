@@ -78,7 +78,7 @@ class OperatingPoints(BaseModel):
     """What every threshold gives on validation."""
 
     chosen: float = Field(description="the threshold that decisions are made by")
-    rule: str = Field(description="how it was chosen")
+    rule: str = Field(description="how it was chosen, in English")
     threshold: list[float]
     sensitivity: list[float]
     specificity: list[float]

@@ -11,6 +11,7 @@ from fastapi.params import Depends
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from neumo.evaluation.rule import in_words
 from neumo.report.card import card_html
 from neumo.report.spanish import in_spanish
 from neumo.serve import answers
@@ -57,7 +58,7 @@ def add_telling(
         points = classifier.card.get("operating_points", {})
         return answers.OperatingPoints(
             chosen=classifier.threshold,
-            rule=chosen["rule"],
+            rule=in_words(chosen["rule"]),
             **{name: points.get(name, []) for name in ("threshold", "sensitivity", "specificity")},
         )
 

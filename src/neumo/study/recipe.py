@@ -321,12 +321,10 @@ class RecipeRun:
         asked = asked_y, _probability(head, asked_x)
         fixed = self.settings.get("threshold")
         point = choose_threshold(*asked, self.settings["sensitivity"], balanced=True, threshold=fixed)
-        rule = point.rule.replace("validation", "hard validation") if self._hard(run.protocol) else point.rule
-        if changes and fixed is None:
-            rule += f", as it is and changed in {changes} ways"
-        if matched and fixed is None:
-            rule += ", drawn so that stretch does not tell the classes apart"
-        run.threshold = dataclasses.asdict(dataclasses.replace(point, rule=rule))
+        if fixed is None:
+            on = {"hard": self._hard(run.protocol), "changes": changes, "matched": matched}
+            point = dataclasses.replace(point, rule=dataclasses.replace(point.rule, **on))
+        run.threshold = dataclasses.asdict(point)
         predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
         predictions["probability"] = _probability(head, of["test"])
         judge(run, predictions)
