@@ -218,6 +218,14 @@ def test_numbers_are_as_spanish_writes_them(card: dict[str, Any]) -> None:
     assert "protocol: official" in Balanced(card_html(changed)).text
 
 
+@pytest.mark.parametrize("name", ["2018.1", "1,000", "50%"])
+def test_a_name_is_no_number_in_spanish(name: str) -> None:
+    cited = f"{name}, as in the {name} data set."
+    assert in_spanish(cited) == f"{name}, como en el conjunto de datos {name}."
+    share = in_spanish("74% of its training radiographs have 50%. " + SHARE.partition(". ")[2])
+    assert share.startswith("El 74\u00a0% de sus radiografías de entrenamiento tiene «50%».")
+
+
 def test_phrases_have_the_same_fields_in_spanish() -> None:
     for english, spanish in PHRASES.items():
         fields = [

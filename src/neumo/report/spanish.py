@@ -182,35 +182,37 @@ PHRASES = {
 WITH_NUMBERS = (
     (
         r"Its radiographs are of patients of (\d{1,3}) to (\d{1,3}) years\.",
-        r"Sus radiografías son de pacientes de \1 a \2 años.",
+        r"Sus radiografías son de pacientes de #1 a #2 años.",
     ),
     (
         r"(\d{1,3}%) of its training radiographs have ([^,.]{1,100})\. Where fewer do, more of its "
         r"alarms are false, and its probabilities are too high\.",
-        r"El \1 de sus radiografías de entrenamiento tiene «\2». Donde haya menos, más alarmas serán "
+        r"El #1 de sus radiografías de entrenamiento tiene «\2». Donde haya menos, más alarmas serán "
         r"falsas y sus probabilidades serán demasiado altas.",
     ),
     (
         r"(\d{1,3}%) of its training radiographs have ([^,.]{1,100}), and its probabilities are made "
         r"for places where (\d{1,3}%) do\. Where fewer do, more of its alarms are false, and its "
         r"probabilities are too high\.",
-        r"El \1 de sus radiografías de entrenamiento tiene «\2», y sus probabilidades son para "
-        r"lugares donde lo tiene el \3. Donde haya menos, más alarmas serán falsas y sus "
+        r"El #1 de sus radiografías de entrenamiento tiene «\2», y sus probabilidades son para "
+        r"lugares donde lo tiene el #3. Donde haya menos, más alarmas serán falsas y sus "
         r"probabilidades serán demasiado altas.",
     ),
     (
         r"It was tested on very few radiographs, (\d{1,3}) of one class: its figures, and their "
         r"intervals, say next to nothing\.",
-        r"Se probó con muy pocas radiografías, \1 de una clase: sus cifras y sus intervalos no dicen "
+        r"Se probó con muy pocas radiografías, #1 de una clase: sus cifras y sus intervalos no dicen "
         r"casi nada.",
     ),
     (r"(.{1,2000}), as in the (.{1,100}) data set\.", r"\1, como en el conjunto de datos \2."),
 )
-"""Sentences that a card brings along filled in: a pattern of the whole, and the same in Spanish."""
+"""Sentences that a card brings along filled in: a pattern of the whole, and the same in Spanish.
+
+Of what is filled in, ``#1`` is a number, in Spanish written otherwise, and ``\\1`` a name, which stays.
+"""
 
 _PATTERNS = [(re.compile(english), spanish) for english, spanish in WITH_NUMBERS]
 _WRITTEN = {ord(","): ".", ord("."): ",", ord("%"): "\u00a0%"}
-_NUMBER = re.compile(r"-?[\d.,]+(e[+-]\d+)?%?")
 
 
 class _Spanish(Say):
@@ -222,7 +224,7 @@ class _Spanish(Say):
             return PHRASES[phrase]
         for pattern, spanish in _PATTERNS:
             if found := pattern.fullmatch(phrase):
-                said = re.sub(r"\\(\d)", lambda group: _written(found[int(group[1])]), spanish)
+                said = _filled(spanish, found)
                 return re.sub(r"«(\w+)»", lambda name: f"«{PHRASES.get(name[1], name[1])}»", said)
         return phrase
 
@@ -246,11 +248,14 @@ class _Spanish(Say):
         return said + (", sorteada para que el estirado no distinga las clases" if rule.matched else "")
 
 
-def _written(text: str) -> str:
-    """What is a number in English as Spanish writes it; other text stays as it is."""
-    if not _NUMBER.fullmatch(text):
-        return text
-    return text.translate(_WRITTEN)
+def _filled(spanish: str, found: re.Match[str]) -> str:
+    """A sentence of `WITH_NUMBERS` with what was found in the English one."""
+    return found.expand(re.sub(r"#(\d)", lambda place: _written(found[int(place[1])]), spanish))
+
+
+def _written(number: str) -> str:
+    """A number in English as Spanish writes it."""
+    return number.translate(_WRITTEN)
 
 
 in_spanish = _Spanish()
