@@ -30,7 +30,7 @@ EPOCHS = 15
 
 def subset(data: Path, images: int, folder: Path) -> Path:
     """A CoronaHack archive of some of another's radiographs, by links to them."""
-    from neumo.data.coronahack import CSV_NAME, find_csv
+    from neumo.data.published.coronahack import CSV_NAME, find_csv
 
     csv = find_csv(data)
     assert csv is not None

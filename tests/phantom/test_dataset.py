@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from neumo.data.coronahack import CSV_NAME, SYNTHETIC_NAME
+from neumo.data.published.coronahack import CSV_NAME, SYNTHETIC_NAME
 from neumo.data.sources import read
 from neumo.errors import NeumoError
 from neumo.phantom import dataset

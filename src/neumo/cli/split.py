@@ -62,9 +62,9 @@ def split(
 
     A validation folder is made only if asked for, as the study made none.
     """
-    from neumo.data.coronahack import SYNTHETIC_NAME
     from neumo.data.duplicates import near_identical_groups
     from neumo.data.layout import TABLE, class_folders, lay_out, made_before
+    from neumo.data.published.coronahack import SYNTHETIC_NAME
     from neumo.data.sources import read
     from neumo.data.split import PROTOCOLS, copied_images, part_counts, patients_on_both_sides
     from neumo.data.split import split as divide

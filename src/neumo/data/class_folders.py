@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.coronahack import AGES
 from neumo.data.image_files import images_in, is_mask, of_masks, subfolders, tell_left_out
 from neumo.data.labels import (
     UNKNOWN,
@@ -20,6 +19,7 @@ from neumo.data.labels import (
     tell_pneumonia_as_negative,
 )
 from neumo.data.patients import cause_of, patients_in
+from neumo.data.published.coronahack import AGES
 from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table, official_part
 
 KERMANY = (

@@ -89,7 +89,7 @@ def _at(place: str | Path, path_column: str | None, lateral: set[str] | None = N
     elif os.path.isdir(path):  # noqa: PTH112 - unlike Path's, says no to a name that is too long
         found, got = _below(path), "a folder without images"
     elif path.suffix.lower() == ARRAYS and os.path.isfile(path):  # noqa: PTH113 - as above
-        from neumo.data import medmnist  # only here, as it loads pandas
+        from neumo.data.published import medmnist  # only here, as it loads pandas
 
         found, got = _below(medmnist.unpack(path)), "an archive without images"
     elif is_table(path) and os.path.isfile(path):  # noqa: PTH113 - as above

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data import class_folders, coronahack, listing, medmnist, published
+from neumo.data import class_folders, listing
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_image, is_table, radiographs_in
 from neumo.data.joined import Joined, stacked
 from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, patients_in
+from neumo.data.published import coronahack, medmnist
+from neumo.data.published.known import joined
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
 from neumo.errors import NeumoError
 from neumo.files import ARRAYS
@@ -126,7 +128,7 @@ def survey(
                 f"{csv}: got --positive {quoted(wanted)}, expected none as CoronaHack itself lists pneumonia"
             )
         return _checked(coronahack.survey(csv))
-    if path_column is None and (known := published.joined(path, label_column)):
+    if path_column is None and (known := joined(path, label_column)):
         return _checked(as_listing(known))
     if path.is_file():
         if is_table(path):

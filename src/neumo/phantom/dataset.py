@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neumo import __version__
-from neumo.data.coronahack import CSV_NAME, SYNTHETIC_NAME
+from neumo.data.published.coronahack import CSV_NAME, SYNTHETIC_NAME
 from neumo.errors import NeumoError
 from neumo.files import named
 from neumo.phantom.radiograph import draw_radiograph

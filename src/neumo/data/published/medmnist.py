@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from neumo.data import class_folders
-from neumo.data.coronahack import AGES
+from neumo.data.published.coronahack import AGES
 from neumo.data.table import Dataset, sha256_of
 from neumo.errors import NeumoError
 from neumo.files import cache_folder, lock, named

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from neumo.data.image_files import find_radiographs
-from neumo.data.medmnist import unpack
+from neumo.data.published.medmnist import unpack
 from neumo.data.sources import read
 from neumo.errors import NeumoError
 from tests.cli.here import neumo_here

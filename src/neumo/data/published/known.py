@@ -6,10 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from neumo.data import chexpert, covidx, mimic_cxr, vindr_cxr
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_table
 from neumo.data.joined import Joined
+from neumo.data.published import chexpert, covidx, mimic_cxr, vindr_cxr
 from neumo.errors import NeumoError
 
 _SETS = (mimic_cxr, chexpert, vindr_cxr, covidx)

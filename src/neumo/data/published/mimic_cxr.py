@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.chexpert import labelled
 from neumo.data.columns import filled, load
 from neumo.data.image_files import is_table
 from neumo.data.joined import Joined
+from neumo.data.published.chexpert import labelled
 from neumo.errors import NeumoError
 
 NAME = "MIMIC-CXR-JPG"

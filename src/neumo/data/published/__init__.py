@@ -1,0 +1,1 @@
+"""Public data sets that neumo knows as they unpack, one file each."""
