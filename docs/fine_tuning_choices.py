@@ -70,7 +70,7 @@ def answers(rows: pd.DataFrame, weights: str, by: Augmentation, seed: int) -> np
 
     chosen, tuned = backbone(SMALL, weights), dataclasses.replace(recipe("fine-tuned"), augmentation=by)
     base, name = chosen.build(), f"{chosen.name} {chosen.weights_id}"
-    lower, _ = cut(base, tuned.thawed)
+    lower, _ = cut(base, tuned.trainable_fraction)
     joint = f"{name} up to {lower.layers[-1].name}"
     maps = kept_maps(rows, lower, joint, chosen.scaling, by, tuned.views)
     x, y = extract(rows, chosen, chosen.scaling), rows["label"].to_numpy()

@@ -30,7 +30,9 @@ from neumo.training.finetune import tuned_folder
 from neumo.training.recipes import RECIPES
 from tests.report.test_page import Page
 
-PAIR = dataclasses.replace(RECIPES[0], name="pair", members=2, epochs=1, views=1, thawed=0.2, shifts=8)
+PAIR = dataclasses.replace(
+    RECIPES[0], name="pair", members=2, epochs=1, views=1, trainable_fraction=0.2, tta_shift=8
+)
 CHOICES = {
     "backbone": "MobileNetV2-0.35",
     "weights": "phantom",
@@ -118,7 +120,7 @@ def test_a_student_learns_from_its_members_in_their_place(
         return tune(*args, **kwargs)
 
     monkeypatch.setattr(module, "fine_tune", watch)
-    distilled = dataclasses.replace(PAIR, distilled=True, shifts=0)
+    distilled = dataclasses.replace(PAIR, distilled=True, tta_shift=0)
     RecipeRun(phantoms, distilled, **{**CHOICES, "protocols": ("official",)}).run(tmp_path / "out")  # type: ignore[arg-type]
     assert [one is None for one in taught] == [True, True, False]
     rows = load_split(tmp_path / "out/splits/official-seed0.csv", neumo.read(phantoms).table)
@@ -133,7 +135,7 @@ def test_a_student_learns_from_its_members_in_their_place(
 
 def test_networks_of_several_backbones_are_averaged(phantoms: Path, tmp_path: Path) -> None:
     both = {"backbone": ("MobileNetV2-0.35", "MobileNet-0.25"), "weights": ("phantom", "none")}
-    one_each = dataclasses.replace(PAIR, members=1, shifts=0)
+    one_each = dataclasses.replace(PAIR, members=1, tta_shift=0)
     results = RecipeRun(phantoms, one_each, protocols=("official",), **both).run(tmp_path / "out")  # type: ignore[arg-type]
     assert results.backbone["name"] == "MobileNetV2-0.35 + MobileNet-0.25"
     assert results.backbone["features"] == 1280 + 256
@@ -148,7 +150,7 @@ def test_networks_of_several_backbones_are_averaged(phantoms: Path, tmp_path: Pa
 
 
 def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: Path, tmp_path: Path) -> None:
-    quick = dataclasses.replace(PAIR, members=1, shifts=0)
+    quick = dataclasses.replace(PAIR, members=1, tta_shift=0)
     run = RecipeRun(phantoms, quick, **{**CHOICES, "validation": "hard"})  # type: ignore[arg-type]
     results = run.run(tmp_path / "out")
     table = neumo.read(phantoms).table
@@ -172,7 +174,7 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
 
 def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp_path: Path) -> None:
     """The usual run's network with another temperature, shift and threshold, made anew from what is saved."""
-    quick = dataclasses.replace(PAIR, members=1, shifts=0, views=2)
+    quick = dataclasses.replace(PAIR, members=1, tta_shift=0, views=2)
     choices: dict[str, Any] = {**CHOICES, "protocols": ("patient",)}
     RecipeRun(phantoms, quick, **choices).run(tmp_path / "usual")
     del choices["validation"]
@@ -224,7 +226,7 @@ def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp
 
 
 def test_probabilities_can_be_made_for_another_prevalence(phantoms: Path, tmp_path: Path) -> None:
-    quick = dataclasses.replace(PAIR, members=1, shifts=0)
+    quick = dataclasses.replace(PAIR, members=1, tta_shift=0)
     choices: dict[str, Any] = {**CHOICES, "protocols": ("patient",)}
     data = neumo.read(phantoms).aged(18, 90)
     results = [
@@ -259,7 +261,7 @@ def test_what_is_finished_is_not_done_again(
     again = RecipeRun(phantoms, PAIR, **CHOICES).run(out)  # type: ignore[arg-type]
     assert [dataclasses.asdict(run) for run in again.runs] == [dataclasses.asdict(run) for run in before.runs]
     with pytest.raises(AssertionError, match="trained again"):
-        RecipeRun(phantoms, dataclasses.replace(PAIR, rate=1e-5), **CHOICES).run(out)  # type: ignore[arg-type]
+        RecipeRun(phantoms, dataclasses.replace(PAIR, learning_rate=1e-5), **CHOICES).run(out)  # type: ignore[arg-type]
 
 
 def test_classes_that_are_called_otherwise_are_so_in_the_classifier(

@@ -52,7 +52,7 @@ def test_the_mean_of_the_logits(members: list[Member]) -> None:
 
 def test_the_image_is_also_moved_to_either_side(members: list[Member]) -> None:
     alone = [members[0]]
-    base, head = averaged(alone, shifts=8)
+    base, head = averaged(alone, tta_shift=8)
     scaled = members[0].scaling(GREY)
     right, left = np.zeros_like(scaled), np.zeros_like(scaled)
     right[:, :, 8:], left[:, :, :-8] = scaled[:, :, :-8], scaled[:, :, 8:]

@@ -21,7 +21,9 @@ from neumo.training.maps import Maps
 from neumo.training.recipes import RECIPES, Recipe
 from neumo.training.steps import step
 
-RECIPE = dataclasses.replace(RECIPES[0], epochs=4, batch_size=8, thawed=1.0, rate=0.01, head_rate=0.01)
+RECIPE = dataclasses.replace(
+    RECIPES[0], epochs=4, batch_size=8, trainable_fraction=1.0, learning_rate=0.01, head_learning_rate=0.01
+)
 
 
 def base() -> keras.Model:
@@ -91,7 +93,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: p
 
 def test_a_state_of_other_settings_or_a_damaged_one_is_not_taken(tmp_path: Path) -> None:
     first, _ = run(tmp_path)
-    other, _ = run(tmp_path, dataclasses.replace(RECIPE, rate=0.003))
+    other, _ = run(tmp_path, dataclasses.replace(RECIPE, learning_rate=0.003))
     assert other != first
     for state in tmp_path.glob("*.pt"):
         state.write_bytes(b"PK\x03\x04 cut off")
@@ -101,7 +103,7 @@ def test_a_state_of_other_settings_or_a_damaged_one_is_not_taken(tmp_path: Path)
 def test_a_finished_network_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     history, weights = run(tmp_path)
     monkeypatch.setattr(finetune._Tuning, "_epoch", None)
-    again, read = run(tmp_path, dataclasses.replace(RECIPE, name="other", members=3, shifts=8))
+    again, read = run(tmp_path, dataclasses.replace(RECIPE, name="other", members=3, tta_shift=8))
     assert again == history
     for one, other in zip(read, weights, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -143,15 +145,15 @@ def test_rate_rises_and_falls() -> None:
 
 
 @pytest.mark.parametrize("name", ["MobileNetV2-0.35", "ResNet50", "DenseNet121"])
-@pytest.mark.parametrize("thawed", [0.2, 0.6, 1.0])
-def test_two_halves_make_the_network(name: str, thawed: float) -> None:
+@pytest.mark.parametrize("trainable_fraction", [0.2, 0.6, 1.0])
+def test_two_halves_make_the_network(name: str, trainable_fraction: float) -> None:
     network = backbone(name, "none").build()
-    lower, upper = cut(network, thawed)
-    assert len(upper.layers) - 1 >= thawed * (len(network.layers) - 1)
+    lower, upper = cut(network, trainable_fraction)
+    assert len(upper.layers) - 1 >= trainable_fraction * (len(network.layers) - 1)
     images = smooth_noise(1, np.random.default_rng(0))
     whole = np.asarray(network(images))
     np.testing.assert_allclose(np.asarray(upper(lower(images))), whole, rtol=1e-5, atol=1e-5)
-    if thawed == 1:
+    if trainable_fraction == 1:
         assert len(lower.layers) == 1
 
 
@@ -176,8 +178,8 @@ def test_a_full_gpu_is_told_in_one_line_and_epochs_are_kept(
 
 
 def test_where_no_layer_above_has_weights_the_output_layer_alone_is_trained(tmp_path: Path) -> None:
-    few = dataclasses.replace(RECIPE, thawed=0.01)
-    _, upper = cut(base(), few.thawed)
+    few = dataclasses.replace(RECIPE, trainable_fraction=0.01)
+    _, upper = cut(base(), few.trainable_fraction)
     assert not upper.weights
     table, network, head = rows(), base(), build_head(step("normalised"), 8, 0)
     before, own = network.get_weights(), head.get_weights()

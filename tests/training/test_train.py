@@ -13,7 +13,7 @@ from neumo.training import train
 from neumo.training.recipes import RECIPES
 from neumo.training.train import train_networks
 
-PAIR = dataclasses.replace(RECIPES[0], members=2, epochs=1, views=1, thawed=0.2)
+PAIR = dataclasses.replace(RECIPES[0], members=2, epochs=1, views=1, trainable_fraction=0.2)
 
 
 @pytest.mark.parametrize("seed", [0, 3])

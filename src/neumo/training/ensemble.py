@@ -33,25 +33,25 @@ class Member:
     maps: Maps
 
 
-def averaged(members: list[Member], shifts: int = 0) -> tuple[keras.Model, keras.Model]:
+def averaged(members: list[Member], tta_shift: int = 0) -> tuple[keras.Model, keras.Model]:
     """One network of all, on the image as it is and moved sideways: features side by side, mean of logits.
 
     Args:
         members: one or more.
-        shifts: pixels that the image is also moved to either side; 0 for none.
+        tta_shift: pixels that the image is also moved to either side; 0 for none.
 
     Returns:
         Base and head; what goes into the base is scaled as the first member's input is.
     """
     first = members[0]
-    if len(members) == 1 and not shifts:
+    if len(members) == 1 and not tta_shift:
         return first.base, first.head
     pixels = keras.Input(first.base.input_shape[1:])
     named = [
         keras.Model(member.base.input, member.base.output, name=f"member_{i}")
         for i, member in enumerate(members)
     ]
-    moved = [pixels, *(_moved(pixels, shift) for shift in (-shifts, shifts) if shift)]
+    moved = [pixels, *(_moved(pixels, shift) for shift in (-tta_shift, tta_shift) if shift)]
     features = [
         base(_scaled(image, first.scaling, member.scaling))
         for image in moved
@@ -65,19 +65,19 @@ def averaged(members: list[Member], shifts: int = 0) -> tuple[keras.Model, keras
     return keras.Model(pixels, joined, name="ensemble"), head
 
 
-def teach(members: list[Member], rows: np.ndarray, thawed: float) -> np.ndarray:
+def teach(members: list[Member], rows: np.ndarray, trainable_fraction: float) -> np.ndarray:
     """What members say together of each changed image: the mean of their logits as a probability.
 
     Args:
         members: tuned on maps of the same changed images.
         rows: which radiographs, by number.
-        thawed: as in the recipe.
+        trainable_fraction: as in the recipe.
 
     Returns:
         Float32 (views, len(rows) or more), NaN for rows that were not asked for.
     """
     views = len(members[0].maps)
-    uppers = [forward(cut(member.base, thawed)[1]) for member in members]
+    uppers = [forward(cut(member.base, trainable_fraction)[1]) for member in members]
     outputs = [[variable.value for variable in member.head.layers[-1].weights] for member in members]
     said = np.full((views, rows.max() + 1), np.nan, np.float32)
     with torch.inference_mode(), advance("Asking the members", views * len(rows)) as bar:

@@ -95,7 +95,7 @@ class _Tuning:
         part, self.labels = rows["part"].to_numpy(), rows["label"].to_numpy(np.float32)
         self.drawn_by = rows["weight"].to_numpy() if "weight" in rows else None
         self.train, self.validation = (np.flatnonzero(part == one) for one in ("train", "validation"))
-        _, upper = cut(base, recipe.thawed)
+        _, upper = cut(base, recipe.trainable_fraction)
         for layer in upper.layers:
             layer.trainable = True
         self.upper = launched_at_once(forward(upper), upper, recipe.batch_size)
@@ -105,8 +105,11 @@ class _Tuning:
         self.weights = [*body, self.kernel, self.bias]
         self.averaged = [w.detach().clone() for w in self.weights]
         self.adam = torch.optim.AdamW(
-            [{"params": body, "peak": recipe.rate}, {"params": self.weights[-2:], "peak": recipe.head_rate}],
-            weight_decay=recipe.decay,
+            [
+                {"params": body, "peak": recipe.learning_rate},
+                {"params": self.weights[-2:], "peak": recipe.head_learning_rate},
+            ],
+            weight_decay=recipe.weight_decay,
             fused=True,
         )
         self.history: dict[str, list[float]] = {
@@ -145,7 +148,7 @@ class _Tuning:
             y = torch.from_numpy(self.labels[order[batch]]).to(self.device)
             logits = self._logits(functional.dropout(self.upper(x), self.recipe.dropout))
             if self.taught is None:
-                wanted = y * (1 - 2 * self.recipe.smoothing) + self.recipe.smoothing
+                wanted = y * (1 - 2 * self.recipe.label_smoothing) + self.recipe.label_smoothing
             else:
                 wanted = torch.from_numpy(self.taught[views[batch], order[batch]]).to(self.device)
             loss = functional.binary_cross_entropy_with_logits(logits, wanted)
@@ -154,7 +157,7 @@ class _Tuning:
             self.adam.step()
             self.steps += 1
             with torch.no_grad():
-                torch._foreach_lerp_(self.averaged, self.weights, max(self.recipe.averaged, 1 / self.steps))
+                torch._foreach_lerp_(self.averaged, self.weights, max(self.recipe.ema_rate, 1 / self.steps))
             told.append((loss.detach(), ((logits > 0) == (y > 0.5)).sum(), len(y)))
         losses = sum(loss.item() * n for loss, _, n in told)
         return losses / len(order), sum(int(right) for _, right, _ in told) / len(order)
@@ -276,12 +279,12 @@ def rate(done: float) -> float:
     return done / WARM if done < WARM else (1 + math.cos(math.pi * (done - WARM) / (1 - WARM))) / 2
 
 
-def cut(network: keras.Model, thawed: float) -> tuple[keras.Model, keras.Model]:
+def cut(network: keras.Model, trainable_fraction: float) -> tuple[keras.Model, keras.Model]:
     """Divide a network where one tensor alone joins its two halves.
 
     Args:
         network: functional.
-        thawed: share of the layers that the upper half has at least.
+        trainable_fraction: share of the layers that the upper half has at least.
 
     Returns:
         Lower and upper half; the lower one is the input alone where everything is above.
@@ -290,7 +293,7 @@ def cut(network: keras.Model, thawed: float) -> tuple[keras.Model, keras.Model]:
     place = {id(layer): i for i, layer in enumerate(layers)}
     lowest = len(layers)  # that any layer above reaches down to
     for i in range(len(layers) - 1, -1, -1):
-        if lowest >= i and len(layers) - 1 - i >= thawed * (len(layers) - 1):
+        if lowest >= i and len(layers) - 1 - i >= trainable_fraction * (len(layers) - 1):
             break
         parents = [node.operation for inbound in layers[i]._inbound_nodes for node in inbound.parent_nodes]
         lowest = min([lowest, *(place[id(parent)] for parent in parents if id(parent) in place)])

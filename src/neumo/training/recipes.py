@@ -16,47 +16,51 @@ class Recipe:
     Attributes:
         name: what it is called by.
         meaning: it in one sentence.
-        thawed: share of the backbone's layers, from the top, that are trained; the rest stays as it was.
+        trainable_fraction: share of the backbone's layers, from the top, that are trained; the rest stays as
+            it was.
         epochs: how often each training image of the rarer class is seen.
         batch_size: images per step.
-        rate: highest learning rate of the backbone; it rises in the first tenth of the steps and falls to
-            zero along a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
-        head_rate: the same for the output layer.
-        decay: weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
+        learning_rate: highest one of the backbone; it rises in the first tenth of the steps and falls to zero
+            along a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
+        head_learning_rate: the same for the output layer.
+        weight_decay: decoupled, as in AdamW (Loshchilov and Hutter 2019, arXiv:1711.05101).
         dropout: of the features before the output layer.
-        smoothing: label smoothing; labels are this far from 0 and 1 (Szegedy et al. 2016, arXiv:1512.00567).
-        averaged: the weights that are kept are a moving average, this close to the last ones per step.
+        label_smoothing: labels are this far from 0 and 1 (Szegedy et al. 2016, arXiv:1512.00567); half of
+            what Keras calls so.
+        ema_rate: the weights that are kept are an exponential moving average, which goes this share of the
+            way to the last ones in each step; 1 minus the momentum, or decay, of other libraries.
         views: changed images of each radiograph, one of which, or itself, is seen in an epoch.
         augmentation: how they are changed.
         members: networks that are trained, whose logits are averaged.
         distilled: one more network learns from the members what they say of each changed image, and stands
             for them (Hinton et al. 2015, arXiv:1503.02531).
-        shifts: pixels; each image is also judged moved this far to either side, and the logits are averaged.
+        tta_shift: pixels (test-time augmentation); each image is also judged moved this far to either side,
+            and the logits are averaged.
         matched: images are drawn by `neumo.data.resemblance.overlap_weights`, so that how they were stretched
             and resampled does not tell the classes apart.
     """
 
     name: str
     meaning: str
-    thawed: float = 0.6
+    trainable_fraction: float = 0.6
     epochs: int = 14
     batch_size: int = 32
-    rate: float = 5e-4
-    head_rate: float = 1e-3
-    decay: float = 0.02
+    learning_rate: float = 5e-4
+    head_learning_rate: float = 1e-3
+    weight_decay: float = 0.02
     dropout: float = 0.2
-    smoothing: float = 0.02
-    averaged: float = 0.01
+    label_smoothing: float = 0.02
+    ema_rate: float = 0.01
     views: int = 6
     augmentation: Augmentation = field(default_factory=Augmentation)
     members: int = 1
     distilled: bool = False
-    shifts: int = 0
+    tta_shift: int = 0
     matched: bool = False
 
     def identity(self) -> dict[str, Any]:
         """All that one trained network depends on, JSON-able; recipes that train the same ones share them."""
-        others = {"name", "meaning", "members", "distilled", "shifts"}
+        others = {"name", "meaning", "members", "distilled", "tta_shift"}
         if not self.matched:
             others.add("matched")  # networks of versions that could not match classes stay found
         return {key: value for key, value in asdict(self).items() if key not in others}
@@ -81,16 +85,16 @@ RECIPES = (
     Recipe(
         "whole",
         "All layers of the backbone are trained, on images changed anew each epoch.",
-        thawed=1.0,
+        trainable_fraction=1.0,
         views=1000,
     ),
     Recipe(
         "scratch",
         "All layers of a backbone that knows nothing yet (--weights none) are trained, for long.",
-        thawed=1.0,
+        trainable_fraction=1.0,
         views=1000,
         epochs=60,
-        rate=2e-3,
+        learning_rate=2e-3,
     ),
     Recipe(
         "exposed",
@@ -100,14 +104,14 @@ RECIPES = (
     Recipe(
         "gentle",
         "All but the lowest layers are trained for long, on images that are changed little.",
-        thawed=0.85,
+        trainable_fraction=0.85,
         epochs=25,
         augmentation=GENTLE,
     ),
     Recipe(
         "gentle-whole",
         "As gentle, but all layers are trained: for a machine with a GPU.",
-        thawed=1.0,
+        trainable_fraction=1.0,
         epochs=25,
         augmentation=GENTLE,
     ),
@@ -115,7 +119,7 @@ RECIPES = (
         "broad",
         "As fine-tuned, for fewer epochs, on images that are changed in more ways: for larger backbones.",
         epochs=8,
-        rate=3e-4,
+        learning_rate=3e-4,
         augmentation=Augmentation(gamma=0.6, contrast=0.4, brightness=30.0, noise=12.0),
     ),
     Recipe(
@@ -123,7 +127,7 @@ RECIPES = (
         "As fine-tuned, on images drawn so that how they were stretched does not tell the classes apart.",
         matched=True,
     ),
-    Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", shifts=8),
+    Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", tta_shift=8),
     Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),
     Recipe(
         "distilled",

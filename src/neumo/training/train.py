@@ -57,11 +57,11 @@ def train_networks(
     ]
     if recipe.distilled:
         train = np.flatnonzero(rows["part"] == "train")
-        taught = teach([member for member, _ in trained], train, recipe.thawed)
+        taught = teach([member for member, _ in trained], train, recipe.trainable_fraction)
         trained = [_tuned(backbones[0], recipe, rows, 1000 * seed + 999, taught)]
     histories = [history for _, history in trained]
     history = {name: np.mean([one[name] for one in histories], axis=0).tolist() for name in histories[0]}
-    return *averaged([member for member, _ in trained], recipe.shifts), history
+    return *averaged([member for member, _ in trained], recipe.tta_shift), history
 
 
 def _tuned(
@@ -96,7 +96,7 @@ def _tuned(
 
 def _maps(backbone: Backbone, base: keras.Model, recipe: Recipe, rows: pd.DataFrame) -> Maps:
     """Of all radiographs; nothing is fitted to them."""
-    lower, _ = cut(base, recipe.thawed)
+    lower, _ = cut(base, recipe.trainable_fraction)
     if len(lower.layers) == 1:
         again = recipe.views < recipe.epochs  # each is seen more than once, so keeping it pays
         return (kept_pixels if again else FreshMaps)(
