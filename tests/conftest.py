@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,25 +123,31 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
     folder = tmp_path_factory.mktemp("trained")
     data = make_phantoms(folder / "phantoms", patients=40, size=64, difficulty="easy")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))
-        small: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "epochs": 3}
-        neumo.train(data, protocol="official", **small).save(folder / "classifier.neumo")
+    small: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "phantom", "epochs": 3}
+    neumo.train(data, protocol="official", **small).save(folder / "classifier.neumo")
     return data, folder / "classifier.neumo"
 
 
 @pytest.fixture(scope="session")
-def evaluated(trained: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> External:
+def evaluated(trained: tuple[Path, Path]) -> External:
     """The classifier of `trained` on all of its phantoms, those that it was made from and the others."""
     import neumo
     from neumo.evaluation.external import evaluate_source
 
+    return evaluate_source(neumo.load(trained[1]), neumo.read(trained[0]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fixtures_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what several tests share out of the user's cache folder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))
-        return evaluate_source(neumo.load(trained[1]), neumo.read(trained[0]))
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the tests out of the user's cache folder."""
+def _own_cache(
+    _fixtures_cache: None, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep the tests out of the user's cache folder, and of each other's."""
     monkeypatch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))

@@ -14,7 +14,6 @@ import pytest
 import neumo
 from neumo.phantom.dataset import make_phantoms
 from tests.cli.here import neumo_here
-from tests.conftest import new_cache
 from tests.data.pictures import draw
 
 SMALL = ("--backbone", "MobileNetV2-0.35", "--weights", "none", "--epochs", "2")
@@ -37,9 +36,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def out(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a study, with what it printed in ``printed.txt``."""
     folder = tmp_path_factory.mktemp("cli-study") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))
-        done = run("study", phantoms, *SMALL, "--out", folder, "--sensitivity", 0.95)
+    done = run("study", phantoms, *SMALL, "--out", folder, "--sensitivity", 0.95)
     (folder / "printed.txt").write_text(done.stdout)
     return folder
 

@@ -14,10 +14,8 @@ from tests.data.pictures import draw
 
 
 @pytest.fixture(scope="module")
-def real(coronahack: Path, tmp_path_factory: pytest.TempPathFactory) -> Audit:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return audit(read(coronahack))
+def real(coronahack: Path) -> Audit:
+    return audit(read(coronahack))
 
 
 class TestCoronaHack:

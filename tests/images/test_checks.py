@@ -17,7 +17,6 @@ from neumo.classifier.classifier import Classifier
 from neumo.files import SHIPPED
 from neumo.images.checks import MEANING, as_read, as_scored, look
 from neumo.images.read import read_radiograph
-from tests.conftest import new_cache
 
 TRAINING, OTHERS = 320, 60
 
@@ -40,18 +39,16 @@ def classifier(
 ) -> Classifier:
     """MobileNetV2-0.35 with its real weights and a head trained on the training images alone."""
     whole = neumo.read(coronahack)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(new_cache(tmp_path_factory)))
-        saved = tmp_path_factory.mktemp("model") / "real.neumo"
-        neumo.train(
-            neumo.Dataset(**{**vars(whole), "table": table}),
-            protocol="official",
-            ladder_step="normalised",
-            epochs=8,
-            copies=0,
-            backbone="MobileNetV2-0.35",
-            weights=str(mobilenet_weights),
-        ).save(saved)
+    saved = tmp_path_factory.mktemp("model") / "real.neumo"
+    neumo.train(
+        neumo.Dataset(**{**vars(whole), "table": table}),
+        protocol="official",
+        ladder_step="normalised",
+        epochs=8,
+        copies=0,
+        backbone="MobileNetV2-0.35",
+        weights=str(mobilenet_weights),
+    ).save(saved)
     return neumo.load(saved)
 
 

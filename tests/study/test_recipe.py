@@ -41,6 +41,11 @@ CHOICES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _own_cache() -> None:
+    """All tests here share one."""
+
+
 @pytest.fixture(scope="module")
 def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "set"
@@ -120,6 +125,7 @@ def test_a_student_learns_from_its_members_in_their_place(
         return tune(*args, **kwargs)
 
     monkeypatch.setattr(module, "fine_tune", watch)
+    shutil.rmtree(tuned_folder(), ignore_errors=True)
     distilled = dataclasses.replace(PAIR, distilled=True, tta_shift=0)
     RecipeRun(phantoms, distilled, **{**CHOICES, "protocols": ("official",)}).run(tmp_path / "out")  # type: ignore[arg-type]
     assert [one is None for one in taught] == [True, True, False]

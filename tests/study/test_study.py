@@ -20,13 +20,13 @@ from sklearn.metrics import roc_auc_score
 
 import neumo
 from neumo.errors import NeumoError
+from neumo.files import claimed
 from neumo.phantom.dataset import make_phantoms
 from neumo.results.results import Results
 from neumo.study import study as module
 from neumo.study.recipe import RecipeRun
 from neumo.study.study import Study
 from neumo.training.steps import STEPS
-from tests.conftest import new_cache
 
 CHOICES: dict[str, Any] = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 4}
 
@@ -38,22 +38,15 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return new_cache(tmp_path_factory)
-
-
 @pytest.fixture(autouse=True)
-def _one_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NEUMO_CACHE", str(cache))
+def _own_cache() -> None:
+    """All tests here share one."""
 
 
 @pytest.fixture(scope="module")
-def out(phantoms: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def out(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("study") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEUMO_CACHE", str(cache))
-        Study(phantoms, seeds=(0, 1), **CHOICES).run(folder)
+    Study(phantoms, seeds=(0, 1), **CHOICES).run(folder)
     return folder
 
 
@@ -128,43 +121,34 @@ def test_another_choice_fits_anew(out: Path, phantoms: Path, tmp_path: Path) -> 
     assert first.history["loss"][:2] == pytest.approx(other.ladder("deeper")[0].history["loss"])
 
 
-def test_killed_at_any_point_it_goes_on(phantoms: Path, out: Path, tmp_path: Path) -> None:
+def test_killed_or_stopped_at_any_point_it_goes_on(phantoms: Path, out: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "neumo", "study", str(phantoms), "--backbone", "MobileNetV2-0.35"]
     command += ["--weights", "none", "--epochs", "4", "--out", str(tmp_path / "out"), "--json"]
     environment = {**os.environ, "NEUMO_CACHE": str(tmp_path / "cache")}
     trials = tmp_path / "out" / "trials"
-    for wanted in (0, 1, 3):
+    written: dict[Path, int] = {}
+    for wanted, sent in ((0, signal.SIGKILL), (1, signal.SIGKILL), (3, signal.SIGINT)):
+        ours = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job may ignore it
         process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
+        signal.signal(signal.SIGINT, ours)
         while process.poll() is None and len(list(trials.glob("*/trial.json"))) < wanted:
             time.sleep(0.05)
         time.sleep(0.3)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(sent)
+        _, told = process.communicate()
+        now = {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}
+        assert written.items() <= now.items()
+        written = now
+    assert process.returncode == 130
+    line = "neumo: stopped; what was computed is kept, and the same command goes on from there"
+    assert told.decode().strip().splitlines() == [line]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     runs = json.loads(finished.stdout)["runs"]
     expected = [run for run in Results.load(out / "results.json").to_dict()["runs"] if run["seed"] == 0]
     assert [run["history"] for run in runs] == [run["history"] for run in expected]
     assert [run["test"] for run in runs] == [run["test"] for run in expected]
-
-
-def test_stopped_by_the_keyboard_it_says_so_and_goes_on(phantoms: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "neumo", "study", str(phantoms), "--backbone", "MobileNetV2-0.35"]
-    command += ["--weights", "none", "--epochs", "4", "--out", str(tmp_path / "out")]
-    ours = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a background job may ignore it
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    signal.signal(signal.SIGINT, ours)
-    trials = tmp_path / "out" / "trials"
-    while process.poll() is None and not list(trials.glob("*/trial.json")):
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate()
-    assert process.returncode == 130
-    line = "neumo: stopped; what was computed is kept, and the same command goes on from there"
-    assert told.strip().splitlines() == [line]
-    written = {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}
-    subprocess.run(command, capture_output=True, check=True)
     assert written.items() <= {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}.items()
 
 
@@ -227,7 +211,8 @@ def test_a_folder_that_another_process_writes_to_is_refused(out: Path, phantoms:
             Study(phantoms, seeds=(0, 1), **CHOICES).run(out)
         other.communicate(b"\n")
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
-    Study(phantoms, seeds=(0, 1), **CHOICES).run(out)
+    with claimed(out, "study"):
+        pass
 
 
 def test_the_saved_classifier_is_the_ladders_last_head(out: Path) -> None:

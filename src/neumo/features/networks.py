@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import zlib
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ CONVERSION = 1  # raise it when `neumo.features.graph` makes other numbers than 
 TOLERANCE = 1e-3  # largest relative error of a feature vector in f32 against Keras
 
 
+@cache
 def versions() -> dict[str, str | int]:
     """What else than name and weights a backbone's features depend on."""
     own = {"conversion": CONVERSION, "grey input": grey.REVISION}

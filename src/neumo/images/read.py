@@ -10,6 +10,7 @@ from __future__ import annotations
 import stat
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
@@ -60,6 +61,7 @@ class Inspection:
     age: float | None = field(default=None, repr=False, compare=False)
 
 
+@cache
 def pixels_id() -> dict[str, str | int]:
     """What pixels depend on besides the file: how they are read, resized and changed, and by what."""
     decoders = (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+from functools import cache
 
 from neumo.backend import keras
 from neumo.features.gpu import resolve_for_many
 
 
+@cache
 def versions() -> dict[str, str]:
     """Of neumo, Python and the libraries that compute."""
     names = ("neumo", "keras", "torch", "openvino", "numpy", "pandas", "scikit-learn", "pillow")
