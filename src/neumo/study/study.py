@@ -16,9 +16,10 @@ from neumo.data.balance import copied
 from neumo.data.duplicates import near_identical_groups
 from neumo.data.inspections import inspect_images, readable
 from neumo.data.sources import read
-from neumo.data.split import every_split, split, with_validation
+from neumo.data.split import every_split, with_validation
 from neumo.data.split_file import load_split, save_split
 from neumo.data.table import Dataset
+from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.files import claimed
 from neumo.phantom.dataset import make_phantoms
@@ -169,9 +170,8 @@ class Study:
             own = {("random", seed): with_validation(given, fraction, seed) for seed in self.settings.seeds}
             splits = own | {key: one for key, one in splits.items() if key not in own}
             skipped.pop("random", None)
-        if "random" in skipped:
-            for seed in self.settings.seeds:  # the error itself, which `skipped` has the text of
-                split(table, "random", **shares, seed=seed, groups=groups)
+        if "random" in skipped:  # the ladder is on it
+            raise NeumoError(skipped["random"])
         return splits, skipped
 
     def _plan(self, splits: dict[tuple[str, int], pd.DataFrame]) -> Iterator[Plan]:
