@@ -65,6 +65,20 @@ def test_it_survives_being_kept_as_bytes(features: np.ndarray) -> None:
         Reference.from_bytes(b"something else")
 
 
+def test_no_distance_depends_on_what_it_is_computed_with(features: np.ndarray) -> None:
+    reference = Reference.fit(features[:1600], features[1600:])
+    together = reference.distance(features)
+    for size in (1, 8):
+        batches = [features[start : start + size] for start in range(0, 80, size)]
+        apart = np.concatenate([reference.distance(batch) for batch in batches])
+        np.testing.assert_array_equal(apart, together[:80])
+    anew = Reference.from_bytes(reference.to_bytes())
+    np.testing.assert_array_equal(anew.distance(features), together)
+    assert anew._directions.dtype == np.float64
+    assert anew._directions is anew._directions
+    np.testing.assert_array_equal(anew._directions, anew.directions)
+
+
 def test_it_stays_small_where_there_are_many_features() -> None:
     random = np.random.default_rng(0)
     wide = random.normal(size=(300, 4096)).astype(np.float32)
