@@ -15,7 +15,7 @@ from sklearn.datasets import load_sample_images
 import neumo
 from neumo.classifier.classifier import Classifier
 from neumo.files import SHIPPED
-from neumo.images.checks import MEANING, as_read, as_scored, look
+from neumo.images.checks import BLANK, MEANING, as_read, as_scored, look
 from neumo.images.read import read_radiograph
 
 TRAINING, OTHERS = 320, 60
@@ -159,6 +159,24 @@ def test_blank_is_seen_in_the_pixels() -> None:
     specks[0, :100] = 255
     assert look(specks) == ("blank",)
     assert look(np.arange(224, dtype=np.uint8)[None].repeat(224, axis=0)) == ()
+
+
+@pytest.mark.parametrize("shape", [(224, 224), (1, 1), (3, 50), (200, 9), (17, 300)])
+def test_blank_is_what_the_percentiles_of_all_pixels_say(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    told = set()
+    for contrast in np.linspace(0, 12, 49):
+        noise = random.normal(100, contrast / 4, shape)
+        across = np.full(shape, 50.0)
+        across[:: random.integers(1, 40)] += contrast
+        few = np.full(shape, 90.0)
+        few.flat[: round(few.size * contrast / 200)] += 8  # up to 6 % of the pixels
+        for grey in (noise, across, few):
+            pixels = np.rint(grey).astype(np.uint8)
+            low, high = np.quantile(pixels, (0.01, 0.99), method="inverted_cdf").astype(int)
+            assert look(pixels) == ("blank",) * bool(high - low < BLANK)
+            told.add(look(pixels))
+    assert len(told) == 1 + (shape != (1, 1))
 
 
 def test_pairs_agree_for_the_shipped_classifier(dicom_folder: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 BLANK = 8  # grey levels between the 1st and the 99th percentile of a picture: nothing to see
+ROWS = 16  # one of so many rows is looked at first; where it is spread enough, so is the whole picture
 
 MEANING = {
     "unfamiliar": "does not look like a frontal chest radiograph as in the training data",
@@ -37,9 +38,19 @@ def look(pixels: np.ndarray) -> tuple[str, ...]:
     Args:
         pixels: grey levels, uint8 (height, width).
     """
+    if _spread(pixels[::ROWS], pixels.size // 100 + 1):
+        return ()
     shares = np.cumsum(Image.fromarray(pixels).histogram()) / pixels.size  # faster than numpy.bincount
     low, high = np.searchsorted(shares, (0.01, 0.99))
     return ("blank",) * bool(high - low < BLANK)
+
+
+def _spread(pixels: np.ndarray, each: int) -> bool:
+    """Whether so many pixels are darker than so many others by `BLANK` or more."""
+    if pixels.size < each:
+        return False
+    ordered = np.partition(pixels, (each - 1, -each), axis=None)
+    return int(ordered[-each]) - int(ordered[each - 1]) >= BLANK
 
 
 def with_lateral(warnings: tuple[str, ...], known: bool) -> tuple[str, ...]:
