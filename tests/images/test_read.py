@@ -16,7 +16,13 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
 
 from neumo.errors import UnreadableImageError
-from neumo.images.read import Inspection, inspect_radiograph, read_radiograph
+from neumo.images.read import (
+    COLOUR_LEVELS,
+    COLOUR_SHARE,
+    Inspection,
+    inspect_radiograph,
+    read_radiograph,
+)
 from neumo.images.scans import MAX_SCANS
 
 
@@ -48,6 +54,24 @@ def test_the_data_set_has_nothing_odd(real: list[Path]) -> None:
         found = inspect_radiograph(file)
         assert found == Inspection("RGB", 224, 224, (), found.pixels)
         assert np.abs(found.pixels - read_radiograph(file).astype(int)).max() <= 2
+
+
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+def test_colours_of_a_jpeg_are_seen_as_pillow_sees_them(
+    tmp_path: Path, grey: np.ndarray, subsampling: str
+) -> None:
+    for share, channel in ((0, 0), (0.0003, 0), (0.0003, 1), (0.0003, 2), (0.05, 0), (0.05, 1), (0.05, 2)):
+        colours = np.stack([grey[:221, :223]] * 3, axis=-1)
+        side = round(224 * share**0.5)
+        colours[100 : 100 + side, 100 : 100 + side, channel] ^= 0x80
+        Image.fromarray(colours).save(tmp_path / "a.jpg", quality=95, subsampling=subsampling)
+        found = inspect_radiograph(tmp_path / "a.jpg", size=None)
+        decoded = Image.open(tmp_path / "a.jpg")
+        np.testing.assert_array_equal(found.pixels, np.asarray(decoded.convert("L")))
+        spread = np.ptp(np.asarray(decoded), axis=-1)
+        assert (spread.max() == 0) == (share == 0)
+        assert found.problems == ("colour",) * bool((spread > COLOUR_LEVELS).mean() > COLOUR_SHARE)
+        assert ("colour" in found.problems) == (share == 0.05)
 
 
 def test_threads_read_the_same(real: list[Path]) -> None:

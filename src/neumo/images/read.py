@@ -173,7 +173,7 @@ def _decode(
             if height * width > max_pixels:  # Pillow may have read another of several headers
                 raise _too_large(path, f"{kind} of {width} x {height} pixels", max_pixels)
             scale = _scale(height, width, size)
-            image = _decode_jpeg(data, "RGB" if inspect and mode == "RGB" else "GRAY", height, width, scale)
+            image = _decode_jpeg(data, "RGBA" if inspect and mode == "RGB" else "GRAY", height, width, scale)
         else:
             if isinstance(image, TiffImageFile):
                 check_strips(image, file)
@@ -227,7 +227,9 @@ def _scale(height: int, width: int, size: int | None) -> int:
 
 
 def _decode_jpeg(data: bytes, space: str, height: int, width: int, scale: int) -> Image.Image:
-    """A JPEG as grey or RGB, decoded straight to a `scale` times smaller picture; parts of a pixel count.
+    """A JPEG decoded straight to a `scale` times smaller picture, of which parts of a pixel count.
+
+    It is grey where `space` is "GRAY", or "RGBA" and its pixels are grey; else it is RGB.
 
     Not by Pillow, which keeps silent when libjpeg finds a hole in the data, fills it with grey and warns.
     """
@@ -238,10 +240,12 @@ def _decode_jpeg(data: bytes, space: str, height: int, width: int, scale: int) -
         if "extraneous bytes" not in str(error):  # left-over bytes between segments: the picture is whole
             raise
         pixels = simplejpeg.decode_jpeg(data, space, **least, strict=False)
-    grey = pixels[..., 0]
-    if space == "RGB" and not all(np.array_equal(grey, pixels[..., other]) for other in (1, 2)):
-        return Image.fromarray(pixels)
-    return Image.fromarray(np.ascontiguousarray(grey))  # most colour JPEGs of radiographs hold grey alone
+    if space == "GRAY":
+        return Image.fromarray(pixels[..., 0])
+    whole = pixels.view("<u4")[..., 0]  # a number for a pixel, red lowest: far faster than its channels
+    if np.bitwise_or.reduce(whole ^ whole >> 8, axis=None) & 0xFFFF:
+        return Image.fromarray(pixels[..., :3])
+    return Image.fromarray(whole.astype(np.uint8))  # most colour JPEGs of radiographs hold grey alone
 
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:
