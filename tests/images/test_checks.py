@@ -15,7 +15,7 @@ from sklearn.datasets import load_sample_images
 import neumo
 from neumo.classifier.classifier import Classifier
 from neumo.files import SHIPPED
-from neumo.images.checks import BLANK, MEANING, as_read, as_scored, look
+from neumo.images.checks import BLANK, MEANING, TURNED, as_read, as_scored, look
 from neumo.images.read import read_radiograph
 
 TRAINING, OTHERS = 320, 60
@@ -83,6 +83,17 @@ def test_radiographs_on_their_head_are_put_on_their_feet(classifier: Classifier,
     assert np.mean(turned) > 0.8
     near = np.abs(np.array([one.probability for one in found]) - classifier.probabilities(unseen))
     assert near[turned].max() < 1e-4
+
+
+def test_images_are_turned_without_filling_up_batches(classifier: Classifier, unseen: np.ndarray) -> None:
+    classifier.examine(255 - unseen[:1])
+    assert list(classifier._turning._networks) == [len(TURNED)]
+    for n in (1, 3):
+        features = classifier._turned(unseen[:n])
+        for name, turn in TURNED.items():
+            expected = classifier._engine(turn(unseen[:n]))
+            assert np.linalg.norm(features[name] - expected) < 1e-5 * np.linalg.norm(expected)
+    assert list(classifier._turning._networks) == [len(TURNED)]
 
 
 def test_pairs_of_one_radiograph_agree(classifier: Classifier, dicom_folder: Path) -> None:
