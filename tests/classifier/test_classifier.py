@@ -15,6 +15,7 @@ from neumo.classifier.classifier import Classifier, load
 from neumo.classifier.findings import NOTICE, SYNTHETIC
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features import precision
+from neumo.features.compiled import core
 from neumo.features.engine import Engine
 from neumo.features.graph import convert
 from neumo.features.precision import resolve_precision
@@ -38,6 +39,21 @@ def test_predicts_as_its_parts_do_in_keras(
     for prediction in found:
         assert prediction.notice == f"{NOTICE} {SYNTHETIC}"
         assert prediction.notice in repr(prediction)
+
+
+def test_the_output_does_not_depend_on_threads_or_neighbours(saved: Path) -> None:
+    classifier = load(saved)
+    random = np.random.default_rng(0)
+    features = random.gamma(1, size=(40, classifier._head.input(0).partial_shape[1].get_length()))
+    features = features.astype(np.float32)
+    by_all = core().compile_model(classifier._head, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    expected = by_all([features])[0][:, 0].astype(np.float64)
+    np.testing.assert_array_equal(classifier._judge(features), expected)
+    for start in range(0, 40, 8):
+        np.testing.assert_array_equal(
+            classifier._judge(features[start : start + 8]), expected[start : start + 8]
+        )
+    assert classifier._compiled_head.get_property("INFERENCE_NUM_THREADS") == 1
 
 
 def test_is_shown_in_one_short_line(saved: Path) -> None:

@@ -286,7 +286,9 @@ class Classifier:
 
     @cached_property
     def _compiled_head(self) -> openvino.CompiledModel:
-        return compiled(lambda: self._head, {"INFERENCE_PRECISION_HINT": "f32"})
+        # a few products of a batch take less time than threads take to meet
+        properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
+        return compiled(lambda: self._head, properties)
 
     def _judge(self, features: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
