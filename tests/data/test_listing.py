@@ -767,3 +767,13 @@ def test_images_of_rows_without_a_label_are_listed_all_the_same(listed: str, tmp
     rows = "".join(f"{listed.format(i)},{label}\n" for i, label in enumerate(("0", "1", "")))
     (tmp_path / "t.csv").write_text(f"path,label\n{rows}")
     assert survey(tmp_path / "t.csv", skip_missing=True).unlisted == ["images/3.png"]
+
+
+def test_folders_that_were_not_downloaded_stop_no_audit(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / "test" / f"{i}.png", i)
+    (tmp_path / "t.csv").write_text(
+        "path,label,view\ntest/0.png,0,PA\ntest/1.png,1,PA\na/2.png,,PA\nb/3.png,1,LATERAL\nc/4.png,1,PA\n"
+    )
+    found = survey(tmp_path / "t.csv", skip_missing=True)
+    assert (len(found.table), found.missing, found.lateral) == (2, ["c/4.png"], ["b/3.png"])

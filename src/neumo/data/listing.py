@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -142,9 +143,8 @@ def survey(
     table = new_table(first.assign(cause=_causes(first)))
     listed_paths = {*table["path"], *(str(where.find(name)) for name in beyond), *map(where.here, unlabelled)}
     named = {*unlabelled}  # some by their name only, which is looked for nowhere
-    beside = sorted(
-        {p for folder in {Path(q).parent for q in listed_paths} for p in images_in(folder, deep=False)}
-    )
+    folders = filter(os.path.isdir, {Path(listed).parent for listed in listed_paths})
+    beside = sorted({p for folder in folders for p in images_in(folder, deep=False)})
     return Dataset(
         table=table,
         name=one.name,
