@@ -129,6 +129,38 @@ def test_without_any_dicom_file_the_missing_are_told_as_ever(tmp_path: Path) -> 
     assert f"{tmp_path / 'x'}: got no such file" in survey(file, path_column="PatientID").faults[0]
 
 
+@pytest.mark.parametrize("modality", ["PR", "KO", "SR", "RTSTRUCT"])
+def test_what_a_pacs_keeps_beside_an_image_is_none(
+    modality: str, original: pydicom.Dataset, files: list[Path], tmp_path: Path
+) -> None:
+    report = pydicom.Dataset()
+    report.update(original)
+    report.file_meta, report.Modality = original.file_meta, modality
+    put(report, tmp_path / "0" / "PR0001", "1.2.3.9", accession="A0")
+    data = neumo.read(table(tmp_path, AccessionNumber=[f"A{i}" for i in range(4)], label=CLASSES))
+    assert data.table["path"].tolist() == [str(path) for path in files]
+
+
+def test_zeros_that_excel_took_away(original: pydicom.Dataset, tmp_path: Path) -> None:
+    numbers = ["0012", "0013", "0014", "15", "016", "16"]
+    files = [
+        put(original, tmp_path / f"{i}.dcm", f"1.2.{i}", accession=number) for i, number in enumerate(numbers)
+    ]
+    data = neumo.read(table(tmp_path, Accession=["12", "13.0", "0014", "015"], label=CLASSES))
+    assert data.table["path"].tolist() == [str(path) for path in files[:4]]
+    data = neumo.read(table(tmp_path, Accession=["016", "16"], label=CLASSES[:2]))
+    assert data.table["path"].tolist() == [str(path) for path in files[4:]]
+    faults = survey(table(tmp_path, Accession=["12", "13", "14", "00016"], label=CLASSES)).faults
+    assert len(faults) == 1
+    assert "got no DICOM file of the AccessionNumber in row 4" in faults[0]
+
+
+def test_few_files_of_a_long_table(files: list[Path], tmp_path: Path) -> None:
+    file = table(tmp_path, Accession=[f"A{i}" for i in range(200, -1, -1)], label=(CLASSES * 51)[:201])
+    data = neumo.read(file, skip_missing=True)
+    assert data.table["path"].tolist() == [str(path) for path in files[::-1]]
+
+
 def test_other_and_broken_files_are_passed_over(files: list[Path], tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     (tmp_path / "b.dcm").write_bytes(files[0].read_bytes()[:200])

@@ -144,10 +144,12 @@ def _in_headers(values: dict[str, Any], file: Path, *, quiet: bool) -> str | Non
     elements = {element_of(column): column for column in reversed(values)}
     for element in filter(elements.__contains__, ELEMENTS):
         column, where = elements[element], Places(file.parent, strict=False, element=element)
-        first = [*values[column][:TRIED]]
-        where.look_over(first)
-        there = sum(name in where.identified.files for name in first) if where.identified else 0
-        if there and 2 * there >= len(first):
+        where.look_over([*values[column][:TRIED]])
+        if (found := where.identified) is None:
+            continue
+        first = [bool(found.of(name)) for name in values[column][:TRIED]]
+        files = sum(bool(found.of(name)) for name in values[column])
+        if files and (2 * sum(first) >= len(first) or 2 * files >= len(found.files)):
             if not quiet:
                 said = f"looks for {column!r} in DICOM headers, as no file is called so"
                 print(f"neumo: {file}: {said}", file=sys.stderr)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from neumo.data.image_files import is_dicom
 from neumo.data.table import bare
+from neumo.images.dicom import NO_RADIOGRAPH
 from neumo.images.dicom_bombs import check_sequences, metered
 from neumo.images.dicom_view import VIEW_ELEMENTS, odd_view
 from neumo.progress import track
@@ -42,6 +45,16 @@ class Identified:
     twice: list[Path] = field(default_factory=list)
     narrowed: set[str] = field(default_factory=set)
 
+    def of(self, listed: str) -> list[Path]:
+        """The files of an identifier in a table, where Excel takes zeros before numbers away or adds ".0"."""
+        return self.files.get(listed) or self.files.get(self._whole.get(_as_number(listed), ""), [])
+
+    @functools.cached_property
+    def _whole(self) -> dict[str, str]:
+        """Identifiers by what `_as_number` leaves of them, where it leaves that of no other."""
+        times = Counter(map(_as_number, self.files))
+        return {short: one for one in self.files if times[short := _as_number(one)] == 1}
+
 
 def element_of(heading: str | None) -> str | None:
     """The element that a column of this heading holds, None for other columns."""
@@ -49,7 +62,9 @@ def element_of(heading: str | None) -> str | None:
 
 
 def identified(paths: Iterable[Path], element: str) -> Identified:
-    """Find out which of these files has which identifier, by the headers of those that are DICOM.
+    """Find out which of these files has which identifier, by the headers of those in DICOM.
+
+    Reports, presentation states and the like, which a PACS exports with a study's images, count for none.
 
     Args:
         paths: image files.
@@ -91,19 +106,24 @@ def read_header(path: str | Path, elements: Sequence[str]) -> Dataset | None:
         return None
 
 
+def _as_number(identifier: str) -> str:
+    """An identifier without zeros before it and ".0" after it, if it is else of digits."""
+    return re.sub(r"^0*(\d+)(?:\.0)?$", r"\1", identifier)
+
+
 @functools.lru_cache(maxsize=1)
 def _headers(
     stamps: tuple[tuple[str, int, int], ...],
 ) -> list[tuple[str, tuple[dict[str, str], bool]]]:
-    """Identifiers of each DICOM file, and whether it is a lateral view; remembered while no file changes."""
+    """Identifiers of each radiograph, and whether it is a lateral view; remembered while no file changes."""
     names = [name for name, *_ in stamps]
     read = track(in_threads(_header, names), "Reading DICOM headers", total=len(names))
     return [(name, found) for name, found in zip(names, read, strict=True) if found]
 
 
 def _header(name: str) -> tuple[dict[str, str], bool] | None:
-    header = read_header(name, [*ELEMENTS, *VIEW_ELEMENTS]) if is_dicom(Path(name)) else None
-    if header is None:
+    header = read_header(name, [*ELEMENTS, *VIEW_ELEMENTS, "Modality"]) if is_dicom(Path(name)) else None
+    if header is None or header.get("Modality") in NO_RADIOGRAPH:
         return None
     try:
         check_sequences(header)

@@ -77,7 +77,7 @@ class Places:
         `instead_of` then says what there is.
         """
         if self.identified is not None:
-            files = self.identified.files.get(listed, [])
+            files = self.identified.of(listed)
             return files[0] if len(files) == 1 else self.folder / listed
         here = self._without_dropped(listed)
         for name in (here, here.replace("\\", "/")):
@@ -110,7 +110,7 @@ class Places:
     def instead_of(self, listed: str) -> str:
         """What there is where a listed image is missing, for a message."""
         if self.identified is not None:
-            files = self.identified.files.get(listed, [])
+            files = self.identified.of(listed)
             named = ", ".join(relative(path, self.folder) for path in files[:3])
             return (
                 f"{len(files)} images of one {self.element} ({named})"
