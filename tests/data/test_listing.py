@@ -769,6 +769,17 @@ def test_images_of_rows_without_a_label_are_listed_all_the_same(listed: str, tmp
     assert survey(tmp_path / "t.csv", skip_missing=True).unlisted == ["images/3.png"]
 
 
+def test_an_index_of_a_parquet_file_is_a_column(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    frame = pd.DataFrame({"path": ["0.png", "1.png"], "label": ["normal", "pneumonia"]})
+    frame.set_index("path").to_parquet(tmp_path / "named.parquet")
+    frame.set_index(pd.Index(["a", "b"])).to_parquet(tmp_path / "nameless.parquet")
+    for name in ("named", "nameless"):
+        assert neumo.read(tmp_path / f"{name}.parquet").table["label"].tolist() == [0, 1]
+    assert load(tmp_path / "nameless.parquet").index.tolist() == [0, 1]
+
+
 def test_folders_that_were_not_downloaded_stop_no_audit(tmp_path: Path) -> None:
     for i in range(2):
         draw(tmp_path / "test" / f"{i}.png", i)

@@ -62,6 +62,9 @@ def load(file: Path, *, quiet: bool = False) -> pd.DataFrame:
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
             frame = pd.read_parquet(file)
+            if any(name is not None for name in frame.index.names):  # pandas' own, as of images by their path
+                frame = frame.reset_index()
+            frame = frame.reset_index(drop=True)
             for column in filter(lambda name: is_object_dtype(frame[name]), frame.columns):
                 frame[column] = frame[column].map(_joined, na_action="ignore")
             frame = frame.astype(dict.fromkeys(frame.columns, "str"))
