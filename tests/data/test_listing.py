@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pandas as pd
 import pytest
 
 import neumo
+from neumo.data import listing
 from neumo.data.columns import load
 from neumo.data.image_files import find_radiographs
 from neumo.data.patients import patients_in
@@ -778,6 +781,18 @@ def test_an_index_of_a_parquet_file_is_a_column(tmp_path: Path) -> None:
     for name in ("named", "nameless"):
         assert neumo.read(tmp_path / f"{name}.parquet").table["label"].tolist() == [0, 1]
     assert load(tmp_path / "nameless.parquet").index.tolist() == [0, 1]
+
+
+def test_a_row_without_its_image_costs_three_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    rows = "".join(f"{i}.png,{i % 2},PA\n" for i in range(1000))
+    (tmp_path / "t.csv").write_text(f"path,label,view\n{rows}")
+    monkeypatch.setattr(os, "stat", looks := Mock(wraps=os.stat))
+    monkeypatch.setattr(listing, "is_lateral", views := Mock(wraps=listing.is_lateral))
+    found = survey(tmp_path / "t.csv", skip_missing=True)
+    assert (len(found.table), len(found.missing), views.call_count) == (2, 998, 1)
+    assert looks.call_count < 3200
 
 
 def test_folders_that_were_not_downloaded_stop_no_audit(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -214,19 +214,22 @@ def _located(
     there = path.map(where.is_there, na_action="ignore").eq(True)
     missing = listed[listed.notna() & ~there]
     faults = []
-    for row in missing.index:
-        got, leave = where.instead_of(missing[row]), "leave such rows out with --skip-missing"
-        if where.identified is None:
-            wanted = f"expected an image as listed in row {row + 1} of {file}"
-            faults.append(f"{path[row]}: got {got}, {wanted}; {leave}")
-        else:
-            faults.append(f"{file}: got {got} in row {row + 1}, expected one image that has it; {leave}")
-    if where.identified is not None and where.element != "SOPInstanceUID":
-        missing = missing.map(pseudonym)
     if skip_missing:
         _tell_rows(file, len(missing), "whose image is missing")
-        faults = []
+    else:
+        lost = zip(missing.index, missing, path[missing.index], strict=True)
+        faults = [_lost(row, name, place, where, file) for row, name, place in lost]
+    if where.identified is not None and where.element != "SOPInstanceUID":
+        missing = missing.map(pseudonym)
     return path.where(there).map(str, na_action="ignore").astype("str"), missing, faults
+
+
+def _lost(row: int, name: str, path: Path, where: Places, file: Path) -> str:
+    """The fault of a row whose image is missing."""
+    got, leave = where.instead_of(name), "leave such rows out with --skip-missing"
+    if where.identified is None:
+        return f"{path}: got {got}, expected an image as listed in row {row + 1} of {file}; {leave}"
+    return f"{file}: got {got} in row {row + 1}, expected one image that has it; {leave}"
 
 
 def _tell_identified(where: Places, file: Path) -> None:
@@ -331,10 +334,10 @@ def _cleaned(
     there = {what: frame[name] for what, name in column.items() if name is not None}
     given = pd.DataFrame({what: filled(cells, but=("nan", "NaN")) for what, cells in there.items()})
     given = given.reindex(columns=list(USUAL)).astype("str")
-    given["label"] = filled(given["label"].map(_between_bars, na_action="ignore").astype("str"))
+    given["label"] = filled(_each(given["label"], _between_bars).astype("str"))
     given["patient"] = _one_spelling(given["patient"])
     for what in ("label", "cause", "sha256"):
-        said = given[what].map(plain, na_action="ignore")
+        said = _each(given[what], plain)
         unknown = set(UNKNOWN)
         if what == "label":
             unknown -= {plain(name) for name in positive or ()}
@@ -346,8 +349,8 @@ def _cleaned(
 
 def _one_spelling(patient: pd.Series) -> pd.Series:
     """Patients as they are first written: "P7" and "p7" are one, so are "7", "007" and Excel's "7.0"."""
-    patient = patient.mask(patient.map(is_nobody, na_action="ignore").eq(True))
-    same = patient.map(plain, na_action="ignore").astype("str").str.replace(r"^0+(?=\d+$)", "", regex=True)
+    patient = patient.mask(_each(patient, is_nobody).eq(True))
+    same = _each(patient, plain).astype("str").str.replace(r"^0+(?=\d+$)", "", regex=True)
     return patient.groupby(same).transform("first").astype("str")
 
 
@@ -356,7 +359,7 @@ def _any_of(
 ) -> pd.Series:
     """Labels where an image with a row per finding is positive if one is; "normal" beside it stays."""
     positive = label.eq(PNEUMONIA).groupby(path).transform("any").eq(True)
-    other = named.map(lambda name: not is_negative(name), na_action="ignore").eq(True)
+    other = _each(named, is_negative).eq(False)
     found = label.mask(positive & other, PNEUMONIA)
     negative = path.notna() & found.eq(NORMAL)
     tell_pneumonia_as_negative(file, zip(path[negative], named[negative].map(str), strict=True))
@@ -374,8 +377,13 @@ def _between_bars(label: str) -> str:
 
 
 def _lateral(views: pd.Series) -> pd.Series:
-    named = views.map(is_lateral, na_action="ignore").eq(True)
+    named = _each(views, is_lateral).eq(True)
     return named | views.str.strip().str.upper().isin(_SIDEWAYS)
+
+
+def _each(values: pd.Series, told: Callable[[str], object]) -> pd.Series:
+    """What is told of each value, asked but once where many are the same; NA stays."""
+    return values.map({value: told(value) for value in values.dropna().unique()})
 
 
 def _or_none(values: pd.Series) -> list[str | None]:

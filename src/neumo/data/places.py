@@ -6,6 +6,7 @@ import errno
 import itertools
 import os
 import re
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -19,6 +20,8 @@ TRIED = 20
 """Paths of a table that are looked for to learn where all are."""
 
 _DEPTH = 3
+_NONE = {errno.ENOENT, errno.ENOTDIR, errno.EBADF, errno.ELOOP, errno.ENAMETOOLONG}
+"""What the system answers where there is no file; anything else may hide one."""
 
 
 class Places:
@@ -34,7 +37,7 @@ class Places:
         self.folder = folder
         self.element = element
         self.identified: Identified | None = None
-        self._is_file = Path.is_file if strict else os.path.isfile
+        self._strict = strict
         self._faults: list[UnreadableImageError] | None = None if strict else []
         self._by_end: dict[tuple[str, ...], list[Path]] | None = None
         self._several: dict[str, list[Path]] = {}
@@ -80,10 +83,10 @@ class Places:
             files = self.identified.of(listed)
             return files[0] if len(files) == 1 else self.folder / listed
         here = self._without_dropped(listed)
-        for name in (here, here.replace("\\", "/")):
-            for base in (self.folder, Path.cwd()):
-                if self.is_there(path := base / name):
-                    return path
+        for name in dict.fromkeys((here, here.replace("\\", "/"))):
+            for base in dict.fromkeys((str(self.folder), os.getcwd())):  # noqa: PTH109 - of many rows, faster
+                if self.is_there(path := os.path.join(base, name)):  # noqa: PTH118 - likewise
+                    return Path(path)
         for name in dict.fromkeys((here, re.sub(r"^(\d+)\.0$", r"\1", here))):
             ends = self._ending(name)
             if len(ends) == 1:
@@ -98,14 +101,16 @@ class Places:
         """The place itself that a table names, be there an image or not."""
         return str(self.folder / self._without_dropped(listed).replace("\\", "/"))
 
-    def is_there(self, path: Path) -> bool:
+    def is_there(self, path: str | Path) -> bool:
         """Whether this is a file."""
         try:
-            return self._is_file(path)
+            return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - of many rows, faster
+        except ValueError:  # a NUL in it
+            return False
         except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                return False
-            raise
+            if self._strict and error.errno not in _NONE:
+                raise
+            return False
 
     def instead_of(self, listed: str) -> str:
         """What there is where a listed image is missing, for a message."""
@@ -154,6 +159,8 @@ class Places:
 
 def _from_elsewhere(name: str) -> bool:
     """Whether a path starts at a root and its folder is not on this machine."""
+    if name[:1] not in "/\\" and name[1:2] != ":":
+        return False
     if os.name != "nt" and PureWindowsPath(name).is_absolute():
         return True
     return Path(name).is_absolute() and not os.path.isdir(Path(name).parent)  # noqa: PTH112 - too long
