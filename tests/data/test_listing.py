@@ -654,6 +654,9 @@ def test_lists_of_names_divide_as_those_of_nih_do(tmp_path: Path, capsys: pytest
         "is divided as train_val_list.txt and test_list.txt say, which name 4 of 4 images\n"
         in capsys.readouterr().err
     )
+    for image in (tmp_path / "images").iterdir():
+        image.rename(image.with_suffix(".PNG"))
+    assert neumo.read(tmp_path / "entries.csv").table["official"].tolist() == [*found["official"]]
 
 
 @pytest.mark.parametrize("heading", ["Patient Name", "MRN"])
@@ -781,6 +784,30 @@ def test_an_index_of_a_parquet_file_is_a_column(tmp_path: Path) -> None:
     for name in ("named", "nameless"):
         assert neumo.read(tmp_path / f"{name}.parquet").table["label"].tolist() == [0, 1]
     assert load(tmp_path / "nameless.parquet").index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("listed", ["images/{}.png", "{}.png", r"D:\xrays\images\{}.png"])
+def test_images_that_were_converted_to_another_format(
+    listed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(3):
+        draw(tmp_path / "images" / f"{i}.jpg", i)
+    draw(tmp_path / "masks" / "0.jpg")
+    rows = "".join(f"{listed.format(i)},{i % 2}\n" for i in range(4))
+    (tmp_path / "t.csv").write_text(f"path,label\n{rows}")
+    found = neumo.read(tmp_path / "t.csv", skip_missing=True)
+    assert [Path(path).name for path in found.table["path"]] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert (found.missing, found.unlisted) == ([listed.format(3)], [])
+    said = "takes images that are called as listed but for the suffix, as none is called so"
+    assert f"neumo: {tmp_path}: {said}\n" in capsys.readouterr().err
+    assert find_radiographs(tmp_path / "t.csv")[:3] == found.table["path"].tolist()
+
+
+def test_an_image_of_another_suffix_stands_in_for_none_where_others_are_as_listed(tmp_path: Path) -> None:
+    for i, name in enumerate(("0.png", "1.png", "2.jpg")):
+        draw(tmp_path / name, i)
+    (tmp_path / "t.csv").write_text("path,label\n0.png,0\n1.png,1\n2.png,1\n")
+    assert survey(tmp_path / "t.csv").missing == ["2.png"]
 
 
 def test_a_row_without_its_image_costs_three_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -273,8 +273,8 @@ def _by_lists(path: pd.Series, file: Path) -> pd.Series:
     if all(one.is_file() for one in lists.values()):
         for part, one in lists.items():
             lines = one.read_text("utf-8-sig", "replace").replace("\\", "/").splitlines()
-            part_of |= {line.strip().rpartition("/")[2]: part for line in lines}
-    found = path.map(lambda name: Path(name).name, na_action="ignore").map(part_of).astype("str")
+            part_of |= {Path(line.strip()).stem: part for line in lines}
+    found = path.map(lambda name: Path(name).stem, na_action="ignore").map(part_of).astype("str")
     if part_of:
         named = f"{found.notna().sum():,} of {path.notna().sum():,} images"
         print(f"neumo: {file}: is divided as {' and '.join(_LISTS)} say, which name {named}", file=sys.stderr)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from neumo.data.dicom_ids import Identified, identified
-from neumo.data.image_files import images_in, is_mask
+from neumo.data.image_files import IMAGE_SUFFIXES, images_in, is_mask
 from neumo.data.table import official_part
 from neumo.errors import UnreadableImageError
 
@@ -43,33 +43,49 @@ class Places:
         self._several: dict[str, list[Path]] = {}
         self.moved: dict[Path, str] = {}
         self._dropped = ""
+        self._any_suffix = False
 
     def look_over(self, listed: Sequence[str]) -> None:
-        """Find out whether names stand in DICOM headers, none being a file's; or which folder to drop.
+        """Find out whether names stand in DICOM headers, none being a file's; or what to drop of paths.
 
-        That is the one that all paths begin with, where it is missing here.
+        That is the suffix, where images were converted to another format: none of the first paths is there as
+        listed, and half of them have an image that is called so but for the suffix.
 
-        As where an archive's own folder was renamed: CheXpert's table says ``CheXpert-v1.0-small/valid/...``,
-        and the table lies beside ``valid``. None of the first paths may be there as listed, and half of them
-        must be without that folder, in a folder at least: bare names could be anybody's. What is dropped is
-        told on standard error, unless not `strict`.
+        Or it is the folder that all paths begin with, where it is missing here, as where an archive's own
+        folder was renamed: CheXpert's table says ``CheXpert-v1.0-small/valid/...``, and the table lies beside
+        ``valid``. None of the first paths may be there as listed, and half of them must be without that
+        folder, in a folder at least: bare names could be anybody's.
+
+        What is dropped is told on standard error, unless not `strict`.
         """
         if self.element and not any(self.is_there(self.find(name)) for name in listed[:TRIED]):
             found = identified(self._images(), self.element)
             if found.files:
                 self.identified = found
                 return
-        first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
-        name, some = min(first, default=""), listed[:TRIED]
-        if len(first) != 1 or name in ("", ".", "..") or PureWindowsPath(name).drive or official_part(name):
+        some = listed[:TRIED]
+        if any(self.is_there(self.find(path)) for path in some) or self._are_converted(some):
             return
-        if any(self.is_there(self.find(path)) for path in some):
+        first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
+        name = min(first, default="")
+        if len(first) != 1 or name in ("", ".", "..") or PureWindowsPath(name).drive or official_part(name):
             return
         rest = [path.replace("\\", "/").removeprefix(f"{name}/") for path in some]
         if 2 * sum("/" in path and self.is_there(self.folder / path) for path in rest) >= len(some):
             self._dropped = f"{name}/"
             if self._faults is None:
                 print(f"neumo: {self.folder}: looks for paths without {self._dropped!r}", file=sys.stderr)
+
+    def _are_converted(self, some: Sequence[str]) -> bool:
+        """Whether paths are to be looked for without their suffix from now on, which is told likewise."""
+        self._any_suffix = True
+        if not some or 2 * sum(self.is_there(self.find(path)) for path in some) < len(some):
+            self._any_suffix = False
+            self._several, self.moved = {}, {}  # of paths as they are not looked for after all
+        elif self._faults is None:
+            said = "takes images that are called as listed but for the suffix, as none is called so"
+            print(f"neumo: {self.folder}: {said}", file=sys.stderr)
+        return self._any_suffix
 
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
@@ -83,6 +99,8 @@ class Places:
             files = self.identified.of(listed)
             return files[0] if len(files) == 1 else self.folder / listed
         here = self._without_dropped(listed)
+        if self._any_suffix and Path(here).suffix.lower() in IMAGE_SUFFIXES:
+            here = here[: -len(Path(here).suffix)]
         for name in dict.fromkeys((here, here.replace("\\", "/"))):
             for base in dict.fromkeys((str(self.folder), os.getcwd())):  # noqa: PTH109 - of many rows, faster
                 if self.is_there(path := os.path.join(base, name)):  # noqa: PTH118 - likewise
