@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,17 @@ def test_a_study_that_is_listed_twice(mimic: Path) -> None:
     (mimic / "mimic-cxr-2.0.0-chexpert.csv").write_text(CHEXPERT + CHEXPERT.splitlines()[1] + "\n")
     with pytest.raises(NeumoError, match=r"chexpert.csv: got subject_id and study_id of row 6 again"):
         survey(mimic)
+
+
+def test_images_in_one_folder_of_another_format(mimic: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    as_published = neumo.read(mimic).table
+    (mimic / "png").mkdir()
+    for image in [*(mimic / "files").rglob("*.jpg")]:
+        image.rename(mimic / "png" / f"{image.stem}.png")
+    shutil.rmtree(mimic / "files")
+    capsys.readouterr()
+    found = neumo.read(mimic)
+    assert found.table["sha256"].tolist() == as_published["sha256"].tolist()
+    assert (found.missing, found.unlisted) == ([], [])
+    said = "looks for images by their names anywhere below, as there is no folder such as files/p10"
+    assert f"neumo: {mimic}: {said}\n" in capsys.readouterr().err

@@ -52,6 +52,8 @@ def find(data: Path) -> list[Path]:
 def read(tables: list[Path], label_column: str | None) -> Joined:
     """The images of the table of views with the labels of their study and the makers' part.
 
+    Their names are of no other image, so they are looked for by them where the makers' folders are not kept.
+
     Raises:
         NeumoError: a table lacks a column, or names a study or an image twice.
     """
@@ -73,7 +75,13 @@ def read(tables: list[Path], label_column: str | None) -> Joined:
     labels = labels[[*_STUDY, *labels.columns.difference(images.columns, sort=False)]]
     frame = images.merge(labels, "left", _STUDY).merge(parts[["dicom_id", "split"]], "left", "dicom_id")
     subject, study, name = (frame[column].str.strip() for column in (*_STUDY, "dicom_id"))
-    frame["path"] = "files/p" + subject.str[:2] + "/p" + subject + "/s" + study + "/" + name + ".jpg"
+    groups = "p" + subject.str[:2]
+    if any((file.parent / "files" / group).is_dir() for group in groups.unique()):
+        frame["path"] = "files/" + groups + "/p" + subject + "/s" + study + "/" + name + ".jpg"
+    else:
+        said = "looks for images by their names anywhere below, as there is no folder such as"
+        print(f"neumo: {file.parent}: {said} files/{groups.min()}", file=sys.stderr)
+        frame["path"] = name
     return Joined(labelled(_viewed(frame, file), file, label_column), file, NAME, blanks=True)
 
 
