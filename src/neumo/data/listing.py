@@ -26,6 +26,7 @@ from neumo.data.labels import (
 )
 from neumo.data.patients import cause_of, is_nobody, names_people, patients_in, pseudonym
 from neumo.data.places import Places, relative
+from neumo.data.published.known import NO_LABEL, joined
 from neumo.data.table import (
     NORMAL,
     PNEUMONIA,
@@ -49,14 +50,18 @@ _LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
 def paths(file: Path, path_column: str | None = None, lateral: set[str] | None = None) -> list[Named]:
     """The images that a listing names, with labels or without; whether they are there is not looked at.
 
-    A row without a path has an error in its place. Images of lateral rows are added to `lateral`.
+    A row without a path has an error in its place. Images of lateral rows are added to `lateral`. A table of
+    `neumo.data.published` is read as its set is, and names an image once for all its readers.
 
     Raises:
         NeumoError: the file cannot be read or has no column of paths.
     """
-    frame = load(file)
+    tables = joined(file, NO_LABEL) if path_column is None else None
+    frame, file = (tables.frame, tables.file) if tables else (load(file), file)
     chosen = columns(frame, file, ("path",), path=naming_images(frame, file, path=path_column))
     column, view = chosen["path"], chosen["view"]
+    if tables:
+        frame = frame.drop_duplicates(column, ignore_index=True)
     if view is not None and (n := int(_lateral(frame[view]).sum())):
         tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
     where = Places(file.parent, strict=False, element=element_of(column))

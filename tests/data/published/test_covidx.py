@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import neumo
+from neumo.data.image_files import find_radiographs
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
@@ -94,3 +95,9 @@ def test_lists_of_another_kind_are_none_of_these(tmp_path: Path) -> None:
         draw(tmp_path / name / "1.png", len(name))
     (tmp_path / "train.txt").write_text("normal/1.png 0\n")
     assert survey(tmp_path).layout == "class-folders"
+
+
+def test_a_list_names_its_images(tmp_path: Path) -> None:
+    covidx(tmp_path, {"train": TRAIN, "test": TEST})
+    found = find_radiographs(tmp_path / "test.txt")
+    assert found == [str(tmp_path / "test" / row.split()[1]) for row in TEST.splitlines()]

@@ -8,6 +8,7 @@ import pydicom
 import pytest
 
 import neumo
+from neumo.data.image_files import find_radiographs
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
 
@@ -100,3 +101,8 @@ def test_what_is_no_vote(vindr: Path) -> None:
     table.write_text(table.read_text().replace("R0,0,0", "R0,2,0", 1))
     with pytest.raises(NeumoError, match=r"labels_train.csv: got '2' for 'Aortic enlargement' in row 1"):
         survey(vindr, label_column="Aortic enlargement")
+
+
+def test_a_table_names_each_image_once(vindr: Path) -> None:
+    found = find_radiographs(vindr / "annotations" / "image_labels_train.csv")
+    assert found == [str(vindr / "train" / f"{name}.dicom") for name in VOTES]

@@ -15,6 +15,9 @@ from neumo.errors import NeumoError
 _SETS = (mimic_cxr, chexpert, vindr_cxr, covidx)
 _DEPTH = 5
 
+NO_LABEL = " "
+"""A column of labels that no table has: only the images are asked for."""
+
 
 def joined(data: Path, label_column: str | None = None) -> Joined | None:
     """The tables of a known data set as one, given one of them or a folder; None of another data set.
