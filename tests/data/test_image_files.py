@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from neumo.data.image_files import (
@@ -58,6 +59,31 @@ def test_is_image_asks_the_content_of_unknown_suffixes(dicom_folder: Path, tmp_p
     assert is_image(tmp_path / "IM0001")
     assert is_image(tmp_path / "1.2.840.1")
     assert not is_image(tmp_path / "LICENSE")
+
+
+@pytest.mark.parametrize("name", ["PR0001", "report.dcm"])
+@pytest.mark.parametrize(
+    "sop_class",
+    [
+        "Grayscale Softcopy Presentation State Storage",
+        "Key Object Selection Document Storage",
+        "Basic Text SR Storage",
+        "RT Structure Set Storage",
+        "Encapsulated PDF Storage",
+        "Media Storage Directory Storage",
+    ],
+)
+def test_what_a_pacs_keeps_beside_images_is_none(
+    sop_class: str, name: str, dicom_folder: Path, tmp_path: Path
+) -> None:
+    original = pydicom.dcmread(dicom_folder / "dx_1024_implicit_little_endian.dcm")
+    original.save_as(tmp_path / name)
+    assert is_image(tmp_path / name)
+    number = next(uid for uid, about in pydicom.uid.UID_dictionary.items() if about[0] == sop_class)
+    original.file_meta.MediaStorageSOPClassUID = pydicom.uid.UID(number)
+    original.save_as(tmp_path / name)
+    assert not is_image(tmp_path / name)
+    assert find_each([tmp_path / name]) == [str(tmp_path / name)]  # to be refused by whoever reads it
 
 
 def test_a_pipe_is_no_image(tmp_path: Path) -> None:

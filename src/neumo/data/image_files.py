@@ -20,6 +20,8 @@ IMAGE_SUFFIXES = frozenset(
     for suffix in "jpg jpeg jpe jfif png bmp gif tif tiff webp jp2 j2k pgm ppm dcm dicom dic".split()  # noqa: SIM905
 )
 
+_OF_DICOM = {".dcm", ".dicom", ".dic"}
+
 _MASKS = re.compile(r"mask|(?:.*[\W_])?masks", re.IGNORECASE)
 
 Named = str | UnreadableImageError
@@ -167,13 +169,18 @@ def _fault(place: str | Path, error: Exception) -> UnreadableImageError:
 
 def is_dicom(path: Path) -> bool:
     """Whether a file's first bytes are those of a DICOM file, whatever it is called."""
+    return dicom.is_dicom(_head(path)[:132])
+
+
+def _head(path: Path) -> bytes:
+    """A file's first bytes, none of what is no file or cannot be read."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for its writer
-            return False
+            return b""
         with path.open("rb") as file:
-            return dicom.is_dicom(file.read(132))
+            return file.read(dicom.HEAD)
     except OSError:
-        return False
+        return b""
 
 
 def is_table(path: Path) -> bool:
@@ -187,11 +194,15 @@ def is_table(path: Path) -> bool:
 def is_image(path: Path) -> bool:
     """Whether a file is named like an image or is a DICOM file; DICOM files often have no suffix.
 
-    A DICOMDIR, the index of a medium, is none.
+    A DICOMDIR, the index of a medium, is none, nor are a PACS's reports, presentation states and the like.
     """
     if path.name.startswith(".") or path.name.upper() == "DICOMDIR":
         return False
-    return path.suffix.lower() in IMAGE_SUFFIXES or is_dicom(path)
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES - _OF_DICOM:
+        return True
+    head = _head(path)
+    return (suffix in _OF_DICOM or dicom.is_dicom(head[:132])) and not dicom.is_record(head)
 
 
 def of_masks(folder_name: str) -> bool:

@@ -50,10 +50,36 @@ RADIOGRAPHS = (
 )
 
 
+HEAD = 300
+"""Bytes at the start of a DICOM file that tell what it is."""
+
+# What SOP classes (PS3.4 B.5) begin with that have no pixels: what a PACS keeps and exports beside images.
+_RECORDS = tuple(
+    f"1.2.840.10008.{one}".encode()
+    for one in (
+        "1.3.10",  # DICOMDIR, whatever it is called
+        "5.1.4.1.1.9.",  # waveforms
+        "5.1.4.1.1.11.",  # presentation states
+        "5.1.4.1.1.66.1",  # spatial registration
+        "5.1.4.1.1.67",  # real world values
+        "5.1.4.1.1.88.",  # structured reports and key objects
+        "5.1.4.1.1.104.",  # documents
+        *("5.1.4.1.1.481.3", "5.1.4.1.1.481.5", "5.1.4.1.1.481.8"),  # radiotherapy's structures and plans
+    )
+)
+
+
 def is_dicom(head: bytes) -> bool:
     """Whether a file with these first 132 bytes is DICOM: a preamble or, without it, group 0002 or 0008."""
     meta = head[:2] == b"\x02\x00" and head[4:6] in (b"UL", b"OB", b"UI")
     return head[128:132] == b"DICM" or meta or (head[:2] == b"\x08\x00" and head[3:4] == b"\x00")
+
+
+def is_record(head: bytes) -> bool:
+    """Whether a DICOM file with these first bytes, `HEAD` of them, is no image by the class that it says."""
+    _, found, after = head.partition(b"\x02\x00\x02\x00UI")  # Media Storage SOP Class UID
+    sop_class = after[2 : 2 + int.from_bytes(after[:2], "little")] if found else b""
+    return head[128:132] == b"DICM" and sop_class.startswith(_RECORDS)
 
 
 def read_dicom(
