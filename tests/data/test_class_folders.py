@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 
 import neumo
 from neumo.data.image_files import find_radiographs
+from neumo.data.sources import survey
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
@@ -200,3 +202,16 @@ def test_a_kind_of_pneumonia_on_the_negative_side_is_told(
     assert capsys.readouterr().err.startswith(said)
     assert neumo.read(tmp_path).listed_counts == {0: 1, 1: 3}
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("positive", [None, "pneumonia"])
+def test_hospitals_around_the_classes_are_told(positive: str | None, tmp_path: Path) -> None:
+    for i, (hospital, name) in enumerate(itertools.product("AB", ("normal", "pneumonia"))):
+        draw(tmp_path / hospital / name / "1.png", i)
+    found = survey(tmp_path, positive=positive)
+    assert found.table["label"].tolist() == [-1] * 4
+    assert found.faults == (
+        f"{tmp_path}: got folders that have classes inside ('A', 'B'), expected the classes outermost, as "
+        "normal/A and pneumonia/A; or name one folder",
+    )
+    assert len(neumo.read(tmp_path / "A").table) == 2

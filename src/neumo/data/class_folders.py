@@ -96,7 +96,12 @@ def survey(
     Raises:
         NeumoError: a class in `positive` is not there.
     """
-    label, faults = assign((folder.name for folder, _ in classes), positive, str(root))
+    if around := _around_classes(classes, positive):
+        label = dict.fromkeys((folder.name for folder, _ in classes), UNLABELLED)
+        got = f"{root}: got folders that have classes inside ({quoted(around, 3)})"
+        faults = [f"{got}, expected the classes outermost, as normal/A and pneumonia/A; or name one folder"]
+    else:
+        label, faults = assign((folder.name for folder, _ in classes), positive, str(root))
     if not positive and any(name.isdigit() and name not in ("0", "1") for name in label):
         label = dict.fromkeys(label, UNLABELLED)
         faults.append(f"{root}: got the classes {quoted(label)}, expected 0 and 1, or names")
@@ -148,6 +153,13 @@ def survey(
         negative_name=negative_name,
         faults=tuple(faults),
     )
+
+
+def _around_classes(classes: Classes, positive: Sequence[str] | None) -> list[str]:
+    """Names of folders that have classes inside, as hospitals do; none where one is called as a class is."""
+    if are_named(classes, positive):
+        return []
+    return [folder.name for folder, _ in classes if are_named(find(folder)[1], positive)]
 
 
 def _part_inside(image: Path, folder: Path) -> str | None:
