@@ -86,3 +86,10 @@ def test_no_finding_is_no_pneumonia_only_where_nothing_is_said_of_one(chexpert: 
         (chexpert / "train.csv").write_text(HEADINGS + listed)
         table = neumo.read(chexpert).table.set_index("patient")
         assert table["label"].get("patient00001") == (1 if text == "1.0" else None)
+
+
+def test_tables_of_later_labelers_are_not_read(chexpert: Path) -> None:
+    alone = neumo.read(chexpert).table
+    for name in ("train_cheXbert.csv", "train_visualCheXbert.csv"):
+        (chexpert / name).write_text((chexpert / "train.csv").read_text().replace(",1.0", ",0.0"))
+    assert neumo.read(chexpert).table.equals(alone)

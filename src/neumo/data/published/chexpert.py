@@ -12,8 +12,8 @@ from neumo.data.columns import filled, is_headed, load
 from neumo.data.joined import Joined, one_after_another
 
 NAME = "CheXpert"
-OWN = re.compile(r"(train|valid)\.csv")
-"""The names of the makers' tables."""
+OWN = re.compile(r"(train|valid)(_(visual)?CheXbert)?\.csv", re.IGNORECASE)
+"""The names of the makers' tables, those of their later labelers among them, which are not read."""
 
 _TABLES = {"train.csv": "train", "valid.csv": "test"}
 """The tables, and what neumo calls their parts: the makers' test set came later, and elsewhere."""
