@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import neumo
-from neumo.data import listing
+from neumo.data import cells
 from neumo.data.columns import load
 from neumo.data.image_files import find_radiographs
 from neumo.data.patients import patients_in
@@ -816,7 +816,7 @@ def test_a_row_without_its_image_costs_three_looks(tmp_path: Path, monkeypatch: 
     rows = "".join(f"{i}.png,{i % 2},PA\n" for i in range(1000))
     (tmp_path / "t.csv").write_text(f"path,label,view\n{rows}")
     monkeypatch.setattr(os, "stat", looks := Mock(wraps=os.stat))
-    monkeypatch.setattr(listing, "is_lateral", views := Mock(wraps=listing.is_lateral))
+    monkeypatch.setattr(cells, "is_lateral", views := Mock(wraps=cells.is_lateral))
     found = survey(tmp_path / "t.csv", skip_missing=True)
     assert (len(found.table), len(found.missing), views.call_count) == (2, 998, 1)
     assert looks.call_count < 3200

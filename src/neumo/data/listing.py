@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.columns import USUAL, columns, filled, load, naming_images
+from neumo.data.cells import are_lateral, cleaned, each, or_none
+from neumo.data.columns import columns, load, naming_images
 from neumo.data.dicom_ids import element_of
 from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
 from neumo.data.joined import Joined
 from neumo.data.labels import (
-    UNKNOWN,
     assign,
     cause_from,
     class_names,
@@ -24,7 +24,7 @@ from neumo.data.labels import (
     quoted,
     tell_pneumonia_as_negative,
 )
-from neumo.data.patients import cause_of, is_nobody, names_people, patients_in, pseudonym
+from neumo.data.patients import cause_of, names_people, patients_in, pseudonym
 from neumo.data.places import Places, relative
 from neumo.data.published.known import NO_LABEL, joined
 from neumo.data.table import (
@@ -37,11 +37,6 @@ from neumo.data.table import (
     official_part,
 )
 from neumo.errors import NeumoError, UnreadableImageError
-from neumo.images.dicom_view import is_lateral
-
-_SIDEWAYS = {"L", "COSTAL", "EXCLUDE", "AXIAL", "CORONAL", "SAGITTAL"}
-"""What else a column of views says, in upper case, of rows that are not frontal (COSTAL: PadChest)."""
-
 
 _LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
 """What NIH ChestX-ray14 has beside its table, and the part of the files that it names."""
@@ -62,7 +57,7 @@ def paths(file: Path, path_column: str | None = None, lateral: set[str] | None =
     column, view = chosen["path"], chosen["view"]
     if tables:
         frame = frame.drop_duplicates(column, ignore_index=True)
-    if view is not None and (n := int(_lateral(frame[view]).sum())):
+    if view is not None and (n := int(are_lateral(frame[view]).sum())):
         tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
     where = Places(file.parent, strict=False, element=element_of(column))
     named = frame[column].str.strip().fillna("")
@@ -79,7 +74,7 @@ def paths(file: Path, path_column: str | None = None, lateral: set[str] | None =
             got = f"no path in row {row} (column {column!r})"
             found.append(UnreadableImageError(file, got, "one in every row"))
     if view is not None and lateral is not None:
-        sideways = zip(found, _lateral(frame[view]), strict=True)
+        sideways = zip(found, are_lateral(frame[view]), strict=True)
         lateral |= {one for one, is_so in sideways if is_so and isinstance(one, str)}
     return found
 
@@ -115,8 +110,8 @@ def survey(
     column = columns(frame, file, path=path_column, label=label_column, patient=patient_column)
     if column["patient"] is None:  # one column can be both
         column["patient"] = columns(frame, file, (), label=label_column)["patient"]
-    given = _cleaned(frame, column, positive)
-    lateral = _lateral(given["view"])
+    given = cleaned(frame, column, positive)
+    lateral = are_lateral(given["view"])
     if lateral.all():
         raise NeumoError(f"{file}: got lateral views only (column {column['view']!r}), expected frontal ones")
     beyond = given["path"][lateral].dropna()
@@ -288,7 +283,7 @@ def _by_lists(path: pd.Series, file: Path) -> pd.Series:
 
 def _causes(rows: pd.DataFrame) -> list[str]:
     """What made each image positive, "" for the others."""
-    told = zip(rows["label"], _or_none(rows["cause"]), rows["path"], _or_none(rows["named"]), strict=True)
+    told = zip(rows["label"], or_none(rows["cause"]), rows["path"], or_none(rows["named"]), strict=True)
     return [
         "" if label == NORMAL else (cause or cause_of(path) or cause_from(named or "1")).lower()
         for label, cause, path, named in told
@@ -297,7 +292,7 @@ def _causes(rows: pd.DataFrame) -> list[str]:
 
 def _changed(listed: pd.DataFrame, table: pd.DataFrame, file: Path) -> list[str]:
     """A fault for each image whose bytes are not those that its row has the SHA-256 of."""
-    rows = zip(listed.index, table["path"], table["sha256"], _or_none(listed["sha256"]), strict=True)
+    rows = zip(listed.index, table["path"], table["sha256"], or_none(listed["sha256"]), strict=True)
     return [
         f"{path}: got SHA-256 {got[:12]}..., expected {known[:12]}... as row {row + 1} of {file} lists it"
         for row, path, got, known in rows
@@ -332,39 +327,12 @@ def _tell_rows(file: Path, n: int, which: str) -> None:
     tell_left_out(file, n, f"row{'s' * (n != 1)} {which}")
 
 
-def _cleaned(
-    frame: pd.DataFrame, column: dict[str, str | None], positive: Sequence[str] | None
-) -> pd.DataFrame:
-    """The columns by what they hold, all of `USUAL`; NA where a cell says that nothing is known."""
-    there = {what: frame[name] for what, name in column.items() if name is not None}
-    given = pd.DataFrame({what: filled(cells, but=("nan", "NaN")) for what, cells in there.items()})
-    given = given.reindex(columns=list(USUAL)).astype("str")
-    given["label"] = filled(_each(given["label"], _between_bars).astype("str"))
-    given["patient"] = _one_spelling(given["patient"])
-    for what in ("label", "cause", "sha256"):
-        said = _each(given[what], plain)
-        unknown = set(UNKNOWN)
-        if what == "label":
-            unknown -= {plain(name) for name in positive or ()}
-            if not set(said.dropna()) <= {"-1", "1"}:
-                unknown |= {"-1"}  # CheXpert's "uncertain"
-        given[what] = given[what].mask(said.isin(list(unknown)))
-    return given
-
-
-def _one_spelling(patient: pd.Series) -> pd.Series:
-    """Patients as they are first written: "P7" and "p7" are one, so are "7", "007" and Excel's "7.0"."""
-    patient = patient.mask(_each(patient, is_nobody).eq(True))
-    same = _each(patient, plain).astype("str").str.replace(r"^0+(?=\d+$)", "", regex=True)
-    return patient.groupby(same).transform("first").astype("str")
-
-
 def _any_of(
     label: pd.Series, named: pd.Series, path: pd.Series, class_of: Mapping[int, str], file: Path
 ) -> pd.Series:
     """Labels where an image with a row per finding is positive if one is; "normal" beside it stays."""
     positive = label.eq(PNEUMONIA).groupby(path).transform("any").eq(True)
-    other = _each(named, is_negative).eq(False)
+    other = each(named, is_negative).eq(False)
     found = label.mask(positive & other, PNEUMONIA)
     negative = path.notna() & found.eq(NORMAL)
     tell_pneumonia_as_negative(file, zip(path[negative], named[negative].map(str), strict=True))
@@ -372,24 +340,3 @@ def _any_of(
         said = f"{class_of[PNEUMONIA]} {n:,} images that some rows call so and others not"
         print(f"neumo: {file}: counts as {said}", file=sys.stderr)
     return found
-
-
-def _between_bars(label: str) -> str:
-    """Findings that are written as a list, as PadChest has them, between bars; other labels as they are."""
-    if not (label.startswith("[") and label.endswith("]")):
-        return label
-    return "|".join(one for one in (part.strip(" '\"") for part in label[1:-1].split(",")) if one)
-
-
-def _lateral(views: pd.Series) -> pd.Series:
-    named = _each(views, is_lateral).eq(True)
-    return named | views.str.strip().str.upper().isin(_SIDEWAYS)
-
-
-def _each(values: pd.Series, told: Callable[[str], object]) -> pd.Series:
-    """What is told of each value, asked but once where many are the same; NA stays."""
-    return values.map({value: told(value) for value in values.dropna().unique()})
-
-
-def _or_none(values: pd.Series) -> list[str | None]:
-    return [None if pd.isna(value) else str(value) for value in values]
