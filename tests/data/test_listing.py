@@ -830,3 +830,14 @@ def test_folders_that_were_not_downloaded_stop_no_audit(tmp_path: Path) -> None:
     )
     found = survey(tmp_path / "t.csv", skip_missing=True)
     assert (len(found.table), found.missing, found.lateral) == (2, ["c/4.png"], ["b/3.png"])
+
+
+def test_rows_of_one_image_are_of_one_patient(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    table = tmp_path / "t.csv"
+    table.write_text("path,label,patient\n0.png,0,\n0.png,0,P7\n0.png,0,p7\n1.png,1,P8\n")
+    assert neumo.read(table).table["patient"].tolist() == ["P7", "P8"]
+    table.write_text("path,label,patient\n0.png,0,P7\n1.png,1,P8\n0.png,0,P9\n")
+    with pytest.raises(NeumoError, match=r"0\.png: got another patient in row 3 of .*, expected one patient"):
+        neumo.read(table)

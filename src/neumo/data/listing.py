@@ -136,7 +136,8 @@ def survey(
         }
     )
     there = every[path.notna()]
-    faults += unclear + lost + contradictions(there, file)
+    faults += unclear + lost + contradictions(there, file) + contradictions(there, file, "patient")
+    there = there.assign(patient=there.groupby("path")["patient"].transform("first"))
     # of an image with several rows, one that made it positive, whose cause it has
     telling = there["by itself"].sort_values(ascending=False, kind="stable").index
     first = there.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
@@ -300,19 +301,20 @@ def _changed(listed: pd.DataFrame, table: pd.DataFrame, file: Path) -> list[str]
     ]
 
 
-def contradictions(found: pd.DataFrame, file: Path) -> list[str]:
-    """A fault for each row that names an image with another label than the first row that does.
+def contradictions(found: pd.DataFrame, file: Path, what: str = "label") -> list[str]:
+    """A fault for each row that names an image with another label than the first row that says one.
 
     Args:
         found: columns path and label; the index counts the rows of the file from 0.
         file: that lists them.
+        what: another column, "patient", in which blanks say nothing.
     """
-    first = found.drop_duplicates("path")
-    differs = found["path"].map(first.set_index("path")["label"]).ne(found["label"]).to_dict()
+    said = found[found[what].notna()]
+    first = said.drop_duplicates("path").set_index("path")[what]
+    others = said[said["path"].map(first).ne(said[what])]
     return [
-        f"{path}: got another label in row {row + 1} of {file} than in an earlier row, expected one label"
-        for row, path in zip(found.index, found["path"], strict=True)
-        if differs[row]
+        f"{path}: got another {what} in row {row + 1} of {file} than in an earlier row, expected one {what}"
+        for row, path in zip(others.index, others["path"], strict=True)
     ]
 
 
