@@ -46,38 +46,25 @@ class Places:
         self._any_suffix = False
 
     def look_over(self, listed: Sequence[str]) -> None:
-        """Find out whether names stand in DICOM headers, none being a file's; or what to drop of paths.
+        """Find out how all names are meant, where none of the first is a file's.
 
-        That is the suffix, where images were converted to another format: none of the first paths is there as
-        listed, and half of them have an image that is called so but for the suffix.
-
-        Or it is the folder that all paths begin with, where it is missing here, as where an archive's own
-        folder was renamed: CheXpert's table says ``CheXpert-v1.0-small/valid/...``, and the table lies beside
-        ``valid``. None of the first paths may be there as listed, and half of them must be without that
-        folder, in a folder at least: bare names could be anybody's.
-
-        What is dropped is told on standard error, unless not `strict`.
+        They stand in DICOM headers; or images were converted to another format; or an archive's own folder
+        was renamed. The latter two are told on standard error, unless not `strict`.
         """
-        if self.element and not any(self.is_there(self.find(name)) for name in listed[:TRIED]):
-            found = identified(self._images(), self.element)
-            if found.files:
-                self.identified = found
-                return
         some = listed[:TRIED]
-        if any(self.is_there(self.find(path)) for path in some) or self._are_converted(some):
+        if any(self.is_there(self.find(name)) for name in some):
             return
-        first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
-        name = min(first, default="")
-        if len(first) != 1 or name in ("", ".", "..") or PureWindowsPath(name).drive or official_part(name):
-            return
-        rest = [path.replace("\\", "/").removeprefix(f"{name}/") for path in some]
-        if 2 * sum("/" in path and self.is_there(self.folder / path) for path in rest) >= len(some):
-            self._dropped = f"{name}/"
-            if self._faults is None:
-                print(f"neumo: {self.folder}: looks for paths without {self._dropped!r}", file=sys.stderr)
+        if not (self._are_identifiers() or self._are_converted(some)):
+            self._drop_folder(listed)
+
+    def _are_identifiers(self) -> bool:
+        found = identified(self._images(), self.element) if self.element else None
+        if found and found.files:
+            self.identified = found
+        return self.identified is not None
 
     def _are_converted(self, some: Sequence[str]) -> bool:
-        """Whether paths are to be looked for without their suffix from now on, which is told likewise."""
+        """Whether half of them are there but for the suffix; then paths are looked for without it."""
         self._any_suffix = True
         if not some or 2 * sum(self.is_there(self.find(path)) for path in some) < len(some):
             self._any_suffix = False
@@ -86,6 +73,22 @@ class Places:
             said = "takes images that are called as listed but for the suffix, as none is called so"
             print(f"neumo: {self.folder}: {said}", file=sys.stderr)
         return self._any_suffix
+
+    def _drop_folder(self, listed: Sequence[str]) -> None:
+        """Look for paths without the folder that all begin with, where half of the first are there so.
+
+        CheXpert's table says ``CheXpert-v1.0-small/valid/...``, and lies beside ``valid``. What is left must
+        be in a folder at least: bare names could be anybody's.
+        """
+        first = {name.replace("\\", "/").split("/", 1)[0] for name in listed}
+        name = min(first, default="")
+        if len(first) != 1 or name in ("", ".", "..") or PureWindowsPath(name).drive or official_part(name):
+            return
+        rest = [path.replace("\\", "/").removeprefix(f"{name}/") for path in listed[:TRIED]]
+        if 2 * sum("/" in path and self.is_there(self.folder / path) for path in rest) >= len(rest):
+            self._dropped = f"{name}/"
+            if self._faults is None:
+                print(f"neumo: {self.folder}: looks for paths without {self._dropped!r}", file=sys.stderr)
 
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
