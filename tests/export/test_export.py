@@ -135,6 +135,27 @@ def test_a_graph_that_says_something_else_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_graph_that_gives_no_number_for_a_later_image_is_refused(
+    phantom_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, asked = neumo.export.export.reader, []
+
+    def failing(file: Path) -> tuple[str, Any]:
+        name, run = reader(file)
+
+        def later(pixels: np.ndarray) -> np.ndarray:
+            asked.append(len(pixels))
+            return run(pixels) * (1 if len(asked) == 1 else np.float32(np.nan))
+
+        return name, later
+
+    monkeypatch.setattr(neumo.export.export, "reader", failing)
+    with pytest.raises(NeumoError, match="got probabilities nan away from the classifier's"):
+        export(phantom_classifier, tmp_path / "model.xml", "openvino")
+    assert len(asked) == 2
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "format", "what"),
     [

@@ -38,10 +38,10 @@ def reader(file: Path) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
 def compare(
     classifier: Classifier, run: Callable[[np.ndarray], np.ndarray], pixels: Iterable[np.ndarray]
 ) -> tuple[int, float]:
-    """How many radiographs were compared, and the largest difference of a probability."""
+    """How many radiographs were compared, and the largest difference of a probability; NaN where one is."""
     own = Engine(classifier.network(), classifier.scaling, "f32")
     off = [np.abs(own(some)[:, 0] - run(some)) for some in pixels]
-    return sum(map(len, off)), max((float(part.max()) for part in off), default=0.0)
+    return sum(map(len, off)), float(np.concatenate([np.zeros(0), *off]).max(initial=0.0))
 
 
 def batches(
