@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +101,26 @@ def test_a_state_of_other_settings_or_a_damaged_one_is_not_taken(tmp_path: Path)
     for state in tmp_path.glob("*.pt"):
         state.write_bytes(b"PK\x03\x04 cut off")
     assert run(tmp_path)[0] == first
+    (own,) = (state for state in tmp_path.glob("*.pt") if b"data.pkl" in state.read_bytes())
+    own.write_bytes(own.read_bytes().replace(b"data.pkl", b"\xffata.pkl"))
+    assert run(tmp_path)[0] == first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
+def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
+    """PyTorch says that it is at an unexpected position."""
+    import resource
+
+    limits, told = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"\.pt") as full:
+            run(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, told)
+    assert full.value.errno == errno.EFBIG
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_finished_network_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,6 +74,7 @@ def fine_tune(
 
     Raises:
         NeumoError: the memory of the GPU is full; epochs that were done are kept.
+        OSError: the disk is full; likewise.
     """
     file = kept / f"{_digest(rows, recipe, seed, network_id, taught)}.pt"
     return _Tuning(base, head, maps, rows, recipe, seed, file, taught).run()
@@ -199,13 +200,18 @@ class _Tuning:
         if len(self.history["loss"]) < self.recipe.epochs:
             state |= {"weights": self.weights, "adam": self.adam.state_dict()}
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(self.file) as part:
-            torch.save(state, part)
+        with whole_file(self.file) as part, part.open("wb") as written:
+            try:
+                torch.save(state, written)
+            except RuntimeError as error:  # all that PyTorch says where the system did not let it write
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
 
     def _resume(self) -> None:
         try:
             state = torch.load(self.file, weights_only=True, map_location=self.device)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError):
+        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
             return
         self.averaged, self.history, self.steps = state["averaged"], state["history"], state["steps"]
         if "adam" in state:
