@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from neumo.errors import NeumoError
@@ -43,3 +45,9 @@ def test_the_defaults_are_the_reports() -> None:
         2,
     )
     assert json.loads(json.dumps(choices.to_dict()))["transforms"]["rotation_range"] == 0.2
+
+
+def test_a_path_and_seeds_of_numpy_can_be_written_down(tmp_path: Path) -> None:
+    choices = Settings(weights=tmp_path / "x.weights.h5", seeds=tuple(np.arange(2)))  # type: ignore[arg-type]
+    written = json.loads(json.dumps(choices.to_dict()))
+    assert (written["weights"], written["seeds"]) == (str(tmp_path / "x.weights.h5"), [0, 1])

@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import neumo
+from neumo.features.backbones import PHANTOM_FILE
 
 CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 2}
 
@@ -59,3 +60,10 @@ def test_a_split_without_validation_gets_one_from_its_training_part(phantoms: Pa
     assert share == pytest.approx(0.2 * train, abs=3)  # whole patients
     assert counts["train"]["normal"] + counts["train"]["pneumonia"] == train - share
     assert sum(counts["test"].values()) == int((divided["part"] == "test").sum())
+
+
+def test_a_path_of_weights_and_a_seed_of_numpy_are_told_on_the_card(phantoms: Path, tmp_path: Path) -> None:
+    choices = {**CHOICES, "weights": PHANTOM_FILE, "seed": np.int64(1)}
+    neumo.train(phantoms, **choices).save(tmp_path / "mine.neumo")  # type: ignore[arg-type]
+    told = neumo.load(tmp_path / "mine.neumo").card["training"]
+    assert (told["seed"], told["settings"]["weights"]) == (1, PHANTOM_FILE.name)

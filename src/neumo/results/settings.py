@@ -60,6 +60,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not all(map(is_seed, self.seeds)):
             raise NeumoError(f"seeds: got {list(self.seeds)}, expected different {SEEDS}")
+        object.__setattr__(self, "seeds", tuple(map(int, self.seeds)))  # of NumPy, JSON knows none
+        object.__setattr__(self, "weights", str(self.weights))  # a path
         self._range("epochs", self.epochs >= 1, "1 or more")
         self._range("batch_size", self.batch_size >= 1, "1 or more")
         self._range("copies", self.copies >= 0, "0 or more")

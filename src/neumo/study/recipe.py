@@ -128,7 +128,7 @@ class RecipeRun:
         recipe: str | Recipe = "fine-tuned",
         *,
         backbone: str | Sequence[str] = SMALL,
-        weights: str | Sequence[str] = "imagenet",
+        weights: str | Path | Sequence[str | Path] = "imagenet",
         seeds: tuple[int, ...] = (0,),
         protocols: tuple[str, ...] | None = None,
         test_fraction: float = 0.2,
@@ -142,7 +142,7 @@ class RecipeRun:
         if validation not in VALIDATION:
             raise NeumoError(f"validation: got {validation!r}, expected {' or '.join(VALIDATION)}")
         shares: dict[str, Any] = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
-        Settings(seeds=seeds, sensitivity=sensitivity, **shares)  # says what is out of range
+        seeds = Settings(seeds=seeds, sensitivity=sensitivity, **shares).seeds  # says what is out of range
         choose_threshold([0, 1], [0, 1], sensitivity, threshold=threshold)
         if prevalence is not None:
             prior_shift([0, 1], prevalence)
@@ -372,9 +372,9 @@ class RecipeRun:
         return f"neumo.RecipeRun({str(data)!r}, {recipe}, {told}).run({str(out)!r})"
 
 
-def _look_up(names: str | Sequence[str], weights: str | Sequence[str]) -> list[Backbone]:
+def _look_up(names: str | Sequence[str], weights: str | Path | Sequence[str | Path]) -> list[Backbone]:
     names = [names] if isinstance(names, str) else list(names)
-    weights = [weights] if isinstance(weights, str) else list(weights)
+    weights = [weights] if isinstance(weights, str | Path) else list(weights)
     if len(weights) not in (1, len(names)):
         raise NeumoError(
             f"weights: got {len(weights)} for {len(names)} backbones, expected one for all or one for each"

@@ -49,6 +49,7 @@ def train(
         >>> classifier.save("mine.neumo")
     """
     choices = Settings(seeds=(seed,), **settings)
+    (seed,) = choices.seeds
     dataset = data if isinstance(data, Dataset) else read(data)
     if given_split is not None:
         given = load_split(given_split, dataset.table)
