@@ -100,3 +100,7 @@ def test_balanced_does_not_depend_on_how_common_pneumonia_is() -> None:
         choose_threshold(Y[more], P[more], balanced=True).threshold
         == choose_threshold(Y, P, balanced=True).threshold
     )
+
+
+def test_the_least_sensitivity_finds_the_surest_pneumonia() -> None:
+    assert choose_threshold([0, 0, 1, 1, 1], [0.1, 0.3, 0.2, 0.6, 0.9], sensitivity=1e-10).threshold == 0.75

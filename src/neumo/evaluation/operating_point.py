@@ -72,7 +72,7 @@ def choose_threshold(
         if not 0 < sensitivity <= 1:
             raise NeumoError(f"sensitivity: got {sensitivity}, expected a fraction above 0 and at most 1")
         highest_first = np.sort(p[y == 1])[::-1]
-        needed = math.ceil(sensitivity * len(highest_first) - 1e-9)  # 0.07 * 100 is 7.000000000000001
+        needed = max(1, math.ceil(sensitivity * len(highest_first) - 1e-9))  # 0.07 * 100 > 7
         last = float(highest_first[needed - 1])
         threshold = (last + float(np.max(p[p < last], initial=0.0))) / 2
         rule = Rule("sensitivity", sensitivity)
