@@ -237,6 +237,14 @@ def test_fit_scaling_is_keras_featurewise(rows: pd.DataFrame, pixels: np.ndarray
     assert fit_scaling(rows) == Scaling(round(generator.mean.item()), round(generator.std.item()))
 
 
+def test_fit_scaling_of_images_that_are_all_but_blank(rows: pd.DataFrame, tmp_path: Path) -> None:
+    """Moments in single precision make their variance negative."""
+    grey = np.full((224, 224), 255, np.uint8)
+    grey[0, 0] = 254
+    Image.fromarray(grey).save(tmp_path / "x.png")
+    assert fit_scaling(rows.head(1).assign(path=str(tmp_path / "x.png"), sha256="0" * 64)) == Scaling(255, 1)
+
+
 def test_fit_scaling_keeps_as_it_goes(
     rows: pd.DataFrame, read: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,7 +169,7 @@ def fit_scaling(rows: pd.DataFrame, *, store: FeatureStore | None = None) -> Sca
                     store.put_many(_moments_space(), fresh)
     every = np.array([known[image.sha256] for image in images], np.float64)
     mean, square = counts @ every / counts.sum()
-    return Scaling(round(mean), max(1, round(np.sqrt(square - mean**2))))
+    return Scaling(round(mean), max(1, round(np.sqrt(max(0.0, square - mean**2)))))
 
 
 def _wanted(rows: pd.DataFrame, transforms: Transforms) -> tuple[dict[str, list[int]], list[Wanted]]:
