@@ -243,3 +243,8 @@ def test_without_data_the_weights_are_neumos_own_where_it_has_them() -> None:
     assert Study(weights="none").settings.weights == "none"
     assert Study(backbone="ResNet50").settings.weights == "none"
     assert Study("some/folder").settings.weights == "imagenet"
+
+
+def test_the_call_of_a_study_without_data_names_its_backbone_and_weights(tmp_path: Path) -> None:
+    asked = {"backbone": "ResNet50", "weights": "imagenet"}
+    assert "(None, backbone='ResNet50', weights='imagenet')" in Study(None, **asked)._call(tmp_path)  # type: ignore[arg-type]

@@ -194,6 +194,7 @@ class Study:
             f"{item.name}={value!r}"
             for item in dataclasses.fields(self.settings)
             if (value := getattr(self.settings, item.name)) != getattr(Settings(), item.name)
+            or (self.data is None and item.name in PHANTOM)  # has others by default
         ]
         if self.given_split is not None:
             changed.append(f"given_split={str(self.given_split)!r}")
