@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 from typing import Any
 
@@ -87,3 +88,20 @@ def test_validation_without_a_radiograph_of_a_class(data: neumo.Dataset) -> None
     plan = Plan(divided, "random", step("base"), seed, "after-balancing", tested=True)
     with pytest.raises(NeumoError, match=f"validation: got {len(own)} radiographs beside generated images"):
         bench.fit(plan)
+
+
+def test_training_on_generated_images_alone_of_a_class_is_refused(data: neumo.Dataset) -> None:
+    own = data.table.groupby("label", group_keys=False)
+    few = pd.concat([own.get_group(0).head(2), own.get_group(1).head(4)]).reset_index(drop=True)
+    divided = few.assign(part="train")
+    choices = Settings(backbone="MobileNetV2-0.35", weights="none", validation_fraction=0.4)
+
+    def labels(seed: int, part: str) -> set[int]:
+        rows = balance_then_validate(divided, choices.copies, choices.validation_fraction, seed)
+        return {*rows["label"][(rows["part"] == part) & (rows["copy"] == 0)]}
+
+    seed = next(s for s in range(200) if (labels(s, "train"), labels(s, "validation")) == ({1}, {0, 1}))
+    choices = dataclasses.replace(choices, seeds=(seed,), validation_drawn="after-balancing")
+    bench = Bench(data, choices, backbone(choices.backbone, choices.weights))
+    with pytest.raises(NeumoError, match=r"training part: got .* beside generated images, all of one class"):
+        bench.fit(Plan(divided, "random", step("base"), seed, "after-balancing", tested=False))

@@ -279,13 +279,14 @@ def probabilities(head: keras.Model, features: np.ndarray | Rows) -> np.ndarray:
 
 
 def _check_own(rows: pd.DataFrame) -> None:
-    """See that validation has radiographs of both classes, by which new ones are told from familiar ones."""
-    own = rows[(rows["part"] == "validation") & (rows["copy"] == 0)]
-    if own["label"].nunique() < 2:
-        raise NeumoError(
-            f"validation: got {len(own):,} radiographs beside generated images, all of one class, expected "
-            "some of both classes; draw it before balancing, or with another seed"
-        )
+    """See that both parts have radiographs of both classes, by which new ones are told from familiar ones."""
+    for part, name in (("validation", "validation"), ("train", "training part")):
+        own = rows[(rows["part"] == part) & (rows["copy"] == 0)]
+        if own["label"].nunique() < 2:
+            raise NeumoError(
+                f"{name}: got {len(own):,} radiographs beside generated images, all of one class, expected "
+                "some of both classes; draw validation before balancing, or with another seed"
+            )
 
 
 def _check_finite(step: Step, history: dict[str, list[float]]) -> None:
