@@ -517,6 +517,23 @@ def test_the_token(browser: Browser, classifier: Classifier, files: list[Path]) 
         page.locator("#denied").wait_for()
 
 
+def test_nothing_is_decided_before_the_operating_point_is_known(
+    browser: Browser, address: str, files: list[Path]
+) -> None:
+    page = browser.new_context(locale="en-GB").new_page()
+    page.route("**/api/card", lambda route: route.abort())
+    page.goto(address)
+    page.locator("#status", has_text="the server cannot be reached").wait_for()
+    drop(page, files[1:2])
+    assert page.inner_text("tbody td:nth-child(3)") == ""
+    assert page.inner_text("tbody td:nth-child(4)") == "not examined: the server cannot be reached"
+    page.unroute("**/api/card")
+    drop(page, files[1:3])
+    page.locator("#status", has_text="2 radiographs examined, 1 not examined.").wait_for()
+    assert page.inner_text("#threshold-value") == "50.0%"
+    assert "operating point of 50.0%" in page.locator(".decision:visible").first.inner_text()
+
+
 def test_the_theme(browser: Browser, address: str) -> None:
     page = opened(browser, address, color_scheme="light")
     colour = "getComputedStyle(document.body).backgroundColor"

@@ -254,6 +254,7 @@ async function ask(some) {
   }
   if (!sent.length) return;
   try {
+    if (!state.card) await introduce(); // no decision without the operating point
     const told = await api.predict(bodies, () => tell((words) => words.busy));
     tellNotice(told.notice);
     for (const answer of told.predictions) {
@@ -353,21 +354,31 @@ function askForToken() {
   $("#denied").hidden = !api.hasToken();
 }
 
+let introduction = null;
+
+// What the classifier is and where it decides; who asks meanwhile waits for the same answer.
+function introduce() {
+  return (introduction ??= learn().finally(() => (introduction = null)));
+}
+
+async function learn() {
+  const [card, points, limits] = await Promise.all([api.card(), api.operatingPoints(), api.limits()]);
+  Object.assign(state, { card, points, limits, positive: card.positive });
+  $("#ask").hidden = true;
+  $("#model").textContent = card.name;
+  tellNotice(card.notice);
+  $("#point").hidden = false;
+  move(points.chosen);
+  tellCard();
+}
+
 async function begin() {
   try {
-    [state.card, state.points, state.limits] = await Promise.all([api.card(), api.operatingPoints(), api.limits()]);
+    await introduce();
   } catch (error) {
     if (error.status === 401) askForToken();
     else tell(() => inWords(faultOf(error)));
-    return;
   }
-  $("#ask").hidden = true;
-  state.positive = state.card.positive;
-  $("#model").textContent = state.card.name;
-  tellNotice(state.card.notice);
-  $("#point").hidden = false;
-  move(state.points.chosen);
-  await tellCard();
 }
 
 $("#ask").addEventListener("submit", async (event) => {
