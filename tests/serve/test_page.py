@@ -302,6 +302,21 @@ def test_the_download_is_in_one_language(browser: Browser, address: str, files: 
     assert all("no un producto sanitario" in row["notice"] for row in rows)
 
 
+def test_the_download_of_what_is_not_examined_yet(browser: Browser, address: str, files: list[Path]) -> None:
+    page = opened(browser, address)
+    drop(page, files[1:2])
+    page.route("**/api/predict", lambda route: None)
+    page.set_input_files("#files", files[2:3])
+    page.locator("#status", has_text="1 to go").wait_for()
+    with page.expect_download(timeout=10_000) as download:
+        page.click("#download")
+    told = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8")))
+    assert [(row["file"], row["decision"] != "", row["remarks"]) for row in told] == [
+        (files[1].name, True, ""),
+        (files[2].name, False, "not examined"),
+    ]
+
+
 def test_the_threshold_moves_rates_and_decisions(browser: Browser, address: str, files: list[Path]) -> None:
     page = opened(browser, address)
     drop(page, files[1:3])

@@ -102,6 +102,7 @@ function move(threshold) {
 
 function remarks(one) {
   if (one.error) return `${one.refused ? state.words.undone : state.words.unread}: ${inWords(one.error)}`;
+  if (!one.answer) return state.words.undone;
   return one.answer.warnings.map((name) => state.words.warnings[name] ?? one.meaning[name] ?? name).join("; ");
 }
 
