@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -547,6 +547,30 @@ def test_nothing_is_decided_before_the_operating_point_is_known(
     page.locator("#status", has_text="2 radiographs examined, 1 not examined.").wait_for()
     assert page.inner_text("#threshold-value") == "50.0%"
     assert "operating point of 50.0%" in page.locator(".decision:visible").first.inner_text()
+
+
+def test_what_is_cleared_is_asked_for_no_more(browser: Browser, address: str, tmp_path: Path) -> None:
+    chosen = [tmp_path / f"{i:02d}.png" for i in range(20)]
+    for file in chosen:
+        file.write_bytes(b"no picture")
+    page = opened(browser, address)
+    held: list[Route] = []
+    page.route("**/api/predict", lambda route: held.append(route))
+    page.set_input_files("#files", chosen)
+    page.locator("#status", has_text="20 to go").wait_for()
+    page.click("#clear")
+    page.set_input_files("#files", chosen[:1])
+    page.locator("#status", has_text="1 to go").wait_for()
+    while len(held) < 2:
+        page.wait_for_timeout(20)
+    for route in held:
+        with suppress(playwright.Error):  # the page has let go of the first
+            route.continue_()
+    page.locator("#status", has_text="0 radiographs examined, 1 could not be read.").wait_for()
+    page.wait_for_timeout(200)
+    assert len(held) == 2
+    page.click("#clear")
+    assert page.inner_text("#status") == ""
 
 
 def test_the_theme(browser: Browser, address: str) -> None:

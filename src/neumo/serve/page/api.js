@@ -38,12 +38,12 @@ export const operatingPoints = async () => (await ask("api/operating-points")).j
 const TRIES = 60;
 
 // File names stay in the browser: they often name the patient.
-async function send(path, files, busy) {
+async function send(path, files, busy, signal) {
   for (let left = TRIES; ; left--) {
     const body = new FormData();
     for (const file of files) body.append("files", file, "radiograph");
     try {
-      return await (await ask(path, { method: "POST", body })).json();
+      return await (await ask(path, { method: "POST", body, signal })).json();
     } catch (error) {
       if (error.status !== 429 || left <= 1) throw error;
       busy();
@@ -52,5 +52,5 @@ async function send(path, files, busy) {
   }
 }
 
-export const predict = (files, busy) => send("api/predict", files, busy);
-export const explain = (file, busy) => send("api/explain", [file], busy);
+export const predict = (files, busy, signal) => send("api/predict", files, busy, signal);
+export const explain = (file, busy, signal) => send("api/explain", [file], busy, signal);

@@ -7,6 +7,7 @@ const $ = (selector, within = document) => within.querySelector(selector);
 const BATCH = 8;
 const FORM = 500; // bytes that a form has around each file, at most
 
+let clearing = new AbortController(); // stops what is asked of radiographs that are cleared
 const shown = []; // {name, file, answer | error, refused, undrawn, card, row, meaning}
 // until the limits are known, one file goes at a time
 const state = { card: null, limits: { files: 1, request_bytes: 0, file_bytes: 0 }, points: null, threshold: null, positive: "pneumonia", words: WORDS.en, notice: "", status: () => "", waiting: 0, sort: ["", 1] };
@@ -163,8 +164,9 @@ const views = new IntersectionObserver((entries) => {
 
 async function explain(one) {
   if (!one?.answer) return;
+  const { signal } = clearing;
   try {
-    const told = await api.explain(await read(one.file), () => {});
+    const told = await api.explain(await read(one.file), () => {}, signal);
     $(".grey", one.card).src = `data:image/png;base64,${told.radiograph}`;
     $(".heat", one.card).src = `data:image/png;base64,${told.heat}`;
     $(".heat", one.card).style.opacity = $(".opacity input", one.card).value / 100;
@@ -243,7 +245,7 @@ function* requests(added) {
 }
 
 // One request: what the browser cannot read stops nothing else in it.
-async function ask(some) {
+async function ask(some, signal) {
   const sent = [], bodies = [];
   for (const one of some) {
     try {
@@ -256,7 +258,7 @@ async function ask(some) {
   if (!sent.length) return;
   try {
     if (!state.card) await introduce(); // no decision without the operating point
-    const told = await api.predict(bodies, () => tell((words) => words.busy));
+    const told = await api.predict(bodies, () => tell((words) => words.busy), signal);
     tellNotice(told.notice);
     for (const answer of told.predictions) {
       const one = sent[answer.index];
@@ -283,9 +285,11 @@ async function examine(files) {
   const readable = added.filter((one) => one.file);
   for (const one of added) draw(one);
   state.waiting += readable.length;
+  const { signal } = clearing;
   for (const some of requests(readable)) {
     tell(examining);
-    await ask(some);
+    await ask(some, signal);
+    if (signal.aborted) return;
     for (const one of some) {
       draw(one);
       if (one.answer) views.observe(one.card);
@@ -340,6 +344,9 @@ function download() {
 }
 
 function clear() {
+  clearing.abort();
+  clearing = new AbortController();
+  state.waiting = 0;
   shown.length = 0;
   $("tbody").replaceChildren();
   $("#cards").replaceChildren();
