@@ -33,10 +33,13 @@ def card(
     elif out is None:
         print(card_markdown(found), end="")
     if out is not None:
+        from neumo import __version__
         from neumo.report.template import render
 
         page = out.suffix.lower() != ".md"
-        text = render("card.html", card=found, article=card_html(found)) if page else card_markdown(found)
+        name, article = found["name"], card_html(found)
+        drawn = render("card.html", name=name, version=__version__, article=article)
+        text = drawn if page else card_markdown(found)
         with whole_file(out) as part:
             part.write_text(text, encoding="utf-8")
         if not as_json:
