@@ -330,6 +330,21 @@ def test_the_threshold_moves_rates_and_decisions(browser: Browser, address: str,
     assert page.inner_text("#threshold-value") == "50.0%"
 
 
+def test_the_chosen_point_has_its_own_rates(browser: Browser, address: str) -> None:
+    """Those of the nearest of the slider's points can be worse than what was asked of it."""
+    page = browser.new_context(locale="en-GB").new_page()
+    card = httpx.get(f"{address}api/card").json()
+    card["threshold"] |= {"sensitivity": 0.912, "specificity": 0.789}
+    page.route("**/api/card", lambda route: route.fulfill(json=card))
+    page.goto(address)
+    page.wait_for_selector("#point:not([hidden])")
+    assert (page.inner_text("#sensitivity"), page.inner_text("#specificity")) == ("91.2%", "78.9%")
+    page.locator("#threshold").fill("0.45")
+    assert (page.inner_text("#sensitivity"), page.inner_text("#specificity")) == ("90.0%", "80.0%")
+    page.click("#reset")
+    assert page.inner_text("#sensitivity-text") == "of 100 with pneumonia, 91 are found"
+
+
 def test_the_table_sorts_and_downloads(browser: Browser, address: str, files: list[Path]) -> None:
     page = opened(browser, address)
     drop(page, files)

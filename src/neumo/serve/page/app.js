@@ -65,13 +65,14 @@ function tellPoint() {
   $("#threshold-value").textContent = percent(state.threshold);
   const { points, words } = state;
   const known = points?.threshold.length;
+  const chosen = state.threshold === points?.chosen ? state.card.threshold : null; // its rates are exact
   let near = 0;
   for (let i = 0; i < (known ?? 0); i++) if (Math.abs(points.threshold[i] - state.threshold) < Math.abs(points.threshold[near] - state.threshold)) near = i;
   for (const rate of ["sensitivity", "specificity"]) {
-    const value = known ? points[rate][near] : null;
+    const value = chosen?.[rate] ?? (known ? points[rate][near] : null);
     const share = { count: Math.round(100 * value), positive: named(state.positive), negative: named(state.card?.negative ?? "normal") };
-    $(`#${rate}`).textContent = known ? percent(value) : "-";
-    $(`#${rate}-text`).textContent = known ? words[`${rate}Text`](share) : words.unknown;
+    $(`#${rate}`).textContent = value === null ? "-" : percent(value);
+    $(`#${rate}-text`).textContent = value === null ? words.unknown : words[`${rate}Text`](share);
   }
   tellTested();
   $("#threshold").setAttribute("aria-valuetext", `${percent(state.threshold)}; ${words.sensitivity} ${$("#sensitivity").textContent}; ${words.specificity} ${$("#specificity").textContent}`);
