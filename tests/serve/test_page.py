@@ -545,6 +545,13 @@ def test_the_token(browser: Browser, classifier: Classifier, files: list[Path]) 
         page = browser.new_context(locale="en-GB").new_page()
         page.goto(f"{address}#token=wrong")
         page.locator("#denied").wait_for()
+        page.fill("#token", "25 €")
+        page.keyboard.press("Enter")
+        page.get_by_role("alert").filter(has_text="does not know this token").wait_for()
+        assert page.inner_text("#status") == ""
+        page = browser.new_context(locale="en-GB").new_page()
+        page.goto(f"{address}#token=50%")
+        page.locator("#denied").wait_for(timeout=10_000)
 
 
 def test_nothing_is_decided_before_the_operating_point_is_known(

@@ -3,7 +3,12 @@
 let token = "";
 
 if (location.hash.startsWith("#token=")) {
-  token = decodeURIComponent(location.hash.slice(7));
+  const told = location.hash.slice(7);
+  try {
+    token = decodeURIComponent(told);
+  } catch {
+    token = told; // a % that encodes nothing
+  }
   history.replaceState(null, "", location.pathname);
 }
 
@@ -21,6 +26,7 @@ export class Refused extends Error {
 }
 
 async function ask(path, options = {}) {
+  if (/[^ -~]/.test(token)) throw new Refused(401, "Authorization"); // no server's, and no header may have it
   const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
   const answer = await fetch(path, { ...options, headers });
   if (answer.ok) return answer;
