@@ -130,6 +130,13 @@ def test_only_bad_files_end_with_2_and_write_nothing(run: Run, model: Path, tmp_
     assert not Path("page.html").exists()
 
 
+def test_a_name_of_two_lines_is_told_in_one(run: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "two\nlines.png").write_bytes(b"no picture")
+    _, _, err = run("explain", model, tmp_path / "two\nlines.png")
+    assert err.splitlines() == [err.rstrip("\n")]
+    assert "two lines.png: got a file that is no picture" in err
+
+
 def test_bad_wishes_are_told(run: Run, model: Path, images: Path) -> None:
     before = (images / "0.png").read_bytes()
     for arguments, what in (

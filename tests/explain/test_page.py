@@ -93,6 +93,14 @@ def test_no_probability_is_rounded_to_certainty(tmp_path: Path) -> None:
     assert "< 0.001 normal" in text
 
 
+def test_one_radiograph_is_told_as_one(tmp_path: Path) -> None:
+    write_page(
+        Classifier(CARD, None, None, b""), [Row.of(_explained("one.png", 0.9))], [], tmp_path / "p.html"
+    )
+    text = _Found((tmp_path / "p.html").read_text(encoding="utf-8")).text
+    assert text.count("What speaks for pneumonia on 1 radiograph\n") == 2
+
+
 def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
     links = [value for _, name, value in _Found(page).attributes if name in ("src", "href", "action", "data")]
     assert all(value.startswith(("data:", "#")) for value in links)

@@ -88,7 +88,7 @@ def explain(
         print(f"{out}: {f'{len(rows)} radiographs, the most probable first' if rows[1:] else first}")
         print(model.card["notice"])
     for message in bad:
-        print(f"neumo: {message}", file=sys.stderr)
+        print("neumo: " + " ".join(message.splitlines()), file=sys.stderr)
     if bad:
         raise typer.Exit(1 if rows else 2)
 

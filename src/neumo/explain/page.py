@@ -88,7 +88,7 @@ def write_page(
     page = render(
         "explained.html",
         version=__version__,
-        title=f"What speaks for {card['positive']} on {len(rows)} radiographs",
+        title=f"What speaks for {card['positive']} on {len(rows):,} radiograph{'s' * (len(rows) != 1)}",
         card=card,
         relative=bool(classifier.usual),
         groups=[
