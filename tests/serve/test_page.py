@@ -302,6 +302,18 @@ def test_the_download_is_in_one_language(browser: Browser, address: str, files: 
     assert all("no un producto sanitario" in row["notice"] for row in rows)
 
 
+def test_the_download_holds_no_formula(browser: Browser, address: str, tmp_path: Path) -> None:
+    chosen = [tmp_path / name for name in ("=1+1.png", "\t=1+1.png", "plain-name.png")]
+    for file in chosen:
+        file.write_bytes(b"no picture")
+    page = opened(browser, address)
+    drop(page, chosen)
+    with page.expect_download() as download:
+        page.click("#download")
+    told = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8")))
+    assert [row["file"] for row in told] == ["'=1+1.png", "'\t=1+1.png", "plain-name.png"]
+
+
 def test_the_download_of_what_is_not_examined_yet(browser: Browser, address: str, files: list[Path]) -> None:
     page = opened(browser, address)
     drop(page, files[1:2])

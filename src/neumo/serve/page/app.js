@@ -333,8 +333,8 @@ function sort(column, button) {
 }
 
 function download() {
-  // a leading = + - @ would be run as a formula by a spreadsheet
-  const quoted = (text) => `"${String(text).replace(/^[=+\-@]/, "'$&").replaceAll('"', '""')}"`;
+  // a leading = + - @ would be run as a formula by a spreadsheet, some of which skip white space before it
+  const quoted = (text) => `"${String(text).replace(/^\s*[=+\-@]/, "'$&").replaceAll('"', '""')}"`;
   const rows = shown.map((one) => [one.name, one.answer?.probability ?? "", one.answer ? named(decision(one.answer)) : "", state.threshold, remarks(one), spokenNotice(state.notice)]);
   const lines = [["file", "probability", "decision", "threshold", "remarks", "notice"], ...rows].map((row) => row.map(quoted).join(","));
   const link = document.createElement("a");
