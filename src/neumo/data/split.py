@@ -236,14 +236,14 @@ def every_split(
     test_fraction: float = 0.2,
     validation_fraction: float = 0.2,
     groups: pd.Series | None = None,
-) -> tuple[dict[tuple[str, int], pd.DataFrame], dict[str, str]]:
+) -> tuple[dict[tuple[str, int], pd.DataFrame], dict[str, NeumoError]]:
     """Divide a data set by every protocol that it allows with all of these seeds.
 
     Returns:
-        (protocol, seed) -> `split`, seed by seed; and of the other protocols name -> why, in one line.
+        (protocol, seed) -> `split`, seed by seed; and of the other protocols name -> why.
     """
     found: dict[tuple[str, int], pd.DataFrame] = {}
-    reasons: dict[str, str] = {}
+    reasons: dict[str, NeumoError] = {}
     shares = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
     for seed in seeds:
         for name in PROTOCOLS:
@@ -251,7 +251,7 @@ def every_split(
                 if name not in reasons:
                     found[name, seed] = split(table, name, **shares, seed=seed, groups=groups)
             except NeumoError as error:
-                reasons[name] = str(error)
+                reasons[name] = error
     return {(name, seed): one for (name, seed), one in found.items() if name not in reasons}, reasons
 
 

@@ -61,14 +61,18 @@ class Inspection:
     age: float | None = field(default=None, repr=False, compare=False)
 
 
-@cache
 def pixels_id() -> dict[str, str | int]:
     """What pixels depend on besides the file: how they are read, resized and changed, and by what."""
-    decoders = (
+    return {"pixels": PIXELS, **_decoders()}
+
+
+@cache
+def _decoders() -> dict[str, str]:
+    packages = (
         *("pillow", "pydicom", "simplejpeg"),
         *("pylibjpeg", "pylibjpeg-openjpeg", "pyjpegls", "python-gdcm"),
     )
-    return {"pixels": PIXELS, **{package: version(package) for package in decoders}}
+    return {package: version(package) for package in packages}
 
 
 def read_radiograph(

@@ -174,9 +174,10 @@ class RecipeRun:
         if threshold is not None:
             self.settings["threshold"] = threshold
         self._groups = groups[good].reset_index(drop=True)
-        self._splits, self.skipped = every_split(table, seeds, **shares, groups=self._groups)
-        if len(self.skipped) == len(PROTOCOLS):
-            raise NeumoError(self.skipped["random"])
+        self._splits, errors = every_split(table, seeds, **shares, groups=self._groups)
+        if len(errors) == len(PROTOCOLS):
+            raise errors["random"]
+        self.skipped = {name: str(error) for name, error in errors.items()}
         for name in protocols or ():
             if name not in PROTOCOLS or name in self.skipped:
                 why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(PROTOCOLS)}")

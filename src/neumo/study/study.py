@@ -19,7 +19,6 @@ from neumo.data.sources import read
 from neumo.data.split import every_split, with_validation
 from neumo.data.split_file import load_split, save_split
 from neumo.data.table import Dataset
-from neumo.errors import NeumoError
 from neumo.features.backbones import backbone
 from neumo.files import claimed
 from neumo.phantom.dataset import make_phantoms
@@ -164,15 +163,15 @@ class Study:
         """(protocol, seed) -> split, and why a protocol is left out."""
         fraction = self.settings.validation_fraction
         shares = {"test_fraction": self.settings.test_fraction, "validation_fraction": fraction}
-        splits, skipped = every_split(table, self.settings.seeds, **shares, groups=groups)
+        splits, errors = every_split(table, self.settings.seeds, **shares, groups=groups)
         if self.given_split is not None:
             given = load_split(self.given_split, table)
             own = {("random", seed): with_validation(given, fraction, seed) for seed in self.settings.seeds}
             splits = own | {key: one for key, one in splits.items() if key not in own}
-            skipped.pop("random", None)
-        if "random" in skipped:  # the ladder is on it
-            raise NeumoError(skipped["random"])
-        return splits, skipped
+            errors.pop("random", None)
+        if "random" in errors:  # the ladder is on it
+            raise errors["random"]
+        return splits, {name: str(error) for name, error in errors.items()}
 
     def _plan(self, splits: dict[tuple[str, int], pd.DataFrame]) -> Iterator[Plan]:
         """Every trial of the study, those that share features one after the other."""
