@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import time
 import zlib
@@ -44,11 +45,14 @@ def by_hand(tags: dict[int, int], data: bytes) -> bytes:
     return struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(end - 10 - len(entries)) + data
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-@pytest.mark.parametrize("kind", ["tiff_deflate", "tiff_adobe_deflate", "packbits", "jpeg"])
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        *itertools.product(("tiff_deflate", "tiff_adobe_deflate", "packbits"), (np.uint8, np.uint16)),
+        ("jpeg", np.uint8),
+    ],
+)
 def test_damage_is_found(kind: str, dtype: type, tmp_path: Path) -> None:
-    if kind == "jpeg" and dtype is np.uint16:
-        pytest.skip("JPEG has 8 bits")
     content = saved(smooth(dtype), kind)
     whole = read_radiograph(io.BytesIO(content))
     for share in (0.25, 0.4, 0.55, 0.7):
