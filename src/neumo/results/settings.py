@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 from neumo.data.split import SEEDS, is_seed
@@ -58,13 +60,16 @@ class Settings:
     sensitivity: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or not all(map(is_seed, self.seeds)):
-            raise NeumoError(f"seeds: got {list(self.seeds)}, expected different {SEEDS}")
-        object.__setattr__(self, "seeds", tuple(map(int, self.seeds)))  # of NumPy, JSON knows none
+        given = list(self.seeds) if isinstance(self.seeds, Iterable) else self.seeds
+        seeds = isinstance(given, list) and given and all(map(is_seed, given))
+        if not seeds or len(set(given)) < len(given):
+            raise NeumoError(f"seeds: got {given}, expected different {SEEDS}")
+        object.__setattr__(self, "seeds", tuple(map(int, given)))  # of NumPy, JSON knows none
         object.__setattr__(self, "weights", str(self.weights))  # a path
-        self._range("epochs", self.epochs >= 1, "1 or more")
-        self._range("batch_size", self.batch_size >= 1, "1 or more")
-        self._range("copies", self.copies >= 0, "0 or more")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("copies", 0)):
+            value = getattr(self, name)
+            self._range(name, isinstance(value, Integral) and int(value) >= least, f"{least} or more, whole")
+            object.__setattr__(self, name, int(value))
         self._range("test_fraction", 0 < self.test_fraction < 1, "a share between 0 and 1")
         self._range("validation_fraction", 0 < self.validation_fraction < 1, "a share between 0 and 1")
         self._range("dropout", 0 <= self.dropout < 1, "a rate from 0 to below 1")
