@@ -6,13 +6,13 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.columns import columns, load
+from neumo.data.columns import columns, is_headed, load
 from neumo.data.table import official_part
 
 
@@ -68,10 +68,33 @@ def stacked(tables: Sequence[Path], name: str, given: Mapping[str, str | None]) 
     return one_after_another(tables, frames, name)
 
 
+def headed(data: Path, names: Collection[str], headings: Collection[str]) -> list[Path]:
+    """The tables of these names in a folder, or the one that is given, that have all of these headings."""
+    there = [data] if data.is_file() else [data / name for name in names]
+    return [table for table in there if table.name in names and is_headed(table, headings)]
+
+
 def one_after_another(
-    tables: Sequence[Path], frames: Sequence[pd.DataFrame], name: str, *, blanks: bool = False
+    tables: Sequence[Path],
+    frames: Sequence[pd.DataFrame],
+    name: str,
+    *,
+    parts: Sequence[str] | None = None,
+    blanks: bool = False,
 ) -> Joined:
-    """Tables of the same headings, the rows of one after those of the other, which is told."""
+    """Tables of the same headings, the rows of one after those of the other, which is told; or one alone.
+
+    Args:
+        tables: as messages call them.
+        frames: their rows.
+        name: of the data set.
+        parts: of the data set that they are, for a column ``official``; a table alone has none.
+        blanks: as in `Joined`.
+    """
+    if len(tables) == 1:
+        return Joined(frames[0], tables[0], name, blanks)
+    if parts is not None:
+        frames = [frame.assign(official=part) for frame, part in zip(frames, parts, strict=True)]
     called = f"{', '.join(table.name for table in tables[:-1])} and {tables[-1].name}"
     folder = tables[0].parent
     print(f"neumo: {folder}: reads {called}, one after the other", file=sys.stderr)

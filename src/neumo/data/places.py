@@ -138,11 +138,8 @@ class Places:
         if self.identified is not None:
             files = self.identified.of(listed)
             named = ", ".join(relative(path, self.folder) for path in files[:3])
-            return (
-                f"{len(files)} images of one {self.element} ({named})"
-                if files
-                else (f"no DICOM file of the {self.element}")
-            )
+            several = f"{len(files)} images of one {self.element} ({named})"
+            return several if files else f"no DICOM file of the {self.element}"
         ends = self._several.get(listed, [])
         shown = ", ".join(relative(path, self.folder) for path in ends[:3])
         return f"{len(ends)} files that end so ({shown})" if ends else "no such file"

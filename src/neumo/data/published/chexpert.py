@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.columns import filled, is_headed, load
-from neumo.data.joined import Joined, one_after_another
+from neumo.data.columns import filled, load
+from neumo.data.joined import Joined, headed, one_after_another
 
 NAME = "CheXpert"
 OWN = re.compile(r"(train|valid)(_(visual)?CheXbert)?\.csv", re.IGNORECASE)
@@ -22,9 +23,7 @@ _HEADINGS = {"Path", "Frontal/Lateral", "AP/PA", "No Finding", "Pneumonia", "Sup
 
 def find(data: Path) -> list[Path]:
     """The tables in a folder, or the one that is given; none of another data set."""
-    if data.is_file():
-        return [data] if data.name in _TABLES and is_headed(data, _HEADINGS) else []
-    return [data / name for name in _TABLES if is_headed(data / name, _HEADINGS)]
+    return headed(data, _TABLES, _HEADINGS)
 
 
 def read(tables: list[Path], label_column: str | None) -> Joined:
@@ -34,13 +33,11 @@ def read(tables: list[Path], label_column: str | None) -> Joined:
         frame = load(table)
         here = frame["Path"].str.replace(r"^CheXpert[^/]*/(?=train/|valid/)", "", regex=True)
         frames.append(frame.assign(Path=here))
-    if len(tables) == 1:
-        return Joined(labelled(frames[0], tables[0], label_column), tables[0], NAME, blanks=True)
     parts = [_TABLES[table.name] for table in tables]
-    frames = [frame.assign(official=part) for frame, part in zip(frames, parts, strict=True)]
-    both = one_after_another(tables, frames, NAME)
-    print(f"neumo: {both.file}: counts valid.csv as the data set's own test set", file=sys.stderr)
-    return Joined(labelled(both.frame, both.file, label_column), both.file, NAME, blanks=True)
+    whole = one_after_another(tables, frames, NAME, parts=parts, blanks=True)
+    if tables[1:]:
+        print(f"neumo: {whole.file}: counts valid.csv as the data set's own test set", file=sys.stderr)
+    return replace(whole, frame=labelled(whole.frame, whole.file, label_column))
 
 
 def labelled(frame: pd.DataFrame, file: Path, label_column: str | None) -> pd.DataFrame:

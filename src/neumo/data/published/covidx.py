@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,7 @@ def find(data: Path) -> list[Path]:
     Raises:
         NeumoError: there are lists of several versions.
     """
-    inside = [data] if data.is_file() else sorted(p for p in data.glob("*.txt") if OWN.fullmatch(p.name))
+    inside = [data] if data.is_file() else sorted(data.glob("*.txt"))
     lists = [p for p in inside if OWN.fullmatch(p.name) and _is_ours(p)]
     versions = {_named(p)[1]: p.name for p in lists}
     if len(versions) > 1:
@@ -43,16 +44,11 @@ def read(tables: list[Path], label_column: str | None) -> Joined:
     Raises:
         NeumoError: a row is not as those of such lists.
     """
-    frames = []
-    for table in tables:
-        part = _named(table)[0]
+    frames, parts = [], [_named(table)[0] for table in tables]
+    for table, part in zip(tables, parts, strict=True):
         frame = _rows(table)
-        frames.append(frame.assign(path=in_folder(frame["path"], table.parent, part), official=part))
-    one = (
-        Joined(frames[0].drop(columns="official"), tables[0], NAME)
-        if len(tables) == 1
-        else one_after_another(tables, frames, NAME)
-    )
+        frames.append(frame.assign(path=in_folder(frame["path"], table.parent, part)))
+    one = one_after_another(tables, frames, NAME, parts=parts)
     if not one.frame["class"].isin(["positive", "negative"]).all():
         return one
     print(
@@ -60,7 +56,7 @@ def read(tables: list[Path], label_column: str | None) -> Joined:
         file=sys.stderr,
     )
     said = one.frame["class"].map({"positive": "COVID-19", "negative": "not COVID-19"})
-    return Joined(one.frame.assign(**{"class": said}), one.file, NAME)
+    return replace(one, frame=one.frame.assign(**{"class": said}))
 
 
 def _rows(table: Path) -> pd.DataFrame:

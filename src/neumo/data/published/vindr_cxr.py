@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.columns import is_headed, load
-from neumo.data.joined import Joined, in_folder, one_after_another
+from neumo.data.columns import load
+from neumo.data.joined import Joined, headed, in_folder, one_after_another
 from neumo.errors import NeumoError
 
 NAME = "VinDr-CXR"
@@ -23,12 +23,7 @@ _HEADINGS = {"image_id", "Aortic enlargement", "Pneumonia", "No finding"}
 
 def find(data: Path) -> list[Path]:
     """The tables in a folder or in ``annotations`` there, or the one that is given; none of another set."""
-    if data.is_file():
-        return [data] if data.name in _TABLES and is_headed(data, _HEADINGS) else []
-    for folder in (data, data / _FOLDER):
-        if found := [folder / name for name in _TABLES if is_headed(folder / name, _HEADINGS)]:
-            return found
-    return []
+    return headed(data, _TABLES, _HEADINGS) or headed(data / _FOLDER, _TABLES, _HEADINGS)
 
 
 def read(tables: list[Path], label_column: str | None) -> Joined:
@@ -45,11 +40,9 @@ def read(tables: list[Path], label_column: str | None) -> Joined:
         part, frame = _TABLES[table.name], load(table)
         if finding in frame:
             frame = _majority(frame, table, finding)
-        frames.append(frame.assign(image_id=in_folder(frame["image_id"], root, part), official=part))
-    if len(tables) == 1:
-        alone = frames[0].drop(columns="official")
-        return Joined(alone, root / tables[0].name, NAME, blanks=True)
-    return one_after_another([root / table.name for table in tables], frames, NAME, blanks=True)
+        frames.append(frame.assign(image_id=in_folder(frame["image_id"], root, part)))
+    parts = [_TABLES[table.name] for table in tables]
+    return one_after_another([root / one.name for one in tables], frames, NAME, parts=parts, blanks=True)
 
 
 def _majority(frame: pd.DataFrame, table: Path, finding: str) -> pd.DataFrame:
