@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_object_dtype
 
-from neumo.data.dicom_ids import ELEMENTS, element_of
+from neumo.data.dicom_ids import ELEMENTS, element_of, identified
 from neumo.data.image_files import IMAGE_SUFFIXES, is_image
 from neumo.data.labels import quoted
 from neumo.data.places import TRIED, Places
@@ -139,19 +139,19 @@ def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **giv
             return column
     if named:
         return next(iter(named))
-    return _in_headers(values, file, quiet=quiet)
+    return _in_headers(values, where, file, quiet=quiet)
 
 
-def _in_headers(values: dict[str, Any], file: Path, *, quiet: bool) -> str | None:
+def _in_headers(values: dict[str, Any], where: Places, file: Path, *, quiet: bool) -> str | None:
     """The column that is called as an identifier and has those of DICOM files beside a table."""
-    elements = {element_of(column): column for column in reversed(values)}
-    for element in filter(elements.__contains__, ELEMENTS):
-        column, where = elements[element], Places(file.parent, strict=False, element=element)
-        where.look_over([*values[column][:TRIED]])
-        if (found := where.identified) is None:
+    called = {element_of(column): column for column in reversed(values)}
+    for element in filter(called.__contains__, ELEMENTS):
+        column = called[element]
+        if any(where.is_there(where.find(name)) for name in values[column][:TRIED]):
             continue
-        first = [bool(found.of(name)) for name in values[column][:TRIED]]
-        files = sum(bool(found.of(name)) for name in values[column])
+        found = identified(where.images, element)
+        there = [bool(found.of(name)) for name in values[column]]
+        first, files = there[:TRIED], sum(there)
         if files and (2 * sum(first) >= len(first) or 2 * files >= len(found.files)):
             if not quiet:
                 said = f"looks for {column!r} in DICOM headers, as no file is called so"

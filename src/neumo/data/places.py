@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import itertools
 import os
 import re
@@ -58,7 +59,7 @@ class Places:
             self._drop_folder(listed)
 
     def _are_identifiers(self) -> bool:
-        found = identified(self._images(), self.element) if self.element else None
+        found = identified(self.images, self.element) if self.element else None
         if found and found.files:
             self.identified = found
         return self.identified is not None
@@ -164,12 +165,13 @@ class Places:
         """
         if self._by_end is None:
             self._by_end = {}
-            for path in self._images():
+            for path in self.images:
                 for name, n in itertools.product({path.name, path.stem}, range(1, _DEPTH + 1)):
                     self._by_end.setdefault((*path.parts[-n:-1], name), []).append(path)
         return self._by_end
 
-    def _images(self) -> list[Path]:
+    @functools.cached_property
+    def images(self) -> list[Path]:
         """The images below the folder, in order of path."""
         found = images_in(self.folder, faults=self._faults)
         return [path for path in found if not is_mask(path, self.folder)]
