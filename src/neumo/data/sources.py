@@ -17,7 +17,7 @@ from neumo.data.joined import Joined, stacked
 from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, patients_in
 from neumo.data.published import coronahack, medmnist
-from neumo.data.published.known import joined
+from neumo.data.published.known import is_detail, joined
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
 from neumo.errors import NeumoError
 from neumo.files import ARRAYS
@@ -26,12 +26,6 @@ EXPECTED = (
     "expected the CoronaHack archive, a folder with one sub-folder of images per class (divided into train "
     "and test or not), or a CSV or Parquet file with a path and a label column"
 )
-
-_DETAILS = {
-    "stage_2_detailed_class_info.csv": "stage_2_train_labels.csv",  # RSNA's pneumonia detection challenge
-    "BBox_List_2017.csv": "Data_Entry_2017",  # NIH ChestX-ray14: boxes of a thousand images
-}
-"""Tables that say more of some images, and what the name of that of all labels beside them begins with."""
 
 
 def read(
@@ -147,7 +141,7 @@ def survey(
     if not (columns_given and len(tables) == 1):  # a column that is not there is to be told
         named = [p for p in tables if is_listing(p, given)]
         tables = named or [p for p in tables if is_listing(p, given, search=True)]
-    tables = [p for p in tables if not _is_detail(p, tables)]
+    tables = [p for p in tables if not is_detail(p, tables)]
     if len(tables) == 1:
         if len(passed) > 1:
             print(f"neumo: {path}: reads {tables[0].name}, of {len(passed)} tables there", file=sys.stderr)
@@ -162,12 +156,6 @@ def survey(
     if images := radiographs_in(path):
         return _with_hint(_unlabelled(path, images, path.name), passed)
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
-
-
-def _is_detail(table: Path, tables: list[Path]) -> bool:
-    """Whether a table of a public data set says more of images that another one here has the labels of."""
-    main = _DETAILS.get(table.name)
-    return main is not None and any(other.name.startswith(main) for other in tables)
 
 
 def _with_hint(dataset: Dataset, passed: list[Path]) -> Dataset:

@@ -1,9 +1,10 @@
-"""The public data sets that neumo knows by their tables' names, where no single table tells all."""
+"""The public data sets that neumo knows by the names of their tables."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from neumo.data.columns import is_listing
@@ -14,6 +15,12 @@ from neumo.errors import NeumoError
 
 _SETS = (mimic_cxr, chexpert, vindr_cxr, covidx)
 _DEPTH = 5
+
+_DETAILS = {
+    "stage_2_detailed_class_info.csv": "stage_2_train_labels.csv",  # RSNA's pneumonia detection challenge
+    "BBox_List_2017.csv": "Data_Entry_2017",  # NIH ChestX-ray14: boxes of a thousand images
+}
+"""Tables that say more of some images, and what the name of that of all labels beside them begins with."""
 
 NO_LABEL = " "
 """A column of labels that no table has: only the images are asked for."""
@@ -40,6 +47,12 @@ def joined(data: Path, label_column: str | None = None) -> Joined | None:
             return None
         data = data / inside[0]
     return None
+
+
+def is_detail(table: Path, tables: Sequence[Path]) -> bool:
+    """Whether a table of a public data set says more of images that another one here has the labels of."""
+    main = _DETAILS.get(table.name)
+    return main is not None and any(other.name.startswith(main) for other in tables)
 
 
 def _refuse_others(folder: Path, name: str, own: re.Pattern[str]) -> None:
