@@ -159,9 +159,11 @@ def split(
     else:
         print("No known patient of the test part has an image in training.")
     if copied:
-        which = (
-            "1 radiograph of the test part has a copy"
+        some = (
+            "radiograph of the test part has a copy"
             if copied == 1
-            else (f"{copied:,} radiographs of the test part have copies")
+            else "radiographs of the test part have copies"
         )
-        print(f"{which} in training: its figures flatter a classifier. neumo audit names the files.")
+        print(
+            f"{copied:,} {some} in training: its figures flatter a classifier. neumo audit names the files."
+        )
