@@ -21,6 +21,7 @@ from neumo.cli.options import (
     SkipMissing,
     SkipUnreadable,
 )
+from neumo.cli.telling import tell
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,7 +72,7 @@ def evaluate(
         kept = partial(journal, claim(out, "evaluate") / "predictions.csv", classifier)
     found = evaluate_source(model, dataset, skip_unreadable=skip_unreadable, journal=kept)
     for path, why in found.unreadable.items():
-        print(f"neumo: {path}: {why}; left out", file=sys.stderr)
+        tell(f"{path}: {why}; left out")
     page = None
     if out is not None:
         from neumo.report.external_page import write_external

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
 from neumo.cli.options import ClassifierFile, PathColumn
+from neumo.cli.telling import tell
 
 if TYPE_CHECKING:
     from neumo.classifier.classifier import Classifier
@@ -88,7 +88,7 @@ def explain(
         print(f"{out}: {f'{len(rows)} radiographs, the most probable first' if rows[1:] else first}")
         print(model.card["notice"])
     for message in bad:
-        print("neumo: " + " ".join(message.splitlines()), file=sys.stderr)
+        tell(message)
     if bad:
         raise typer.Exit(1 if rows else 2)
 

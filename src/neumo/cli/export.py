@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from neumo.cli.options import AsJson, ClassifierFile, PathColumn
+from neumo.cli.telling import tell
 
 
 def export(
@@ -63,4 +63,4 @@ def export(
 
 
 def _tell(error: Exception) -> None:
-    print(f"neumo: {error}; left out of the comparison", file=sys.stderr)
+    tell(f"{error}; left out of the comparison")

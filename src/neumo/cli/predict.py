@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from neumo.cli.options import ClassifierFile, PathColumn
+from neumo.cli.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -77,7 +78,7 @@ def predict(
         _print(model, files, tally, as_json, lateral)
     sys.stdout.flush()  # where both go into one file, the table comes first
     for line in tally.errors:
-        print("neumo: " + " ".join(line.splitlines()), file=sys.stderr)
+        tell(line)
     if tally.errors:
         raise typer.Exit(1 if tally.readable else 2)
 
