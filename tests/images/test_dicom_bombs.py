@@ -64,6 +64,17 @@ def test_deflated_data_without_end(dx: Dataset) -> None:
         read_radiograph(file, max_pixels=1_000_000)
 
 
+@pytest.mark.parametrize("lacking", ["MediaStorageSOPClassUID", "MediaStorageSOPInstanceUID"])
+def test_deflated_data_behind_a_header_that_lacks_elements(dx: Dataset, lacking: str) -> None:
+    true = read_radiograph(as_file(dx))
+    dx.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
+    del dx.file_meta[lacking]
+    file = io.BytesIO()
+    dx.save_as(file, implicit_vr=False, little_endian=True)
+    file.seek(0)
+    np.testing.assert_array_equal(read_radiograph(file), true)
+
+
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
 def test_elements_without_end(dx: Dataset, size: int) -> None:
     """Empty elements, or empty items of one sequence."""

@@ -76,7 +76,7 @@ def metered(file: BinaryIO, max_pixels: int) -> BinaryIO:
     meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     whole = DicomBytesIO()
     whole.write(bytes(128) + b"DICM")
-    write_file_meta_info(whole, meta)
+    write_file_meta_info(whole, meta, enforce_standard=False)  # as it was, whatever it lacks
     whole.write(data)
     whole.seek(0)
     return _Metered(whole)  # type: ignore[return-value]
