@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT
 
 from neumo.errors import UnreadableImageError
 from neumo.images.read import (
@@ -177,6 +177,19 @@ def test_a_dark_16_bit_picture_stays_dark(tmp_path: Path, grey: np.ndarray) -> N
     pixels = read_radiograph(tmp_path / "a.png")
     assert pixels[0, 0] == 255
     assert np.abs(pixels - grey.astype(float) * 100 / 257).ravel()[1:].max() <= 0.51
+
+
+@pytest.mark.parametrize("bits", [25, 31, 32])
+def test_a_picture_that_fills_its_bits_is_not_darkened(tmp_path: Path, grey: np.ndarray, bits: int) -> None:
+    """Of 32 bits, unsigned, which Pillow writes as signed; the tag is changed."""
+    grey = np.where(grey == grey.max(), 255, grey)
+    full = np.rint(grey * ((2**bits - 1) / 255)).astype(np.uint32)
+    Image.fromarray(full.view(np.int32)).save(tmp_path / "a.tif")
+    data = (tmp_path / "a.tif").read_bytes()
+    signed, unsigned = (struct.pack("<HHIHH", SAMPLEFORMAT, 3, 1, kind, 0) for kind in (2, 1))
+    assert data.count(signed) == 1
+    (tmp_path / "a.tif").write_bytes(data.replace(signed, unsigned))
+    assert np.abs(read_radiograph(tmp_path / "a.tif") - grey.astype(int)).max() <= 1
 
 
 def test_signed_values_are_stretched(tmp_path: Path, grey: np.ndarray) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, TiffImageFile
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT, TiffImageFile
 
 from neumo.errors import UnreadableImageError
+
+UNSIGNED = (1,)  # SampleFormat of a TIFF, also of one that does not say
 
 
 def to_grey(path: Path, image: Image.Image) -> Image.Image:
@@ -18,8 +20,10 @@ def to_grey(path: Path, image: Image.Image) -> Image.Image:
         UnreadableImageError: its colour space is no radiograph's, or a pixel is no number.
     """
     if image.mode == "F" or image.mode.startswith("I"):
-        inverted = isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0
-        return Image.fromarray(_to_uint8(path, np.asarray(image), inverted))
+        values, tags = np.asarray(image), image.tag_v2 if isinstance(image, TiffImageFile) else {}
+        if tags and image.mode == "I" and tags.get(SAMPLEFORMAT, UNSIGNED) == UNSIGNED:
+            values = values.view(np.uint32)  # Pillow takes 32 bits for signed
+        return Image.fromarray(_to_uint8(path, values, inverted=tags.get(PHOTOMETRIC_INTERPRETATION) == 0))
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, "black")
         return Image.alpha_composite(black, image.convert("RGBA")).convert("L")
@@ -38,12 +42,11 @@ def _to_uint8(path: Path, values: np.ndarray, inverted: bool) -> np.ndarray:
     such convention; among them black is the smallest value and white the largest.
     """
     fractions = values.dtype.kind == "f"
-    values = values.astype(np.float32)
     if not np.isfinite(values).all():
         raise UnreadableImageError(path, "pixels that are no numbers (NaN or infinite)", "finite grey values")
     black, white = float(values.min()), float(values.max())
     if black >= 0:
         black = 0.0
         white = 1.0 if fractions and white <= 1 else 2.0 ** max(8, int(white).bit_length()) - 1
-    grey = np.rint((values - black) * (255 / max(white - black, 1e-9))).astype(np.uint8)
+    grey = np.rint((values.astype(np.float32) - black) * (255 / max(white - black, 1e-9))).astype(np.uint8)
     return 255 - grey if inverted else grey
