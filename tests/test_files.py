@@ -48,5 +48,9 @@ def test_an_error_that_names_its_file_is_left_as_it_is(tmp_path: Path) -> None:
 def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEUMO_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
+    monkeypatch.setenv("NEUMO_CACHE", "~/cache")
+    assert cache_folder() == Path.home() / "cache"
+    monkeypatch.setenv("NEUMO_CACHE", "~nobody-of-this-name")
+    assert cache_folder() == Path("~nobody-of-this-name")
     monkeypatch.delenv("NEUMO_CACHE")
     assert cache_folder().name == "neumo"

@@ -62,6 +62,11 @@ def named(path: str | Path, part: Path | None = None) -> Iterator[None]:
         raise
 
 
+def expanded(path: str | Path) -> Path:
+    """A path whose ``~`` or ``~name`` stands for a user's folder; as it is where the system knows of none."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises a RuntimeError there
+
+
 def same_file(path: str | Path, other: str | Path) -> bool:
     """Whether two paths lead to one file; not where one of them leads nowhere or cannot be followed."""
     try:
@@ -96,7 +101,7 @@ def cache_folder() -> Path:
     import platformdirs
 
     folder = os.environ.get("NEUMO_CACHE")
-    return Path(folder).expanduser() if folder else Path(platformdirs.user_cache_dir("neumo"))
+    return expanded(folder) if folder else Path(platformdirs.user_cache_dir("neumo"))
 
 
 def claim(folder: str | Path, verb: str) -> Path:

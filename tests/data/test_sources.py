@@ -477,6 +477,8 @@ class TestNothingToRead:
     def test_no_such_path(self, tmp_path: Path) -> None:
         with pytest.raises(NeumoError, match="nowhere: got no such file or folder, expected"):
             read(tmp_path / "nowhere")
+        with pytest.raises(NeumoError, match=r"^~nobody-of-this-name/x: got no such file or folder"):
+            read("~nobody-of-this-name/x")
 
     def test_empty_folder(self, tmp_path: Path) -> None:
         with pytest.raises(NeumoError, match="got a folder without images, expected"):

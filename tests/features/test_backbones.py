@@ -175,6 +175,8 @@ def test_a_name_like_no_other_names_a_few_and_how_to_see_all() -> None:
 def test_no_such_weights_file(tmp_path: Path) -> None:
     with pytest.raises(NeumoError, match=r"x\.weights\.h5: got no such file, expected a weights file"):
         backbone("ResNet50", tmp_path / "x.weights.h5")
+    with pytest.raises(NeumoError, match=r"^~nobody-of-this-name/x\.h5: got no such file, expected"):
+        backbone("ResNet50", "~nobody-of-this-name/x.h5")
     with pytest.raises(NeumoError, match="got a folder, expected a weights file"):
         backbone("ResNet50", tmp_path)
     (tmp_path / "x.pt").touch()

@@ -20,7 +20,7 @@ from neumo.data.published import coronahack, medmnist
 from neumo.data.published.known import is_detail, joined
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
 from neumo.errors import NeumoError
-from neumo.files import ARRAYS
+from neumo.files import ARRAYS, expanded
 
 EXPECTED = (
     "expected the CoronaHack archive, a folder with one sub-folder of images per class (divided into train "
@@ -99,7 +99,7 @@ def survey(
     Raises:
         NeumoError: there is nothing to look at: no such file, no image, a table that cannot be read.
     """
-    path = Path(os.path.abspath(Path(data).expanduser()))  # noqa: PTH100 - links are not followed, '..' is
+    path = Path(os.path.abspath(expanded(data)))  # noqa: PTH100 - links are not followed, '..' is
     if not path.exists():
         raise NeumoError(f"{data}: got no such file or folder, {EXPECTED}")
     wanted = [positive] if isinstance(positive, str) else list(positive or ()) or None

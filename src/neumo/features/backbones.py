@@ -18,6 +18,7 @@ import numpy as np
 from neumo.errors import NeumoError
 from neumo.features import efficientnet_lite
 from neumo.features.scaling import Scaling
+from neumo.files import expanded
 
 if TYPE_CHECKING:
     from neumo.backend import keras
@@ -119,7 +120,7 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
             f"neumo brings phantom weights of {PHANTOM} only"
         )
     if weights not in ("imagenet", "none", "phantom"):
-        path = Path(weights).expanduser().absolute()
+        path = expanded(weights).absolute()
         if not path.is_file():
             what = "a folder" if path.is_dir() else "no such file"
             raise NeumoError(
