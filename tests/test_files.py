@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neumo.files import cache_folder, whole_file
+from neumo.files import cache_folder, size_on_disk, whole_file
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -54,3 +54,20 @@ def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.Monk
     assert cache_folder() == Path("~nobody-of-this-name")
     monkeypatch.delenv("NEUMO_CACHE")
     assert cache_folder().name == "neumo"
+
+
+def test_a_file_that_is_taken_away_while_sizes_are_summed_counts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.one", "b.one", "other"):
+        (tmp_path / name).write_bytes(bytes(5))
+    assert size_on_disk(tmp_path, "*.one") == 10
+    look = Path.stat
+
+    def taken_away(path: Path, **options: bool) -> os.stat_result:
+        if path.name == "a.one":
+            path.unlink(missing_ok=True)
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", taken_away)
+    assert size_on_disk(tmp_path, "*.one") == 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -73,6 +73,16 @@ def same_file(path: str | Path, other: str | Path) -> bool:
         return os.path.samefile(path, other)  # noqa: PTH121
     except (OSError, ValueError):  # a NUL in a name
         return False
+
+
+def size_on_disk(folder: Path, pattern: str) -> int:
+    """Bytes of the files with such names in a folder, without those that another process just takes away."""
+    size = 0
+    with suppress(FileNotFoundError):  # the folder itself
+        for file in folder.glob(pattern):
+            with suppress(FileNotFoundError):
+                size += file.stat().st_size
+    return size
 
 
 def lock(file: IO[bytes], *, wait: bool) -> bool:

@@ -27,7 +27,7 @@ def cache(
     from neumo.features.backbones import backbone as look_up
     from neumo.features.networks import clear_networks, networks_size
     from neumo.features.store import FeatureStore
-    from neumo.files import cache_folder
+    from neumo.files import cache_folder, size_on_disk
 
     name = None if backbone is None else look_up(backbone, "none").name
     folder, cleared = cache_folder(), None
@@ -42,9 +42,7 @@ def cache(
         sizes = {
             "features": store.size,
             "networks": networks_size(),
-            **{
-                name: sum(file.stat().st_size for file in folder.glob(kind)) for name, kind in _OTHERS.items()
-            },
+            **{name: size_on_disk(folder, kind) for name, kind in _OTHERS.items()},
         }
     found = {"folder": str(folder), "bytes": sizes, "cleared": cleared, "spaces": spaces}
     if json:

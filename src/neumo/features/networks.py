@@ -19,7 +19,7 @@ from neumo.features import grey
 from neumo.features.backbones import Backbone, smooth_noise
 from neumo.features.compiled import core, save_graph
 from neumo.features.gpu import exactly
-from neumo.files import cache_folder
+from neumo.files import cache_folder, size_on_disk
 
 if TYPE_CHECKING:
     import openvino
@@ -121,7 +121,7 @@ def _check(backbone: Backbone, graph: openvino.Model, images: np.ndarray, truth:
 
 def networks_size() -> int:
     """Bytes on disk of all kept graphs."""
-    return sum(file.stat().st_size for file in networks_folder().glob("*/*"))
+    return sum(size_on_disk(folder, "*") for folder in networks_folder().glob("*"))
 
 
 def clear_networks(name: str | None = None) -> None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from neumo.errors import NeumoError
-from neumo.files import cache_folder
+from neumo.files import cache_folder, size_on_disk
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ class FeatureStore:
     @property
     def size(self) -> int:
         """Bytes on disk, with what was moved aside."""
-        return sum(file.stat().st_size for file in self.path.parent.glob(self.path.name + "*"))
+        return size_on_disk(self.path.parent, self.path.name + "*")
 
     def clear(self, **about: Any) -> int:
         """Forget the spaces that have these items (all, if none is given); say how many entries they had."""
