@@ -59,6 +59,15 @@ def test_calibration_is_on_the_same_originals_whatever_the_order(rows: pd.DataFr
         Calibration.of(rows.assign(copy=1), SCALING)
 
 
+def test_calibration_on_radiographs_that_are_read_otherwise_is_another_one(
+    rows: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Calibration.of(rows, SCALING)
+    before = one.id
+    monkeypatch.setattr(module, "pixels_id", lambda: {"pixels": -1})
+    assert one.id != before
+
+
 def test_what_is_extracted_depends_on_the_training_part(mobilenet: Backbone, rows: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="got int8 without calibration"):
         extract(rows, mobilenet, SCALING, precision="int8")

@@ -17,7 +17,7 @@ import numpy as np
 from neumo.errors import NeumoError
 from neumo.features.grey import first_convolutions
 from neumo.features.scaling import Scaling
-from neumo.images.read import read_radiograph
+from neumo.images.read import pixels_id, read_radiograph
 from neumo.progress import track
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Calibration:
     @property
     def id(self) -> str:
         """A digest of all that the quantised numbers depend on besides the network."""
-        told = [self.hashes, self.scaling.channels.tolist(), version("nncf")]
+        told = [self.hashes, self.scaling.channels.tolist(), pixels_id(), version("nncf")]
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     def quantise(self, graph: openvino.Model) -> openvino.Model:
