@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
+from neumo.errors import NeumoError
 from neumo.features.reference import NUMBERS, PER_COMPONENT, Reference, clearly_nearer
 
 
@@ -54,6 +55,11 @@ def test_features_that_shrink_in_training_do_not_tighten_the_limit(features: np.
     trained = centre + 0.5 * (features[:1000] - centre)
     reference = Reference.fit(trained, features[1000:1500])
     assert (reference.distance(features[1500:]) > 1).mean() <= 0.01
+
+
+def test_images_that_all_look_alike_are_told(features: np.ndarray) -> None:
+    with pytest.raises(NeumoError, match=r"^training part: got 300 radiographs that all look alike"):
+        Reference.fit(np.repeat(features[:1], 300, axis=0), features)
 
 
 def test_it_survives_being_kept_as_bytes(features: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from neumo.archive import Data, read_arrays
+from neumo.errors import NeumoError
 from neumo.features.matrix import Rows, blocks
 
 COMPONENTS = 64
@@ -76,11 +77,16 @@ class Reference:
         Args:
             features: (n, d) of the training part's own images, without generated ones.
             held_out: (m, d) of the validation part.
+
+        Raises:
+            NeumoError: the network sees the same in all images of the training part.
         """
         from sklearn.decomposition import PCA
 
         features, held_out = _some(features), _some(held_out)
         n, d = features.shape
+        if not np.ptp(features, axis=0).any():
+            raise NeumoError(f"training part: got {n:,} radiographs that all look alike, expected others")
         k = max(1, min(COMPONENTS, NUMBERS // d, n // PER_COMPONENT, d // 2))
         # a few of the leading ones; all of thousands, as of an ensemble's features, would take minutes
         solver = "arpack" if k < min(n, d) else "full"
