@@ -64,3 +64,17 @@ def test_an_unknown_layer_is_told() -> None:
     network = keras.Model(given, keras.layers.UpSampling2D()(given))
     with pytest.raises(NotImplementedError, match="UpSampling2D"):
         forward(network)
+
+
+def test_an_unknown_operation_is_told() -> None:
+    given = keras.Input((8, 8, 3))
+    with pytest.raises(NotImplementedError, match="Subtract"):
+        forward(keras.Model(given, 1 - given))
+
+
+def test_a_dense_layer_on_an_image_is_told() -> None:
+    """It would take the last axis for the channels; where the image is as wide as they are many, silently."""
+    given = keras.Input((8, 3, 3))
+    compute = forward(keras.Model(given, keras.layers.Dense(3)(given)))
+    with pytest.raises(NotImplementedError, match="got Dense on an image"):
+        compute(torch.ones(1, 3, 8, 3))

@@ -44,7 +44,7 @@ def forward(network: keras.Model) -> Callable[[Tensor], Tensor]:
         NotImplementedError: a layer, or a way of using one, that is not covered.
     """
     normalised = _normalised(network)
-    for layer in network.layers:
+    for layer in network.operations:
         if type(layer).__name__ not in _LAYERS:
             raise NotImplementedError(f"{layer.name}: got a {type(layer).__name__} layer")
 
@@ -157,6 +157,8 @@ def _zero_pad(layer: Any, x: Tensor) -> Tensor:
 
 
 def _dense(layer: Any, x: Tensor) -> Tensor:
+    if x.ndim != 2:
+        raise NotImplementedError(f"{layer.name}: got Dense on an image, expected it on a vector")
     y = x @ layer.kernel.value
     return layer.activation(y + layer.bias.value if layer.use_bias else y)
 
