@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neumo.classifier.findings import chance
+from neumo.classifier.findings import chance, percent
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,19 @@ from neumo.classifier.findings import chance
 )
 def test_a_probability_is_never_rounded_to_certainty(probability: float, decimals: int, shown: str) -> None:
     assert chance(probability, decimals) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "decimals", "shown"),
+    [
+        (0.957, 1, "95.7%"),
+        (0.9996, 1, "99.96%"),
+        (0.0003, 1, "0.03%"),
+        (0.99999, 0, "99.999%"),
+        (0.004, 0, "0.4%"),
+        (1.0, 1, "100.0%"),
+        (0.0, 0, "0%"),
+    ],
+)
+def test_nearly_all_is_never_rounded_to_all(share: float, decimals: int, shown: str) -> None:
+    assert percent(share, decimals) == shown

@@ -111,7 +111,7 @@ def test_all_of_it_is_in_spanish(card: dict[str, Any], two_runs: tuple[Path, Pat
     results = Results.load(two_runs[1] / "results.json")
     results.dataset |= {"layout": layout, "synthetic": False, "ages": [18, 90]}
     results.skipped = {"patient": "no patients"}
-    results.settings["prevalence"] = 0.1
+    results.settings["prevalence"] = 0.003
     rules = [
         choose_threshold([0, 1], [0.1, 0.9]).rule,
         choose_threshold([0, 1], [0.1, 0.9], threshold=0.35).rule,

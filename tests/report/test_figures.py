@@ -211,3 +211,11 @@ def test_leaves_out_what_was_not_run(results: Results) -> None:
     names = set(draw(results))
     assert "confusion-random" in names
     assert not names & {"confusion-official", "confusion-patient", "validation-drawing"}
+
+
+def test_a_single_miss_is_not_rounded_away(results: Results) -> None:
+    for run in results.tested("random"):
+        assert run.test is not None
+        run.test["confusion"] = [[2000, 0], [1, 2999]]
+    shares = [text for text in texts(draw_result.confusion(protocol_sides(results)[0])) if "%" in text]
+    assert shares == ["100.0%", "0.0%", "0.03%", "99.97%"]

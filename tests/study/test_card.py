@@ -95,6 +95,10 @@ def test_the_share_is_of_what_its_own_network_was_trained_on(results: Results) -
     assert "75% of its training radiographs" in " ".join(limits(results, own))
     results.settings["prevalence"] = 0.1
     assert "where 10% do. Where fewer do" in " ".join(limits(results, own))
+    results.settings["prevalence"] = 0.003
+    own = dataclasses.replace(own, counts={"train": {"normal": 3, "pneumonia": 997}})
+    assert "99.7% of its training radiographs" in " ".join(limits(results, own))
+    assert "where 0.3% do. Where fewer do" in " ".join(limits(results, own))
 
 
 def test_a_tiny_test_part_is_told(results: Results) -> None:

@@ -21,6 +21,13 @@ def chance(probability: float, decimals: int = 3) -> str:
     return f"< {least:.{decimals}f}" if probability < 0.5 else f"> {1 - least:.{decimals}f}"
 
 
+def percent(share: float, decimals: int = 1) -> str:
+    """A share in percent, with as many decimals as keep nearly all from being all, and few from none."""
+    while share not in (0, 1) and float(f"{share:.{decimals}%}"[:-1]) in (0, 100):
+        decimals += 1
+    return f"{share:.{decimals}%}"
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a classifier finds in the pixels of one image.

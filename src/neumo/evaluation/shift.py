@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neumo.classifier.findings import percent
 from neumo.classifier.origin import ANSWERS, LEVELS, PIXELS, Origin
 from neumo.evaluation.intervals import LEVEL
 from neumo.evaluation.metrics import without_nan
@@ -85,7 +86,7 @@ class Shift:
     def verdict(self) -> str:
         """The whole in plain words."""
         u = self.unfamiliar
-        said = f"{u['share']:.1%} of the radiographs look unlike those that the classifier knows"
+        said = f"{percent(u['share'])} of the radiographs look unlike those that the classifier knows"
         if u["low"] > u["expected"]:
             said += f", more than the {u['expected']:.0%} of its own that do at most"
         if all(one.there is None for one in self.properties):

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import escape
 
+from neumo.classifier.findings import percent
 from neumo.evaluation.metrics import METRICS
 from neumo.evaluation.rule import Rule, read_rule
 
@@ -29,6 +30,10 @@ class Say:
     def number(self, value: float, spec: str) -> str:
         """A number as the language writes it; `spec` is as of `format`."""
         return format(value, spec)
+
+    def percent(self, share: float) -> str:
+        """A share in percent."""
+        return percent(share)
 
     def rule(self, rule: Rule) -> str:
         """How the operating point was chosen."""
@@ -278,7 +283,7 @@ def _operating_point(card: dict[str, Any], say: Say) -> Iterator[Block]:
             "On validation that finds {sensitivity} of {positive} and leaves {specificity} of {negative} "
             "alone."
         )
-        rates = {name: say.number(point[name], ".1%") for name in ("sensitivity", "specificity")}
+        rates = {name: say.percent(point[name]) for name in ("sensitivity", "specificity")}
         yield "text", text.format(positive=positive, negative=negative, **rates)
     if card.get("temperature", 1) != 1 or card.get("shift"):
         shift = say(" and shifted by {shift}").format(shift=say.number(card.get("shift") or 0, ".3f"))

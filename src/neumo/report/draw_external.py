@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib
 import numpy as np
 
+from neumo.classifier.findings import percent
 from neumo.classifier.origin import LEVELS
 from neumo.evaluation.external import External
 from neumo.evaluation.shift import Moved
@@ -64,7 +65,8 @@ def distances(distance: Moved, share: float) -> Drawing:
     ax.set_ylim(-0.02, 1.02)
     ax.set(xlabel="distance to the training radiographs; past 1 unfamiliar", ylabel="share up to there")
     legend(figure, *lines)
-    alt = f"Distance to the training radiographs: median {distance.here[50]:.2f}, {share:.1%} past the limit"
+    far = f"{percent(share)} past the limit"
+    alt = f"Distance to the training radiographs: median {distance.here[50]:.2f}, {far}"
     own = "" if distance.there is None else f"; of the classifier's own, median {distance.there[50]:.2f}"
     return Drawing("distance", figure, f"{alt}{own}.")
 

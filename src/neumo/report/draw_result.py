@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import StrMethodFormatter
 
+from neumo.classifier.findings import percent
 from neumo.evaluation.metrics import LOWER_IS_BETTER, METRICS
 from neumo.report.drawing import (
     INK,
@@ -88,7 +89,7 @@ def confusion(side: Side) -> Drawing:
         ax.add_patch(cell)
         x = column + 0.485
         ax.text(x, row + 0.42, f"{counts[row, column]:,.{digits}f}", fontsize=14, ha="center", va="center")
-        ax.text(x, row + 0.7, f"{share:.1%}", fontsize=8, color=MUTED, ha="center", va="center")
+        ax.text(x, row + 0.7, percent(share), fontsize=8, color=MUTED, ha="center", va="center")
     ax.set(xlim=(0, 2), ylim=(2, 0), xlabel="the classifier says", ylabel="the truth is")
     ax.set_xticks([0.485, 1.485], side.says)
     ax.set_yticks([0.485, 1.485], [side.negative, side.positive], rotation=90, va="center")

@@ -185,14 +185,14 @@ WITH_NUMBERS = (
         r"Sus radiografías son de pacientes de #1 a #2 años.",
     ),
     (
-        r"(\d{1,3}%) of its training radiographs have ([^,.]{1,100})\. Where fewer do, more of its "
+        r"([\d.]{1,9}%) of its training radiographs have ([^,.]{1,100})\. Where fewer do, more of its "
         r"alarms are false, and its probabilities are too high\.",
         r"El #1 de sus radiografías de entrenamiento tiene «\2». Donde haya menos, más alarmas serán "
         r"falsas y sus probabilidades serán demasiado altas.",
     ),
     (
-        r"(\d{1,3}%) of its training radiographs have ([^,.]{1,100}), and its probabilities are made "
-        r"for places where (\d{1,3}%) do\. Where fewer do, more of its alarms are false, and its "
+        r"([\d.]{1,9}%) of its training radiographs have ([^,.]{1,100}), and its probabilities are made "
+        r"for places where ([\d.]{1,9}%) do\. Where fewer do, more of its alarms are false, and its "
         r"probabilities are too high\.",
         r"El #1 de sus radiografías de entrenamiento tiene «\2», y sus probabilidades son para "
         r"lugares donde lo tiene el #3. Donde haya menos, más alarmas serán falsas y sus "
@@ -231,6 +231,10 @@ class _Spanish(Say):
     def number(self, value: float, spec: str) -> str:
         """A number with a comma before its decimals and points between its thousands."""
         return _written(super().number(value, spec))
+
+    def percent(self, share: float) -> str:
+        """A share in percent."""
+        return _written(super().percent(share))
 
     def rule(self, rule: Rule) -> str:
         """How the operating point was chosen."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from neumo.classifier.findings import chance
+from neumo.classifier.findings import chance, percent
 from neumo.evaluation.rule import in_words
 
 
@@ -39,6 +39,7 @@ def _environment() -> jinja2.Environment:
         whole,
         or_none,
         per_hundred,
+        percent,
         took,
         file_name,
         capital,
@@ -74,9 +75,9 @@ def or_none(count: int) -> str:
 
 
 def per_hundred(value: float) -> str:
-    """A share as "96 of 100", with a decimal where it is nearly all or nothing."""
+    """A share as "96 of 100", with decimals where it is nearly all or nothing."""
     decimals = 0 if 0.01 <= value < 0.99 or value in (0, 1) else 1
-    return f"{value * 100:.{decimals}f} of 100"
+    return f"{percent(value, decimals)[:-1]} of 100"
 
 
 def took(seconds: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from neumo.classifier.findings import percent
 from neumo.data.split import PROTOCOLS
 from neumo.data.table import Dataset
 from neumo.evaluation.metrics import without_nan
@@ -137,10 +138,12 @@ def limits(results: Results, own: Run) -> list[str]:
         said.append(f"Its radiographs are of patients of {ages[0]} to {ages[1]} years.")
     train, given = own.counts["train"], results.settings.get("prevalence")
     share = train["pneumonia"] / max(train["pneumonia"] + train["normal"], 1)
-    made_for = "" if given is None else f", and its probabilities are made for places where {given:.0%} do"
+    made_for = ""
+    if given is not None:
+        made_for = f", and its probabilities are made for places where {100 * given:.4g}% do"
     said.append(
-        f"{share:.0%} of its training radiographs have {data['positive_name']}{made_for}. Where fewer do, "
-        "more of its alarms are false, and its probabilities are too high."
+        f"{percent(share, 0)} of its training radiographs have {data['positive_name']}{made_for}. Where "
+        "fewer do, more of its alarms are false, and its probabilities are too high."
     )
     tested = [run.counts["test"] for run in results.runs if run.test is not None]
     fewest = min((min(test["normal"], test["pneumonia"]) for test in tested), default=FEW)
