@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from neumo.backend import keras
@@ -153,7 +154,31 @@ def test_replicates_that_lack_a_class_are_counted_and_left_out() -> None:
     lacking = sum(len(set(y[random.integers(4, size=4)])) == 1 for _ in range(400))
     assert 0 < lacking == found.bootstrap["one_class"]
     assert found.metrics["auc"].high == 1.0
-    assert found.metrics["specificity"].low == found.metrics["specificity"].high == 1.0
+    assert found.metrics["specificity"].value == 1.0
+
+
+def test_intervals_of_a_share_hold_the_truth_where_all_are_right() -> None:
+    """Of 30 normal images 98 % would be called right, so that in most test parts all are."""
+    held = {"specificity": 0, "balanced_accuracy": 0}
+    for seed in range(100):
+        right = np.random.default_rng(seed).uniform(size=230) < 0.98
+        y = np.arange(230) >= 30
+        found = evaluate(y, np.where(right == y, 0.9, 0.1), replicates=100, seed=seed).metrics
+        for name in held:
+            held[name] += found[name].low <= 0.98 <= found[name].high
+    assert min(held.values()) > 90
+
+
+def test_a_share_of_all_or_none_has_wilsons_interval_of_as_many_patients() -> None:
+    y, p = [0, 0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.1, 0.3, 0.1, 0.2, 0.3]
+    patients = np.array(["a", "a", "b", None, "c", "d", "e"], object)
+    found = evaluate(y, p, groups=patients, replicates=20).metrics
+    for name, hits, n in (("specificity", 3, 3), ("sensitivity", 0, 3)):
+        low, high = binomtest(hits, n).proportion_ci(method="wilson")
+        assert (found[name].low, found[name].high) == pytest.approx((low, high))
+    reach = (found["specificity"].value - found["specificity"].low) / 2
+    assert found["balanced_accuracy"].low == pytest.approx(0.5 - reach)
+    assert found["balanced_accuracy"].high == pytest.approx(0.5 + reach)
 
 
 def test_equal_seeds_give_equal_intervals_and_others_do_not() -> None:

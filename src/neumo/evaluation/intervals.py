@@ -1,4 +1,4 @@
-"""Bootstrap intervals whose resamples draw patients rather than images."""
+"""Intervals of what test images say, most by drawing patients rather than images again."""
 
 from __future__ import annotations
 
@@ -74,6 +74,14 @@ def units(n: int, groups: ArrayLike | None) -> tuple[NDArray[np.int64], int]:
     alone = of_image < 0
     of_image[alone] = len(known) + np.arange(alone.sum())
     return of_image, len(known) + int(alone.sum())
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a share (Wilson, JASA 22, 1927); it has width where all are hits, too."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _resamples(of_image: NDArray[np.int64], units: int, replicates: int, seed: int) -> Iterator[Weights]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neumo.errors import NeumoError
-from neumo.evaluation.intervals import LEVEL, Statistics, Weights, bootstrap
+from neumo.evaluation.intervals import LEVEL, Statistics, Weights, bootstrap, units, wilson
 
 METRICS = {
     "accuracy": "Accuracy",
@@ -53,7 +53,10 @@ class Evaluation:
         threshold: images with a probability of at least this are called pneumonia.
         metrics: loss (binary cross-entropy, in nats), accuracy, auc (area under the ROC curve),
             average_precision, sensitivity, specificity, balanced_accuracy, brier and ece (expected
-            calibration error, Guo et al., arXiv:1706.04599), each with its bootstrap interval.
+            calibration error, Guo et al., arXiv:1706.04599), each with its bootstrap interval. Where all that
+            a share is of are right, or none, all draws agree: it has Wilson's interval instead, with as many
+            patients, and balanced accuracy one made of its two halves' (Zou and Donner, Statistics in
+            Medicine 27, 2008). The interval of an AUC or average precision of 1 has no width.
         confusion: [[true negatives, false positives], [false negatives, true positives]].
         roc: "fpr", "tpr" and "threshold", a number per point; the first calls nothing pneumonia (NaN).
         precision_recall: "precision", "recall" and "threshold" likewise; the last calls nothing pneumonia.
@@ -123,11 +126,12 @@ def evaluate(
         replicates=replicates,
         seed=seed,
     )
+    metrics = {name: Estimate(float(v[0]), *intervals.bounds[name]) for name, v in values.items()}
     called = p >= threshold
     return Evaluation(
         n=len(y),
         threshold=float(threshold),
-        metrics={name: Estimate(float(v[0]), *intervals.bounds[name]) for name, v in values.items()},
+        metrics=metrics | _without_spread(metrics, y, groups),
         confusion=[[int((called[y == label] == call).sum()) for call in (False, True)] for label in (0, 1)],
         roc=_roc(y, p),
         precision_recall=_precision_recall(y, p),
@@ -140,6 +144,23 @@ def evaluate(
             "one_class": intervals.undefined["auc"],
         },
     )
+
+
+def _without_spread(metrics: dict[str, Estimate], y: Floats, groups: ArrayLike | None) -> dict[str, Estimate]:
+    """Shares of 0 or 1, which are so in every draw, and what is made of them, with other intervals."""
+    of_image, _ = units(len(y), groups)
+    found = {}
+    for name, own in (("accuracy", y >= 0), ("sensitivity", y == 1), ("specificity", y == 0)):
+        if (value := metrics[name].value) in (0, 1):
+            n = len(np.unique(of_image[own]))
+            found[name] = Estimate(value, *wilson(n * int(value), n))
+    halves = [found.get(name, metrics[name]) for name in ("sensitivity", "specificity")]
+    if found.keys() & {"sensitivity", "specificity"}:
+        value = metrics["balanced_accuracy"].value
+        below = math.hypot(*(one.value - one.low for one in halves)) / 2
+        above = math.hypot(*(one.high - one.value for one in halves)) / 2
+        found["balanced_accuracy"] = Estimate(value, value - below, value + above)
+    return found
 
 
 def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statistics:
@@ -202,8 +223,6 @@ def by_cause(
     Raises:
         NeumoError: as `evaluate`; or `cause` has another length.
     """
-    from scipy.stats import binomtest
-
     y, p = checked(y, p)
     known = (name if isinstance(name, str) and name else "unknown" for name in np.asarray(cause, object))
     cause = np.array([*known], object)
@@ -212,13 +231,8 @@ def by_cause(
     found = {}
     for name in sorted(set(cause[y == 1])):
         hits = p[(y == 1) & (cause == name)] >= threshold
-        interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(LEVEL, method="wilson")
-        found[str(name)] = {
-            "n": len(hits),
-            "sensitivity": float(hits.mean()),
-            "low": float(interval.low),
-            "high": float(interval.high),
-        }
+        low, high = wilson(int(hits.sum()), len(hits))
+        found[str(name)] = {"n": len(hits), "sensitivity": float(hits.mean()), "low": low, "high": high}
     return found
 
 

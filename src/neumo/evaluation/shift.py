@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neumo.classifier.findings import percent
 from neumo.classifier.origin import ANSWERS, LEVELS, PIXELS, Origin
-from neumo.evaluation.intervals import LEVEL
+from neumo.evaluation.intervals import wilson
 from neumo.evaluation.metrics import without_nan
 from neumo.images.exposure import EXPOSURE
 
@@ -131,10 +131,8 @@ def shift(numbers: pd.DataFrame, y: ArrayLike, origin: Origin | None, prevalence
 
 
 def _share(hits: int, n: int, name: str) -> dict[str, float]:
-    from scipy.stats import binomtest
-
-    interval = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
-    return {name: hits / n, "low": float(interval.low), "high": float(interval.high)}
+    low, high = wilson(hits, n)
+    return {name: hits / n, "low": low, "high": high}
 
 
 def _moved(name: str, values: Floats, prevalence: float, origin: Origin | None) -> Moved:
