@@ -82,3 +82,11 @@ def test_names_are_escaped_and_cut_for_legends(two_runs: tuple[Path, Path], tmp_
     look = run_looks([nasty])[nasty]
     assert len(look.short) <= 24
     assert look.title == nasty
+
+
+def test_long_names_stay_different_in_legends() -> None:
+    names = [f"experiment-2026-11-frozen-{part}-of-the-study" for part in "abcdefghijkl"]
+    short = [look.short for look in run_looks([*names, "coarse"]).values()]
+    assert len(set(short)) == 13
+    assert max(map(len, short)) <= 24
+    assert short[-1] == "coarse"

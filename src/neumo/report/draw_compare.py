@@ -55,10 +55,11 @@ def draw_comparison(comparison: Comparison) -> dict[str, Drawing]:
 
 
 def run_looks(names: Sequence[str]) -> dict[str, Look]:
-    """How each run is drawn; a long name is cut in the middle for legends."""
+    """How each run is drawn; a long name is cut in the middle for legends, or numbered where that is none."""
     looks = {}
+    cut = [name if len(name) <= 24 else f"{name[:11]}…{name[-11:]}" for name in names]
     for number, name in enumerate(names):
-        short = name if len(name) <= 24 else f"{name[:11]}…{name[-11:]}"
+        short = cut[number] if cut.count(cut[number]) == 1 else f"{number + 1}: {name[:8]}…{name[-11:]}"
         colour, line = COLOURS[number % len(COLOURS)], LINES[number % len(LINES)]
         looks[name] = Look(name, short, colour, line, MARKS[number % len(MARKS)])
     return looks
