@@ -13,7 +13,7 @@ from PIL import Image
 
 from neumo.report import draw_data, draw_result, draw_training
 from neumo.report.drawing import STYLE, VARIABLES, Drawing, protocol_sides
-from neumo.report.figures import draw, save_figures
+from neumo.report.figures import draw, finished, save_figures
 from neumo.results import published
 from neumo.results.results import Results
 
@@ -219,3 +219,35 @@ def test_a_single_miss_is_not_rounded_away(results: Results) -> None:
         run.test["confusion"] = [[2000, 0], [1, 2999]]
     shares = [text for text in texts(draw_result.confusion(protocol_sides(results)[0])) if "%" in text]
     assert shares == ["100.0%", "0.0%", "0.03%", "99.97%"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("COVID-19 pneumonia", "no acute abnormality"),
+        ("bacterial pneumonia or consolidation of unknown cause", "lungs_clear_without_any_finding_at_all"),
+    ],
+)
+def test_long_names_of_classes_leave_room_and_overlap_nothing(
+    results: Results, names: tuple[str, str]
+) -> None:
+    called = dict(zip(("pneumonia", "normal"), names, strict=True))
+    results.dataset |= {"positive_name": names[0], "negative_name": names[1], "synthetic": False}
+    for one in results.audit["composition"]:
+        one["class"] = called[one["class"]]
+    sides = protocol_sides(results)
+    with matplotlib.rc_context(STYLE):
+        drawn = [draw_result.confusion(sides[0]), draw_data.composition(results), draw_result.by_cause(sides)]
+        for drawing in finished([*drawn, draw_result.calibration(sides)], synthetic=False).values():
+            figure = drawing.figure
+            ax = figure.axes[0]
+            assert ax.get_position().width > 0.5
+            assert ax.get_position().height > 0.4
+            for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+                boxes = [label.get_window_extent() for label in labels]
+                assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+            for one in (*figure.axes, *figure.legends):
+                box = one.get_tightbbox()
+                assert box is not None
+                assert figure.bbox.padded(1).containsx(box.x0)
+                assert figure.bbox.padded(1).containsx(box.x1)

@@ -12,6 +12,7 @@ from neumo.report.drawing import (
     ORANGE,
     Drawing,
     canvas,
+    folded,
     image_axis,
     legend,
     named_rows,
@@ -76,7 +77,7 @@ def counts(results: Results) -> Drawing:
     ax.grid(axis="y", visible=False)
     image_axis(ax)
     called = dict(zip(("pneumonia", "normal"), results.classes, strict=True))
-    key = ((called.get(kind, kind), *look) for kind, look in KINDS.items())
+    key = ((folded(called.get(kind, kind), 44), *look) for kind, look in KINDS.items())
     legend(figure, *(Patch(color=colour, alpha=alpha, label=label) for label, colour, alpha in key))
     said = [
         f"{LOOKS[run.protocol].title}: "

@@ -21,6 +21,7 @@ from neumo.report.drawing import (
     Side,
     Tested,
     canvas,
+    folded,
     means,
     named_rows,
     sides_legend,
@@ -91,8 +92,9 @@ def confusion(side: Side) -> Drawing:
         ax.text(x, row + 0.42, f"{counts[row, column]:,.{digits}f}", fontsize=14, ha="center", va="center")
         ax.text(x, row + 0.7, percent(share), fontsize=8, color=MUTED, ha="center", va="center")
     ax.set(xlim=(0, 2), ylim=(2, 0), xlabel="the classifier says", ylabel="the truth is")
-    ax.set_xticks([0.485, 1.485], side.says)
-    ax.set_yticks([0.485, 1.485], [side.negative, side.positive], rotation=90, va="center")
+    ax.set_xticks([0.485, 1.485], [folded(name, 20) for name in side.says])
+    rows = [folded(name, 13, lines=3) for name in (side.negative, side.positive)]
+    ax.set_yticks([0.485, 1.485], rows, rotation=90, va="center", multialignment="center")
     ax.tick_params(length=0, labelcolor=INK)
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
@@ -120,11 +122,11 @@ def calibration(sides: Sequence[Side]) -> Drawing:
             predicted[full], observed[full], marker=look.mark, markersize=4.5, markeredgecolor=PAPER, **line
         )
         below.stairs(count, edges, linewidth=1.3, **line)
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"share that is {sides[0].positive}")
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=folded(f"share that is {sides[0].positive}", 36))
     below.set_yscale("symlog", linthresh=1)
     below.set_ylim(bottom=0)
     below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    below.set(xlabel=f"predicted probability of {sides[0].says[1]}", ylabel="radiographs")
+    below.set(xlabel=folded(f"predicted probability of {sides[0].says[1]}", 52), ylabel="radiographs")
     sides_legend(figure, sides, "brier")
     alt = f"Predicted probability against the share that is {sides[0].positive}, with counts below."
     return Drawing("calibration", figure, f"{alt} {means(sides, 'brier')}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -218,11 +219,18 @@ def sides_legend(figure: Figure, sides: Sequence[Side], metric: str = "") -> Non
     legend(figure, *handles)
 
 
+def folded(text: str, letters: int, lines: int = 2) -> str:
+    """A text that holds a data set's own name, in as many lines at most; what is more is cut off."""
+    return "\n".join(textwrap.wrap(text, letters, max_lines=lines, placeholder="…"))
+
+
 def named_rows(ax: Axes, names: Sequence[str]) -> None:
-    """Make the y axis one of named rows, the first on top."""
+    """Make the y axis one of named rows, the first on top; each line of a name is folded."""
     for row in range(1, len(names)):
         ax.axhline(row - 0.5, color=GRID, linewidth=0.6)
-    ax.set_yticks(range(len(names)), names)
+    ax.set_yticks(
+        range(len(names)), ["\n".join(folded(line, 26) for line in one.split("\n")) for one in names]
+    )
     ax.tick_params(axis="y", labelcolor=INK, length=0)
     ax.grid(axis="y", visible=False)
     ax.set_ylim(len(names) - 0.5, -0.5)
