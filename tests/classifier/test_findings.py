@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neumo.classifier.findings import chance, percent
+from neumo.classifier.findings import chance, operating_point, percent
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_a_probability_is_never_rounded_to_certainty(probability: float, decimal
 )
 def test_nearly_all_is_never_rounded_to_all(share: float, decimals: int, shown: str) -> None:
     assert percent(share, decimals) == shown
+
+
+@pytest.mark.parametrize(
+    ("threshold", "shown"),
+    [(0.5, "0.5"), (0.73241, "0.732"), (0.00031, "0.00031"), (0.99961, "0.9996"), (1.0, "1"), (0.0, "0")],
+)
+def test_an_operating_point_is_never_rounded_to_none_or_all(threshold: float, shown: str) -> None:
+    assert operating_point(threshold) == shown

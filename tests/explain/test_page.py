@@ -93,6 +93,13 @@ def test_no_probability_is_rounded_to_certainty(tmp_path: Path) -> None:
     assert "< 0.001 normal" in text
 
 
+def test_a_low_operating_point_is_not_told_as_0(tmp_path: Path) -> None:
+    card = {**CARD, "threshold": {"threshold": 0.00031}}
+    write_page(Classifier(card, None, None, b""), [], [], tmp_path / "page.html")
+    text = _Found((tmp_path / "page.html").read_text(encoding="utf-8")).text
+    assert "At or above the operating point of 0.00031 a radiograph" in text
+
+
 def test_one_radiograph_is_told_as_one(tmp_path: Path) -> None:
     write_page(
         Classifier(CARD, None, None, b""), [Row.of(_explained("one.png", 0.9))], [], tmp_path / "p.html"

@@ -328,3 +328,12 @@ def test_says_where_the_split_was_given(results: Results, page: Page, tmp_path: 
     assert "The split was given" not in page.said()
     results.settings["given_split"] = "/home/me/<mine>.csv"
     assert "The split was given, by <mine>.csv ;" in page_of(results, tmp_path).said("ladder")
+
+
+def test_no_operating_point_and_no_mistake_is_rounded_to_certainty(results: Results, tmp_path: Path) -> None:
+    for run in results.tested("random"):
+        run.threshold["threshold"] = 0.00031
+        run.mistakes = [{**run.mistakes[0], "probability": 0.99996}]
+    page = page_of(results, tmp_path)
+    assert "Random split 0.00031" in page.said("test")
+    assert "probability > 0.999, truth" in page.said("mistakes")

@@ -21,6 +21,13 @@ def chance(probability: float, decimals: int = 3) -> str:
     return f"< {least:.{decimals}f}" if probability < 0.5 else f"> {1 - least:.{decimals}f}"
 
 
+def operating_point(threshold: float, digits: int = 3) -> str:
+    """A threshold in so many digits that count, or in as many as keep it from 1."""
+    while threshold < 1 <= float(f"{threshold:.{digits}g}"):
+        digits += 1
+    return f"{threshold:.{digits}g}"
+
+
 def percent(share: float, decimals: int = 1) -> str:
     """A share in percent, with as many decimals as keep nearly all from being all, and few from none."""
     while share not in (0, 1) and float(f"{share:.{decimals}%}"[:-1]) in (0, 100):

@@ -89,6 +89,8 @@ def _show(found: External, page: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from neumo.classifier.findings import operating_point
+
     console = Console(highlight=False)
     title = f"{found.card['name']}, evaluated on {found.dataset.name}"
     console.print(f"[bold]{escape(title)}[/bold]" + " (SYNTHETIC)" * found.synthetic)
@@ -101,7 +103,7 @@ def _show(found: External, page: Path | None) -> None:
     console.print("Share found, by cause:")
     console.print(_by_cause(found))
     which = "not made from" if found.unseen else "all images"
-    point = f"{found.card['positive']} from {found.card['threshold']['threshold']:.3g} on"
+    point = f"{found.card['positive']} from {operating_point(found.card['threshold']['threshold'])} on"
     console.print(f"Decisions, {which}; {escape(point)}:")
     console.print(_confusion(found))
     console.print("How far from the classifier's own, median (5 to 95 %):")

@@ -140,11 +140,13 @@ def _show(rows: list[dict[str, Any]], first: bool) -> None:
 
 def _summary(tally: Tally, model: Classifier) -> str:
     """What a run came to, in one line."""
+    from neumo.classifier.findings import operating_point
+
     decisions = ", ".join(f"{n:,} {name}" for name, n in sorted(tally.decisions.items(), reverse=True))
     failed = f"; {len(tally.errors):,} could not be read" if tally.errors else ""
     warned = "".join(f"; {n:,} {name}" for name, n in sorted(tally.warnings.items()))
     many = f"{tally.readable:,} radiograph{'s' * (tally.readable != 1)}"
-    point = f" ({model.card['positive']} from {model.threshold:.3g} on)" * bool(decisions)
+    point = f" ({model.card['positive']} from {operating_point(model.threshold)} on)" * bool(decisions)
     return f"{many}{': ' * bool(decisions)}{decisions}{point}{warned}{failed}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from neumo.classifier.findings import chance
+from neumo.classifier.findings import chance, operating_point
 from neumo.explain.cam import enlarge
 from neumo.images.checks import MEANING
 
@@ -109,7 +109,7 @@ def side_by_side(
 def _told(prediction: Prediction) -> str:
     told = [
         prediction.path.replace("\\", "/").rsplit("/", 1)[-1],
-        f"operating point {prediction.threshold:.3g}",
+        f"operating point {operating_point(prediction.threshold)}",
     ]
     return "; ".join([*told, *(f"this image {MEANING.get(name, name)}" for name in prediction.warnings)])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from neumo.classifier.findings import chance, percent
+from neumo.classifier.findings import chance, operating_point, percent
 from neumo.evaluation.rule import in_words
 
 
@@ -34,6 +34,7 @@ def _environment() -> jinja2.Environment:
     filters = (
         three,
         chance,
+        operating_point,
         signed,
         p_value,
         whole,
