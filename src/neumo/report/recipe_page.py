@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from neumo.evaluation.metrics import METRICS
 from neumo.files import whole_file
 from neumo.report.card import card_html
 from neumo.report.drawing import LOOKS
@@ -37,6 +38,7 @@ def write_recipe(results: Results, card: dict[str, Any], folder: str | Path) -> 
         results=results,
         figures=figures,
         looks=LOOKS,
+        metrics=METRICS,
         tested=[name for name in LOOKS if results.tested(name)],
         spread=spread,
         copied=copied(results),
