@@ -37,15 +37,25 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
+    part = part_of(path, path.suffix)
     try:
         with named(path, part):
             yield part
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.replace(path)
+            settle(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def part_of(path: Path, suffix: str) -> Path:
+    """A temporary path beside `path` that no other process writes to; it ends in `suffix`."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part{suffix}")
+
+
+def settle(part: Path, path: Path) -> None:
+    """Give a file that is written its name, once the disk has all of it."""
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 @contextmanager

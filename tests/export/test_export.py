@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib.util
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,24 @@ def test_a_graph_that_gives_no_number_for_a_later_image_is_refused(
         export(phantom_classifier, tmp_path / "model.xml", "openvino")
     assert len(asked) == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("name", "format"), [("model.onnx", "onnx"), ("model.xml", "openvino")])
+def test_another_process_that_writes_the_same_file_is_not_written_over(
+    name: str, format: str, phantom_classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, own = neumo.export.export.reader, os.getpid()
+
+    def meanwhile(file: Path) -> tuple[str, Any]:
+        with monkeypatch.context() as patch:
+            patch.setattr(neumo.export.export, "reader", reader)
+            patch.setattr(os, "getpid", lambda: own + 1)  # as another process, from its start to its end
+            export(phantom_classifier, tmp_path / name, format)
+        return reader(file)
+
+    monkeypatch.setattr(neumo.export.export, "reader", meanwhile)
+    done = export(phantom_classifier, tmp_path / name, format)
+    assert sorted(done.files) == sorted(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from neumo.export.comparing import batches, compare, reader
 from neumo.features.backbones import SIZE
 from neumo.features.compiled import save_graph
 from neumo.features.grey import with_grey_input
-from neumo.files import named
+from neumo.files import named, part_of, settle
 
 if TYPE_CHECKING:
     import openvino
@@ -84,7 +84,7 @@ def export(
         )
     graph = whole_graph(classifier)
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".part-{file.stem}{FORMATS[format]}")
+    part = part_of(file, FORMATS[format])
     parts = {part: file}
     if format == "openvino":
         parts[part.with_suffix(".bin")] = file.with_suffix(".bin")
@@ -101,7 +101,7 @@ def export(
                 f"expected {TOLERANCE} at most; nothing was written"
             )
         for written, wanted in reversed(parts.items()):
-            written.replace(wanted)
+            settle(written, wanted)
     finally:
         for written in parts:
             written.unlink(missing_ok=True)
