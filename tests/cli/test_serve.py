@@ -12,6 +12,7 @@ import pytest
 
 from neumo.classifier.classifier import Classifier
 from neumo.errors import NeumoError
+from tests.cli.here import neumo_here
 
 
 @pytest.fixture
@@ -45,6 +46,16 @@ def test_an_address_of_another_machine(model: Path, host: str) -> None:
 def test_a_token_that_can_be_guessed(model: Path, token: str) -> None:
     with pytest.raises(NeumoError, match=r"^token: got one that can be guessed, expected at least 16"):
         serve(model, token=token)
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "-1", "0"])
+def test_a_time_that_never_ends(seconds: str, model: Path) -> None:
+    with pytest.raises(NeumoError, match=r"^timeout: got .* seconds, expected a finite number above 0$"):
+        serve(model, timeout=float(seconds), host="no-such-host.invalid")
+    run = neumo_here("serve", "any.neumo", "--timeout", seconds, "--host", "no-such-host.invalid")
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1
+    assert "timeout" in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 from dataclasses import dataclass
+
+from neumo.errors import NeumoError
 
 MIB = 2**20
 
@@ -21,6 +24,9 @@ class Limits:
         seconds: from a request's first byte to its answer.
         queue: images that are taken in at the same time, of all requests together.
         held_bytes: of files that are held in memory at the same time, of all requests together.
+
+    Raises:
+        NeumoError: `seconds` is no finite number above 0.
     """
 
     request_bytes: int = 256 * MIB
@@ -30,6 +36,10 @@ class Limits:
     seconds: float = 60.0
     queue: int = 256
     held_bytes: int = 512 * MIB
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.seconds) and self.seconds > 0):
+            raise NeumoError(f"timeout: got {self.seconds} seconds, expected a finite number above 0")
 
     @property
     def most_bytes(self) -> int:
