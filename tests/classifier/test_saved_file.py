@@ -172,6 +172,18 @@ def test_a_card_that_lacks_what_predictions_need(saved: Path, tmp_path: Path, ke
         ("data", "phantoms"),
         ("ages", [1]),
         ("ages", ["a", "b"]),
+        ("threshold", {"threshold": 0.5, "sensitivity": 0.9}),
+        ("data", {"synthetic": True, "images": "many"}),
+        ("temperature", 0),
+        ("shift", "to the left"),
+        ("operating_points", {"threshold": [0.5], "sensitivity": [0.9]}),
+        ("operating_points", {"threshold": [0.5], "sensitivity": [0.9], "specificity": []}),
+        ("training", None),
+        ("training", {"counts": {"train": 3}}),
+        ("test", {"official": {"auc": "high"}}),
+        ("test", {"official": 0.9}),
+        ("limits", [1]),
+        ("made_by", "hand"),
     ],
 )
 def test_a_card_that_predictions_cannot_use(saved: Path, tmp_path: Path, key: str, value: object) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from neumo.classifier.saved_file import read_parts, write_parts
 from neumo.data.sources import read
 from tests.cli.test_compare import neumo
 
@@ -50,6 +52,32 @@ def test_json_of_a_table_with_columns_of_its_own(trained: tuple[Path, Path], tmp
     found = json.loads(neumo("evaluate", classifier, tmp_path / "list.csv", *options).stdout)
     assert found["all"]["n"] == 16
     assert found["shift"]["prevalence"]["here"] == 0.5
+
+
+@pytest.mark.parametrize("kept", [(), ("test", "training"), ("results",)])
+def test_a_classifier_whose_card_says_only_what_predictions_need(
+    kept: tuple[str, ...], trained: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, classifier = trained
+    parts = read_parts(classifier)
+    needed = ("name", "positive", "negative", "notice", "scaling", "format", "size", "pixels")
+    card = {name: parts.card[name] for name in needed}
+    card["data"] = {"synthetic": True}
+    card["threshold"] = {"threshold": parts.card["threshold"]["threshold"]}
+    if "test" in kept:
+        card["test"] = {"official": {"auc": parts.card["test"]["official"]["auc"], "ece": None}}
+        card["training"] = {"counts": {"train": {"normal": 3}}}
+    if "results" in kept:
+        auc = {"mean": 0.9}
+        card["results"] = {"official": {"metrics": {"auc": auc, "accuracy": None}}}
+    write_parts(tmp_path / "bare.neumo", dataclasses.replace(parts, card=card, origin=None))
+    files = sorted(data.rglob("test/*.jpeg"))[:16]
+    labels = [number % 2 for number in range(len(files))]
+    pd.DataFrame({"image": map(str, files), "label": labels}).to_csv(tmp_path / "list.csv", index=False)
+    done = neumo("evaluate", tmp_path / "bare.neumo", tmp_path / "list.csv", "--out", tmp_path / "out")
+    assert "evaluated on list" in done.stdout
+    assert "does not tell where it comes from" in (tmp_path / "out" / "evaluation.html").read_text()
+    assert neumo("card", tmp_path / "bare.neumo").stdout.startswith("# ")
 
 
 def test_another_disease_is_called_by_its_name(trained: tuple[Path, Path], tmp_path: Path) -> None:

@@ -273,3 +273,4 @@ def test_shows_an_older_or_smaller_card(card: dict[str, Any]) -> None:
         assert "does not say what is known of its limits" in said
     assert card_markdown({"name": "bare"}).startswith("# bare")
     Balanced(card_html({}))
+    assert "Made from an unknown number of chest radiographs" in card_markdown({"name": "bare"})

@@ -57,6 +57,14 @@ def test_a_classifier_without_operating_points(
     assert (told["chosen"], told["threshold"], told["sensitivity"], told["specificity"]) == (0.5, [], [], [])
 
 
+def test_a_classifier_that_does_not_tell_its_rule(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(classifier.card, "threshold", {"threshold": 0.5})
+    with TestClient(create_app(classifier), "http://localhost") as client:
+        assert client.get("/api/operating-points").json()["rule"] == "not told"
+
+
 def test_ready_from_the_start_until_the_stop(classifier: Classifier) -> None:
     app = create_app(classifier)
     client = TestClient(app, "http://localhost")  # not started

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -104,26 +105,65 @@ def read_parts(file: str | Path) -> Parts:
 
 
 def _check_card(file: str | Path, card: dict[str, Any]) -> None:
-    """Refuse a card that lacks what a prediction needs, or has something else in its place."""
+    """Refuse a card that lacks what a prediction needs, or has something else in a field's place.
+
+    Fields that only tell of the classifier may be absent, as in an older or a foreign card.
+    """
 
     def scaling(said: Any) -> bool:
         return bool(np.isfinite(Scaling(said["mean"], said["std"]).channels).all())
 
+    def number(said: Any, least: float = -math.inf, most: float = math.inf) -> bool:
+        return isinstance(said, int | float) and math.isfinite(said) and least <= said <= most
+
+    def threshold(said: Any) -> bool:
+        rates = [said[name] for name in ("sensitivity", "specificity") if name in said]
+        return all(number(one, 0, 1) for one in (said["threshold"], *rates)) and len(rates) != 1
+
+    def data(said: Any) -> bool:
+        named = isinstance(said.get("name", ""), str) and number(said.get("images", 0), 0)
+        return isinstance(said["synthetic"], bool) and named
+
+    def points(said: Any) -> bool:
+        rates = [said[name] for name in ("threshold", "sensitivity", "specificity")]
+        return len({*map(len, rates)}) == 1 and all(number(one, 0, 1) for some in rates for one in some)
+
+    def training(said: Any) -> bool:
+        counts = said.get("counts", {}).values()
+        return all(number(n, 0) for kinds in counts for n in kinds.values())
+
+    def test(said: Any) -> bool:
+        return all(one is None or number(one) for means in said.values() for one in means.values())
+
     text = (lambda said: isinstance(said, str) and bool(said), "text")
+    named = (lambda said: isinstance(said, dict), "fields by name")
     asked: dict[str, tuple[Callable[[Any], bool], str]] = {
         **dict.fromkeys(("name", "positive", "negative", "notice"), text),
-        "threshold": (lambda said: 0 <= said["threshold"] <= 1, '{"threshold": a number from 0 to 1}'),
+        "threshold": (
+            threshold,
+            '{"threshold": a number from 0 to 1}, with or without both "sensitivity" and "specificity"',
+        ),
         "scaling": (scaling, '{"mean": numbers, "std": numbers above 0}'),
-        "data": (lambda said: isinstance(said["synthetic"], bool), '{"synthetic": true or false}'),
-        "ages": (lambda said: said is None or 0 <= said[0] <= said[1], "[least, largest]"),
+        "data": (data, '{"synthetic": true or false}, with or without "name" (text) and "images" (a number)'),
     }
-    card = {"ages": None, **card}
-    for key, (fits, expected) in asked.items():
+    telling: dict[str, tuple[Callable[[Any], bool], str]] = {
+        "ages": (lambda said: said is None or 0 <= said[0] <= said[1], "[least, largest]"),
+        "temperature": (lambda said: number(said) and said > 0, "a number above 0"),
+        "shift": (lambda said: said is None or number(said), "a number"),
+        "operating_points": (points, '"threshold", "sensitivity" and "specificity", as many numbers of each'),
+        "training": (training, '{"counts": {part: {class: a number}}}'),
+        "test": (test, "{protocol: {metric: a number}}"),
+        "limits": (lambda said: said is None or all(isinstance(one, str) for one in said), "a list of text"),
+        **dict.fromkeys(("backbone", "made_by"), named),
+    }
+    for key, (fits, expected) in (asked | telling).items():
         if key not in card:
+            if key in telling:
+                continue
             raise NeumoError(f"{file}: got a card without {key!r}, expected there {expected}")
         try:
             good = fits(card[key])
-        except (LookupError, TypeError, ValueError, OverflowError):
+        except (AttributeError, LookupError, TypeError, ValueError, OverflowError):
             good = False
         if not good:
             got = json.dumps(card[key])[:60]

@@ -150,7 +150,8 @@ def _own(test: dict[str, dict[str, float]]) -> Table:
     for protocol in test:
         table.add_column(protocol, justify="right")
     for name, title in METRICS.items():
-        table.add_row(title, *(f"{means[name]:.3f}" if name in means else "" for means in test.values()))
+        found = [means.get(name) for means in test.values()]
+        table.add_row(title, *("" if mean is None else f"{mean:.3f}" for mean in found))
     return table
 
 

@@ -111,7 +111,7 @@ class External:
                     "compares its own with themselves."
                 )
             said.append(f"The classifier was made from {seen:,} of these {n:,} radiographs. {rest}")
-        elif self.dataset.name == self.card["data"]["name"]:
+        elif self.dataset.name == self.card["data"].get("name"):
             said.append(
                 f"The classifier comes from a source of the same name, {self.dataset.name}: patients may be "
                 "the same."
@@ -253,5 +253,6 @@ def _judged(predictions: pd.DataFrame, threshold: float) -> Judged:
 def _training_prevalence(classifier: Classifier) -> float | None:
     if classifier.origin is not None:
         return classifier.origin.prevalence
-    counts = classifier.card.get("training", {}).get("counts", {}).get("train")
-    return counts and counts["pneumonia"] / (counts["pneumonia"] + counts["normal"])
+    counts = classifier.card.get("training", {}).get("counts", {}).get("train", {})
+    normal, pneumonia = (counts.get(name, 0) for name in ("normal", "pneumonia"))
+    return pneumonia / (normal + pneumonia) if normal and pneumonia else None

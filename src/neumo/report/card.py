@@ -97,7 +97,7 @@ def _what(card: dict[str, Any], say: Say) -> list[Block]:
         positive=positive,
         negative=negative,
         network=backbone.get("name", "neural"),
-        n=say.number(data.get("images", 0), ","),
+        n=say.number(data["images"], ",") if "images" in data else say("an unknown number of"),
         kind=say("SYNTHETIC radiographs" if data.get("synthetic") else "chest radiographs"),
         name=data.get("name", say("unknown")),
     )
@@ -111,7 +111,7 @@ def _results(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterato
     shown = [name for name in METRICS if any(name in found["metrics"] for found in results.values())]
     protocols = _protocols(results, say)
     rows = [["", *protocols]]
-    if all("seeds" in found for found in results.values()):
+    if all({"images", "seeds"} <= found.keys() for found in results.values()):
         rows.append([say("radiographs"), *(say.number(found["images"], ",") for found in results.values())])
         rows.append([say("seeds"), *(", ".join(map(str, found["seeds"])) for found in results.values())])
     rows += [

@@ -31,6 +31,7 @@ PHRASES = {
         "{network}. Hecho con {n} {kind} ({name}). Da una probabilidad, una decisión según su punto "
         "de operación y un aviso cuando una imagen no se parece a las que conoce."
     ),
+    "an unknown number of": "un número desconocido de",
     "chest radiographs": "radiografías de tórax",
     "SYNTHETIC radiographs": "radiografías SINTÉTICAS",
     ("A research tool, not a medical device: nothing here is a diagnosis."): (

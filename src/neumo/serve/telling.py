@@ -58,7 +58,7 @@ def add_telling(
         points = classifier.card.get("operating_points", {})
         return answers.OperatingPoints(
             chosen=classifier.threshold,
-            rule=in_words(chosen["rule"]),
+            rule=in_words(chosen.get("rule", "not told")),
             **{name: points.get(name, []) for name in ("threshold", "sensitivity", "specificity")},
         )
 
