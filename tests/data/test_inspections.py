@@ -33,7 +33,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     inspect = inspections._inspect
 
-    def watched(path: Path) -> dict[str, object]:
+    def watched(path: Path) -> tuple[object, ...]:
         names.append(path.name)
         return inspect(path)
 
@@ -80,7 +80,7 @@ def test_one_content_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_was_seen_survives_being_stopped(table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     inspect = inspections._inspect
 
-    def stopped(path: Path) -> dict[str, object]:
+    def stopped(path: Path) -> tuple[object, ...]:
         if path.name == "tiny.png":
             raise KeyboardInterrupt
         return inspect(path)
@@ -107,9 +107,9 @@ def test_a_broken_cache_is_made_anew(
         content[4096:] = np.random.default_rng(0).bytes(len(content) - 4096)
     file.write_bytes(content)
     pd.testing.assert_frame_equal(inspect_images(table), first)
-    assert "broken cache" in capsys.readouterr().err
+    assert "inspections.sqlite: got a damaged file" in capsys.readouterr().err
     with sqlite3.connect(file) as database:
-        assert database.execute("SELECT count(*) FROM inspections").fetchone() == (2,)
+        assert database.execute("SELECT count(*) FROM entries").fetchone() == (2,)
 
 
 def test_without_a_cache_folder(table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
