@@ -55,9 +55,17 @@ def test_heat_lies_where_it_was_found_at_any_size() -> None:
     assert (rows.mean(), columns.mean()) == pytest.approx((48 / 224 * 300, 176 / 224 * 500), abs=2)
 
 
-@pytest.mark.parametrize(("height", "width"), [(224, 224), (700, 500), (60, 90)])
+@pytest.mark.parametrize(
+    ("height", "width", "positive"),
+    [
+        (224, 224, "pneumonia"),
+        (700, 500, "pneumonia"),
+        (60, 90, "pneumonia"),
+        (224, 224, "bacterial pneumonia or consolidation of unknown cause"),
+    ],
+)
 def test_says_beside_the_original_what_was_found(
-    height: int, width: int, monkeypatch: pytest.MonkeyPatch
+    height: int, width: int, positive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[tuple[str, tuple[float, ...]]] = []
     write = ImageDraw.ImageDraw.text
@@ -73,9 +81,15 @@ def test_says_beside_the_original_what_was_found(
     found = Prediction(
         f"folder/{name}", 0.1234, 0.5, "normal", f"{NOTICE} {SYNTHETIC}", warnings=("unfamiliar",)
     )
-    picture = side_by_side(grey, HEAT, found, "pneumonia")
+    picture = side_by_side(grey, HEAT, found, positive)
     lines = " ".join(words for words, _ in written)
-    for said in ("normal: probability of pneumonia 0.123", NOTICE, SYNTHETIC, MEANING["unfamiliar"]):
+    for said in (
+        f"normal: probability of {positive} 0.123",
+        f"for {positive}",
+        NOTICE,
+        SYNTHETIC,
+        MEANING["unfamiliar"],
+    ):
         assert said in lines
     assert name in lines.replace(" ", "")
     assert "folder" not in lines

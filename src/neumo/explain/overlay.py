@@ -92,14 +92,18 @@ def side_by_side(
     ]
     below = [(line, small, INK) for line in _wrapped(prediction.notice, small, total - 2 * gap)]
     top, bottom = (sum(_line(font) for _, font, _ in lines) + 2 * gap for lines in (above, below))
-    captions = _line(small)
+    left, right = gap, 2 * gap + width
+    named = [
+        (left, _wrapped("radiograph", small, width)),
+        (right, _wrapped(f"what speaks for {positive}", small, total - right - gap)),
+    ]
+    captions = _line(small) * max(len(lines) for _, lines in named)
     canvas = Image.new("RGB", (total, top + captions + height + bottom), PAPER)
     draw = ImageDraw.Draw(canvas)
     _write(draw, above, gap, gap)
     _write(draw, below, gap, top + captions + height + gap)
-    left, right = gap, 2 * gap + width
-    for x, words in ((left, "radiograph"), (right, f"what speaks for {positive}")):
-        draw.text((x, top - gap // 2), words, INK, small)
+    for x, lines in named:
+        _write(draw, [(line, small, INK) for line in lines], x, top - gap // 2)
     canvas.paste(Image.fromarray(grey), (left, top + captions))
     canvas.paste(Image.fromarray(overlay(grey, heat, opacity)), (right, top + captions))
     _draw_scale(draw, right + width + gap, top + captions, text, height, small)
