@@ -35,6 +35,13 @@ def test_overconfidence_and_bias_go_away() -> None:
     assert ece(sure / temperature + shift) < 0.03
 
 
+@pytest.mark.filterwarnings("error")
+def test_large_logits_are_calibrated_without_a_word() -> None:
+    temperature, shift = calibrate(Y, 500 * TRUE)
+    expected = calibrate(Y, TRUE)
+    assert (temperature / 500, shift) == pytest.approx(expected, rel=1e-2)
+
+
 def test_a_faultless_validation_part_leaves_finite_numbers() -> None:
     temperature, shift = calibrate([0, 0, 1, 1], [-3.0, -1.0, 2.0, 5.0])
     assert 0.01 < temperature < 10
@@ -46,7 +53,7 @@ def test_a_faultless_validation_part_leaves_finite_numbers() -> None:
     [
         ([1, 1], [0.1, 2.0], "one class"),
         ([0, 1], [np.nan, 2.0], "not finite"),
-        ([0, 0, 1, 1], [3.0, 2.0, -1.0, -2.0], "fall with pneumonia"),
+        ([0, 0, 1, 1], [3.0, 2.0, -1.0, -2.0], "do not rise with pneumonia"),
     ],
 )
 def test_bad_input_is_told(y: list[int], logits: list[float], told: str) -> None:

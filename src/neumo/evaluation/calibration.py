@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
+from scipy.special import expit
 
 from neumo.errors import NeumoError
 
@@ -36,14 +37,16 @@ def calibrate(y: ArrayLike, logits: ArrayLike) -> tuple[float, float]:
 
     def surprise(by: np.ndarray) -> tuple[float, np.ndarray]:
         scaled = by[0] * z + by[1]
-        off = 1 / (1 + np.exp(-scaled)) - y
+        off = expit(scaled) - y
         # a trace of weight decay keeps the slope finite where validation is told apart without a mistake
         value = np.mean(np.logaddexp(0, scaled) - y * scaled) + 1e-4 * by[0] ** 2
         return float(value), np.array([np.mean(off * z) + 2e-4 * by[0], np.mean(off)])
 
     slope, shift = minimize(surprise, [1.0, 0.0], jac=True, method="BFGS").x
     if slope <= 0:
-        raise NeumoError("calibration: got logits that fall with pneumonia, expected a trained network")
+        raise NeumoError(
+            "calibration: got logits that do not rise with pneumonia, expected those of a trained network"
+        )
     return float(1 / slope), float(shift)
 
 
