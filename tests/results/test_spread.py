@@ -164,6 +164,8 @@ def test_meaning(results: Results) -> None:
     assert "does not flatter the classifier here: on the official test set it does better" in meaning(results)
     shifted(results, "random", auc=0.5)
     assert "hardly better than a coin" in meaning(results)
+    results.runs = [run for run in results.runs if run.protocol != "official"]
+    assert "three" not in meaning(results)
     results.runs = [run for run in results.runs if run.protocol == "random"]
     assert "nothing here says how the classifier does on patients" in meaning(results)
 

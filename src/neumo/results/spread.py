@@ -185,7 +185,7 @@ def _compared(results: Results) -> str:
     if auc is not None and auc.low <= _HARDLY_BETTER_THAN_A_COIN:
         return (
             "Even on the random split the classifier is hardly better than a coin, so the differences "
-            "between the three say little."
+            "between the protocols say little."
         )
 
     def where(verdict: str, *metrics: str) -> str:
