@@ -95,7 +95,15 @@ def test_says_how_many_images_only_one_run_has(copied: tuple[Path, Path]) -> Non
 def test_runs_without_shared_images_are_refused_in_one_line(copied: tuple[Path, Path]) -> None:
     sha256 = pd.read_csv(copied[1] / "predictions.csv")["sha256"]
     change(copied[1], "sha256", [one[::-1] for one in sha256])
-    with pytest.raises(NeumoError, match="share no test image"):
+    with pytest.raises(NeumoError, match="share no test images of both classes"):
+        compare(*copied)
+
+
+def test_runs_that_share_one_class_are_not_told_to_share_none(copied: tuple[Path, Path]) -> None:
+    table = pd.read_csv(copied[1] / "predictions.csv")
+    normal = table["label"] == 0
+    change(copied[1], "sha256", table["sha256"].where(~normal, table["sha256"].str[::-1]))
+    with pytest.raises(NeumoError, match="share no test images of both classes"):
         compare(*copied)
 
 

@@ -65,7 +65,8 @@ def _show(found: Comparison) -> None:
         style="dim",
     )
     for first, second in found.unpaired:
-        console.print(f"{escape(first)} and {escape(second)} share no test image of one protocol and seed.")
+        shared = "no test images of both classes on one protocol and seed"
+        console.print(f"{escape(first)} and {escape(second)} share {shared}.")
     console.print("A research tool, not a medical device.")
 
 

@@ -70,7 +70,7 @@ class Comparison:
     Attributes:
         runs: in the order given.
         pairs: every pair of runs on every protocol where they share test images.
-        unpaired: pairs of names that share none.
+        unpaired: pairs of names that do not share test images of both classes.
     """
 
     runs: tuple[FinishedRun, ...]
@@ -154,7 +154,7 @@ def compare(*runs: str | Path, replicates: int = 1000) -> Comparison:
 
     Raises:
         NeumoError: fewer than two, a folder that is none of a run or is damaged, no two runs that share test
-            images, or runs that label an image differently.
+            images of both classes, or runs that label an image differently.
 
     Example:
         >>> compare("runs/frozen", "runs/fine-tuned").pairs[0].verdict("auc")
@@ -171,8 +171,8 @@ def compare(*runs: str | Path, replicates: int = 1000) -> Comparison:
         unpaired += [] if tests else [(first.name, second.name)]
     if not pairs:
         raise NeumoError(
-            f"compare: got runs that share no test image ({', '.join(map(str, runs))}), expected runs on the "
-            "same data, of one protocol and seed"
+            f"compare: got runs that share no test images of both classes ({', '.join(map(str, runs))}), "
+            "expected runs on the same data, of one protocol and seed"
         )
     return Comparison(found, tuple(pairs), tuple(unpaired))
 
