@@ -102,7 +102,10 @@ def _scaled(pixels: Any, given: Scaling, wanted: Scaling) -> Any:
 
 
 def _moved(pixels: Any, shift: int) -> Any:
-    """Pixels moved to the right, or left where `shift` is negative; mid grey comes in from the side."""
+    """Pixels moved to the right, or left where `shift` is negative.
+
+    What is 0 to the network comes in from the side: mid grey, or black where it scales pixels itself.
+    """
     before, after = max(shift, 0), max(-shift, 0)
     padded = keras.layers.ZeroPadding2D(((0, 0), (before, after)))(pixels)
     return keras.layers.Cropping2D(((0, 0), (after, before)))(padded)
