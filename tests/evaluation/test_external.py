@@ -197,3 +197,17 @@ def test_one_class_only_is_refused(classifier: Classifier, dataset: Dataset) -> 
     table = dataset.table[dataset.table["label"] == 1].reset_index(drop=True)
     with pytest.raises(NeumoError, match="expected both classes"):
         evaluate_source(classifier, dataclasses.replace(dataset, table=pd.DataFrame(table)))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "got"),
+    [(("normal",), "readable images of one class only"), (("normal", "pneumonia"), "no readable image")],
+)
+def test_what_is_left_must_be_of_both_classes(
+    classifier: Classifier, some: Path, spoilt: tuple[str, ...], got: str
+) -> None:
+    for name in spoilt:
+        for file in (some / name).iterdir():
+            file.write_text("no image")
+    with pytest.raises(NeumoError, match=f"got {got}, expected both classes"):
+        evaluate_source(classifier, read(some), skip_unreadable=True)

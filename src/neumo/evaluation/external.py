@@ -194,7 +194,8 @@ def evaluate_source(
     unreadable = dict(zip(dataset.table["path"][~good], seen["unreadable"][~good], strict=True))
     table, seen = (one[good].reset_index(drop=True) for one in (dataset.table, seen))
     if table["label"].nunique() < 2:
-        raise NeumoError(f"{dataset.root}: got readable images of one class only, expected both classes")
+        of = "readable images of one class only" if len(table) else "no readable image"
+        raise NeumoError(f"{dataset.root}: got {of}, expected both classes")
     predictions = _predictions(classifier, table, journal)
     predictions["seen"] = _seen(classifier, table, seen)
     judged = _judged(predictions, classifier.threshold)
