@@ -39,6 +39,17 @@ def small() -> keras.Model:
     return network
 
 
+@pytest.mark.parametrize("shape", [(8, 7, 3), (3,)])
+def test_rescaling_by_a_number_for_each_channel(shape: tuple[int, ...]) -> None:
+    """As Keras' EfficientNet has it, with ImageNet weights alone."""
+    given = keras.Input(shape)
+    network = keras.Model(given, keras.layers.Rescaling([2.0, 3.0, 4.0], offset=[0.0, 1.0, 0.5])(given))
+    x = np.random.default_rng(0).standard_normal((2, *shape)).astype(np.float32)
+    truth = np.moveaxis(network.predict(x, verbose=0), -1, 1)
+    found = forward(network)(torch.from_numpy(np.moveaxis(x, -1, 1).copy())).numpy()
+    np.testing.assert_allclose(found, truth, rtol=1e-6)
+
+
 def test_gradients_reach_every_trainable_variable() -> None:
     network = small()
     x = np.random.default_rng(1).standard_normal((4, 13, 12, 3)).astype(np.float32)

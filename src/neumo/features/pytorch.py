@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -131,6 +132,16 @@ def _normalization(layer: Any, x: Tensor) -> Tensor:
     return (x - mean) / variance.sqrt().clamp_min(1e-7)  # Keras' epsilon
 
 
+def _rescaling(layer: Any, x: Tensor) -> Tensor:
+    """By a number, or by one per channel, of which no tensor is made: a GPU would wait for it."""
+    parts = (layer.scale, layer.offset)
+    if all(isinstance(part, int | float) for part in parts):
+        return x * layer.scale + layer.offset
+    scale, offset = (np.broadcast_to(part, x.shape[1]).tolist() for part in parts)
+    channels = [x[:, c] * scale[c] + offset[c] for c in range(len(scale))]
+    return torch.stack(channels, -1).movedim(-1, 1)  # channels last in memory
+
+
 def _relu(layer: Any, x: Tensor) -> Tensor:
     if layer.negative_slope or layer.threshold:
         raise NotImplementedError(f"{layer.name}: got ReLU leaky or shifted, expected plain or clipped")
@@ -195,7 +206,7 @@ _LAYERS: dict[str, Callable[..., Any]] = {
     "Multiply": _fold(torch.mul),
     "Normalization": _normalization,
     "ReLU": _relu,
-    "Rescaling": lambda layer, x: x * layer.scale + layer.offset,
+    "Rescaling": _rescaling,
     "Reshape": _reshape,
     "ZeroPadding2D": _zero_pad,
 }
