@@ -89,6 +89,27 @@ def test_real_weights(real: Backbone, real_keras: Any, mobilenet_weights: Path) 
     assert real.weights_id == hashlib.sha256(mobilenet_weights.read_bytes()).hexdigest()
 
 
+def test_a_weights_file_of_efficientnet_is_what_keras_downloads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ImageNet's normalisation as it stands in Keras' files; all else as Keras initialises it."""
+    from neumo.backend import keras
+
+    file = tmp_path / "b0.weights.h5"
+    given = {"include_top": False, "pooling": "avg", "input_shape": (SIZE, SIZE, 3)}
+    network = keras.applications.EfficientNetB0(weights=None, **given)
+    (layer,) = (layer for layer in network.layers if type(layer).__name__ == "Normalization")
+    layer.adapt_mean.assign(np.array((0.485, 0.456, 0.406)))
+    layer.adapt_variance.assign(np.array((0.229, 0.224, 0.225)))
+    network.save_weights(file)
+    downloads = "keras.src.applications.efficientnet.file_utils.get_file"
+    monkeypatch.setattr(downloads, lambda *_, **__: str(file))
+    images = 128 + 60 * smooth_noise(2, np.random.default_rng(0))
+    true = keras.applications.EfficientNetB0(weights="imagenet", **given).predict(images, verbose=0)
+    found = backbone("EfficientNetB0", file).build().predict(images, verbose=0)
+    assert np.abs(found - true).max() < 1e-3 * np.abs(true).max()
+
+
 def test_random_filters_are_always_the_same(untrained: Any) -> None:
     again = backbone("MobileNet-0.25", "none").build()
     for one, other in zip(untrained.get_weights(), again.get_weights(), strict=True):

@@ -84,6 +84,9 @@ BACKBONES = {
     "Xception": ("xception", 2048, 20_861_480),
 }
 
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Standard deviation of ImageNet's red, green and blue, from 0 to 1."""
+
 FAMILIAR = ("ResNet50", "DenseNet121", "EfficientNetB0", PHANTOM)
 """Those that are told to who names none."""
 
@@ -156,11 +159,16 @@ class Backbone:
 
     @cached_property
     def weights_id(self) -> str:
-        """What tells these weights from others: "imagenet", "none-1" (see `build`) or the file's SHA-256."""
+        """What tells these weights from others: "imagenet", "none-1" (see `build`) or the file's SHA-256.
+
+        Of Keras' first EfficientNets followed by "-std", as the file is not all that they depend on: see
+        `_by_deviation`.
+        """
         if self.weights in ("imagenet", "none"):
             return {"imagenet": "imagenet", "none": "none-1"}[self.weights]
         with self._file.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return f"{sha256}-std" if BACKBONES[self.name][0] == "efficientnet" else sha256
 
     @cached_property
     def scaling(self) -> Scaling:
@@ -238,6 +246,8 @@ class Backbone:
             with warnings.catch_warnings():  # a hundred lines on a wrong file
                 warnings.simplefilter("error", UserWarning)
                 network.load_weights(str(self._file))
+            if BACKBONES[self.name][0] == "efficientnet":
+                _by_deviation(network)
         except Exception as error:  # h5py and Keras raise OSError, ValueError, KeyError ... on a wrong file
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise NeumoError(
@@ -261,6 +271,20 @@ def _channels_last(keras) -> Iterator[None]:  # type: ignore[no-untyped-def]
         yield
     finally:
         keras.config.set_image_data_format(own)
+
+
+def _by_deviation(network: keras.Model) -> None:
+    """Let an EfficientNet with ImageNet weights divide its input by the deviation, not by its root.
+
+    In Keras' weights files it stands where the variance belongs
+    (https://github.com/tensorflow/tensorflow/issues/49930). A layer that makes up for it is built only where
+    Keras downloads them itself.
+    """
+    (layer,) = (layer for layer in network.layers if type(layer).__name__ == "Normalization")
+    found = _keras().ops.convert_to_numpy(layer.adapt_variance)
+    if np.allclose(found, IMAGENET_STD, atol=1e-4):
+        layer.adapt_variance.assign(found**2)
+        layer.finalize_state()
 
 
 def _randomise(network: keras.Model) -> None:
