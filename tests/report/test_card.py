@@ -223,6 +223,8 @@ def test_a_name_is_no_number_in_spanish(name: str) -> None:
     cited = f"{name}, as in the {name} data set."
     assert in_spanish(cited) == f"{name}, como en el conjunto de datos {name}."
     share = in_spanish("74% of its training radiographs have 50%. " + SHARE.partition(". ")[2])
+    nearly = "99.6%" + SHARE.removeprefix("74%")
+    assert in_spanish(nearly).startswith("El 99,6\u00a0% de sus radiografías")
     assert share.startswith("El 74\u00a0% de sus radiografías de entrenamiento tiene «50%».")
 
 
@@ -273,4 +275,6 @@ def test_shows_an_older_or_smaller_card(card: dict[str, Any]) -> None:
         assert "does not say what is known of its limits" in said
     assert card_markdown({"name": "bare"}).startswith("# bare")
     Balanced(card_html({}))
+    rates = {"threshold": 0.5, "sensitivity": 0.9996, "specificity": 1.0}
+    assert "99.96% of pneumonia and leaves 100.0%" in card_markdown({"threshold": rates})
     assert "Made from an unknown number of chest radiographs" in card_markdown({"name": "bare"})

@@ -290,12 +290,13 @@ def test_writes_nothing_else(results: Results, tmp_path: Path) -> None:
 
 
 def test_numbers_in_words() -> None:
-    assert [per_hundred(share) for share in (0.957, 0.9961, 1.0, 0.004, 0.9996, 0.0)] == [
+    assert [per_hundred(share) for share in (0.957, 0.9961, 1.0, 0.004, 0.9996, 0.0004, 0.0)] == [
         "96 of 100",
         "99.6 of 100",
         "100 of 100",
         "0.4 of 100",
         "99.96 of 100",
+        "0.04 of 100",
         "0 of 100",
     ]
     assert [took(seconds) for seconds in (0.42, 61.2, 600, 9000)] == [

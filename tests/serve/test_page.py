@@ -357,6 +357,33 @@ def test_the_chosen_point_has_its_own_rates(browser: Browser, address: str) -> N
     assert page.inner_text("#sensitivity-text") == "of 100 with pneumonia, 91 are found"
 
 
+def test_only_all_and_nothing_are_told_so(browser: Browser, address: str, files: list[Path]) -> None:
+    page = browser.new_context(locale="es-ES").new_page()
+    card, points = (httpx.get(f"{address}api/{what}").json() for what in ("card", "operating-points"))
+    card["threshold"] |= {"sensitivity": 0.9996, "specificity": 0.0004}
+    card["own"] = {"protocol": "official"}
+    card["own"]["metrics"] = {"sensitivity": {"value": 1}, "specificity": {"value": 0.9999}}
+    points["chosen"] = 0.9998
+    answer = {"index": 0, "warnings": [], "distance": 0, "width": 9, "height": 9, "decision": "pneumonia"}
+    told = {"predictions": [answer | {"probability": 0.9995}], "meaning": {}, "notice": card["notice"]}
+    page.route("**/api/card", lambda route: route.fulfill(json=card))
+    page.route("**/api/operating-points", lambda route: route.fulfill(json=points))
+    page.route("**/api/predict", lambda route: route.fulfill(json=told))
+    page.goto(address)
+    page.wait_for_selector("#point:not([hidden])")
+    shown = {
+        name: page.inner_text(f"#{name}").replace("\u00a0", " ") for name in ("sensitivity", "specificity")
+    }
+    assert shown == {"sensitivity": "99,96 %", "specificity": "0,04 %"}
+    assert page.inner_text("#sensitivity-text") == "de 100 con neumonía, se encuentran 99,96"
+    assert page.inner_text("#threshold-value").replace("\u00a0", " ") == "99,98 %"
+    tested = page.inner_text("#tested").replace("\u00a0", " ")
+    assert "sensibilidad 100,0 %, especificidad 99,99 %" in tested
+    page.set_input_files("#files", files[1:2])
+    page.locator("tbody td:nth-child(2)", has_text="99,9").wait_for()
+    assert page.inner_text("tbody td:nth-child(2)").replace("\u00a0", " ") == "> 99,9 %"
+
+
 def test_the_table_sorts_and_downloads(browser: Browser, address: str, files: list[Path]) -> None:
     page = opened(browser, address)
     drop(page, files)

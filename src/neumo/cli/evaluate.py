@@ -89,7 +89,7 @@ def _show(found: External, page: Path | None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from neumo.classifier.findings import operating_point
+    from neumo.classifier.findings import operating_point, percent
 
     console = Console(highlight=False)
     title = f"{found.card['name']}, evaluated on {found.dataset.name}"
@@ -112,8 +112,9 @@ def _show(found: External, page: Path | None) -> None:
     there = found.shift.prevalence["there"]
     here_named, its_named = found.dataset.positive_name, found.card["positive"]
     what = "" if its_named == here_named else f" of {its_named}"
-    own = "" if there is None else f", {there:.1%}{what} in training"
-    console.print(escape(f"Share of {here_named}: {found.shift.prevalence['here']:.1%} here{own}"))
+    own = "" if there is None else f", {percent(there)}{what} in training"
+    here = percent(found.shift.prevalence["here"] or 0.0)
+    console.print(escape(f"Share of {here_named}: {here} here{own}"))
     if found.warnings:
         told = ", ".join(f"{name} {n:,}" for name, n in found.warnings.items())
         console.print(f"Warnings: {escape(told)}")

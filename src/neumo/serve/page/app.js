@@ -14,9 +14,16 @@ const state = { card: null, limits: { files: 1, request_bytes: 0, file_bytes: 0 
 
 // words
 
-const percent = (value) => new Intl.NumberFormat(document.documentElement.lang, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(value);
+// how many decimals, at least `least`, keep a share in per cent from 0 and 100 where it is neither
+const decimals = (value, least) => {
+  let enough = least;
+  while (value > 0 && value < 1 && enough < 9 && [0, 100].includes(Number((100 * value).toFixed(enough)))) enough++;
+  return enough;
+};
+const written = (value, digits, style) => new Intl.NumberFormat(document.documentElement.lang, { style, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+const percent = (value) => written(value, decimals(value, 1), "percent");
 // a probability, never rounded to certainty
-const chance = (value) => (value > 0.9995 ? `>\u00a0${percent(0.999)}` : value < 0.0005 ? `<\u00a0${percent(0.001)}` : percent(value));
+const chance = (value) => (value >= 0.9995 ? `>\u00a0${percent(0.999)}` : value < 0.0005 ? `<\u00a0${percent(0.001)}` : percent(value));
 const named = (name) => state.words.names[name] ?? name;
 const decision = (answer) => (answer.probability >= state.threshold ? state.positive : state.card?.negative ?? "normal");
 
@@ -70,7 +77,7 @@ function tellPoint() {
   for (let i = 0; i < (known ?? 0); i++) if (Math.abs(points.threshold[i] - state.threshold) < Math.abs(points.threshold[near] - state.threshold)) near = i;
   for (const rate of ["sensitivity", "specificity"]) {
     const value = chosen?.[rate] ?? (known ? points[rate][near] : null);
-    const share = { count: Math.round(100 * value), positive: named(state.positive), negative: named(state.card?.negative ?? "normal") };
+    const share = { count: written(100 * value, decimals(value, 0), "decimal"), positive: named(state.positive), negative: named(state.card?.negative ?? "normal") };
     $(`#${rate}`).textContent = value === null ? "-" : percent(value);
     $(`#${rate}-text`).textContent = value === null ? words.unknown : words[`${rate}Text`](share);
   }
