@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import csv
 import io
 import socket
@@ -297,9 +298,26 @@ def test_the_download_is_in_one_language(browser: Browser, address: str, files: 
     page.locator("#threshold").fill("0")
     with page.expect_download() as download:
         page.click("#download")
-    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
     assert {row["decision"] for row in rows} == {"", "neumonía"}
     assert all("no un producto sanitario" in row["notice"] for row in rows)
+
+
+def test_the_download_opens_in_a_spreadsheet_as_it_is_shown(
+    browser: Browser, address: str, tmp_path: Path
+) -> None:
+    chosen = [tmp_path / name for name in ("b.png", "niño.png", "a.png")]
+    for file in chosen:
+        file.write_bytes(b"no picture")
+    page = opened(browser, address)
+    drop(page, chosen)
+    page.click("[data-sort=name]")
+    with page.expect_download() as download:
+        page.click("#download")
+    content = Path(download.value.path()).read_bytes()
+    assert content.startswith(codecs.BOM_UTF8)
+    told = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
+    assert [row["file"] for row in told] == names(page) == ["a.png", "b.png", "niño.png"]
 
 
 def test_the_download_holds_no_formula(browser: Browser, address: str, tmp_path: Path) -> None:
@@ -310,7 +328,7 @@ def test_the_download_holds_no_formula(browser: Browser, address: str, tmp_path:
     drop(page, chosen)
     with page.expect_download() as download:
         page.click("#download")
-    told = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8")))
+    told = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig")))
     assert [row["file"] for row in told] == ["'=1+1.png", "'\t=1+1.png", "plain-name.png"]
 
 
@@ -322,7 +340,7 @@ def test_the_download_of_what_is_not_examined_yet(browser: Browser, address: str
     page.locator("#status", has_text="1 to go").wait_for()
     with page.expect_download(timeout=10_000) as download:
         page.click("#download")
-    told = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8")))
+    told = csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig")))
     assert [(row["file"], row["decision"] != "", row["remarks"]) for row in told] == [
         (files[1].name, True, ""),
         (files[2].name, False, "not examined"),
@@ -395,7 +413,7 @@ def test_the_table_sorts_and_downloads(browser: Browser, address: str, files: li
     assert page.get_attribute("th:nth-child(2)", "aria-sort") == "descending"
     with page.expect_download() as download:
         page.click("#download")
-    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
     assert {row["file"] for row in rows} == {file.name for file in files}
     assert all("not a medical device" in row["notice"] for row in rows)
 

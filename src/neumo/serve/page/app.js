@@ -342,10 +342,12 @@ function sort(column, button) {
 function download() {
   // a leading = + - @ would be run as a formula by a spreadsheet, some of which skip white space before it
   const quoted = (text) => `"${String(text).replace(/^\s*[=+\-@]/, "'$&").replaceAll('"', '""')}"`;
-  const rows = shown.map((one) => [one.name, one.answer?.probability ?? "", one.answer ? named(decision(one.answer)) : "", state.threshold, remarks(one), spokenNotice(state.notice)]);
+  const inOrder = [...shown].sort((a, b) => a.row.sectionRowIndex - b.row.sectionRowIndex);
+  const rows = inOrder.map((one) => [one.name, one.answer?.probability ?? "", one.answer ? named(decision(one.answer)) : "", state.threshold, remarks(one), spokenNotice(state.notice)]);
   const lines = [["file", "probability", "decision", "threshold", "remarks", "notice"], ...rows].map((row) => row.map(quoted).join(","));
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
+  // the mark tells spreadsheets that it is UTF-8
+  link.href = URL.createObjectURL(new Blob(["\ufeff", lines.join("\r\n") + "\r\n"], { type: "text/csv" }));
   link.download = "neumo.csv";
   link.click();
   URL.revokeObjectURL(link.href);
