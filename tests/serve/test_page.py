@@ -652,6 +652,33 @@ def test_what_is_cleared_is_asked_for_no_more(browser: Browser, address: str, tm
     assert page.inner_text("#status") == ""
 
 
+def test_answers_of_two_classifiers_are_not_mixed(browser: Browser, address: str, files: list[Path]) -> None:
+    page, now = opened(browser, address), {"classifier": "other", "positive": "tuberculosis"}
+
+    def of_another(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(json=answer.json() | now)
+
+    drop(page, files[1:2])
+    for path in ("predict", "explain", "card", "operating-points"):
+        page.route(f"**/api/{path}", of_another)
+    page.set_input_files("#files", files[2:3])
+    said = "The server has another classifier now"
+    page.locator("#status", has_text=f"1 radiograph examined, 1 not examined. {said}").wait_for()
+    told = page.locator("tbody tr").nth(1).locator("td").all_inner_texts()
+    assert told == [files[2].name, "", "", "not examined: the server has another classifier now"]
+    page.select_option("#language", "es")
+    assert "El servidor tiene ahora otro clasificador" in page.inner_text("#status")
+    page.click("#clear")
+    page.set_input_files("#files", files[2:3])
+    page.locator("tbody td:nth-child(2)", has_text="%").wait_for()
+    assert "otro clasificador" not in page.inner_text("#status")
+    now["classifier"] = "third"  # while the table is empty
+    page.click("#clear")
+    page.set_input_files("#files", files[1:2])
+    page.locator("tbody td:nth-child(2)", has_text="%").wait_for()
+
+
 def test_the_theme(browser: Browser, address: str) -> None:
     page = opened(browser, address, color_scheme="light")
     colour = "getComputedStyle(document.body).backgroundColor"

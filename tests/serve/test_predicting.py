@@ -64,6 +64,15 @@ def test_a_bad_file_does_not_stop_the_others(client: TestClient) -> None:
     assert [one["index"] for one in told] == list(range(5))
 
 
+def test_answers_tell_which_classifier_they_are_of(client: TestClient, classifier: Classifier) -> None:
+    told = [client.post(f"/api/{what}", files=sent(drawn(0))).json() for what in ("predict", "explain")]
+    told.append(client.get("/api/operating-points").json())
+    assert [one["classifier"] for one in told] == [classifier.identity] * 3
+    card = {**classifier.card, "threshold": {"threshold": 0.4}}
+    other = Classifier(card, classifier._given_backbone, classifier._head, None)
+    assert other.identity != classifier.identity
+
+
 def test_warnings_come_with_their_meaning(client: TestClient) -> None:
     file = io.BytesIO()
     Image.new("L", (300, 300), 90).save(file, "PNG")

@@ -31,6 +31,7 @@ def test_operating_points(client: TestClient, classifier: Classifier) -> None:
     assert client.get("/api/operating-points").json() == {
         "chosen": 0.5,
         "rule": "0.5, the default",
+        "classifier": classifier.identity,
         **classifier.card["operating_points"],
     }
 

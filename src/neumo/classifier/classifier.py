@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 import tempfile
 from collections import deque
@@ -92,6 +94,12 @@ class Classifier:
             f"<Classifier {card['name']!r}: {card['positive']} from {self.threshold:.4g} on, "
             f"else {card['negative']}{' (SYNTHETIC data)' if card['data']['synthetic'] else ''}>"
         )
+
+    @property
+    def identity(self) -> str:
+        """16 hexadecimal digits that another classifier does not have; of its card and its backbone."""
+        told = json.dumps([self.card, self._kept_as], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @overload
     def predict(self, radiographs: str | Path) -> Prediction: ...  # type: ignore[overload-overlap]

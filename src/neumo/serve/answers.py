@@ -32,6 +32,7 @@ class Predictions(BaseModel):
     notice: str = Field(description="that this is not a diagnosis; show it wherever a prediction is shown")
     positive: str = Field(description="name of the class whose probability is given")
     threshold: float = Field(description="the operating point; at or above it the decision is positive")
+    classifier: str = Field(description="16 hex digits, others where the server got another classifier")
     predictions: list[Scored | Unreadable]
     meaning: dict[str, str] = Field(description="each warning that occurs, as a sentence")
 
@@ -41,6 +42,7 @@ class Predictions(BaseModel):
                 "notice": "A research tool, not a medical device: nothing here is a diagnosis.",
                 "positive": "pneumonia",
                 "threshold": 0.5,
+                "classifier": "9f2c51d0a7e84b36",
                 "predictions": [
                     {
                         "index": 0,
@@ -65,6 +67,7 @@ class Explanation(BaseModel):
     notice: str
     positive: str
     threshold: float
+    classifier: str = Field(description="16 hex digits, others where the server got another classifier")
     prediction: Scored
     radiograph: str = Field(description="the radiograph as a viewer first shows it: base64 of a grey PNG")
     heat: str = Field(
@@ -79,6 +82,7 @@ class OperatingPoints(BaseModel):
 
     chosen: float = Field(description="the threshold that decisions are made by")
     rule: str = Field(description="how it was chosen, in English")
+    classifier: str = Field(description="16 hex digits, others where the server got another classifier")
     threshold: list[float]
     sensitivity: list[float]
     specificity: list[float]
@@ -88,6 +92,7 @@ class OperatingPoints(BaseModel):
             "example": {
                 "chosen": 0.5,
                 "rule": "0.5, the default",
+                "classifier": "9f2c51d0a7e84b36",
                 "threshold": [0.25, 0.5, 0.75],
                 "sensitivity": [0.99, 0.97, 0.94],
                 "specificity": [0.88, 0.94, 0.97],

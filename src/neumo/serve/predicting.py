@@ -46,7 +46,7 @@ def add_predicting(
     app: FastAPI, classifier: Classifier, admission: Admission, metrics: Metrics, lock: Sequence[Depends]
 ) -> None:
     """Add /api/predict and /api/explain, which `lock` tells to need the token."""
-    limits, card = admission.limits, classifier.card
+    limits, card, identity = admission.limits, classifier.card, classifier.identity
     failures = answers.failures(*([401] if lock else []), 400, 403, 413, 415, 422, 503)
 
     def scored(index: int, examined: Examined) -> dict[str, Any]:
@@ -70,6 +70,7 @@ def add_predicting(
             "notice": card["notice"],
             "positive": card["positive"],
             "threshold": classifier.threshold,
+            "classifier": identity,
             "meaning": {name: MEANING.get(name, name) for name in warnings},
         }
 

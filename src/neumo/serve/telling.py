@@ -59,6 +59,7 @@ def add_telling(
         return answers.OperatingPoints(
             chosen=classifier.threshold,
             rule=in_words(chosen.get("rule", "not told")),
+            classifier=classifier.identity,
             **{name: points.get(name, []) for name in ("threshold", "sensitivity", "specificity")},
         )
 

@@ -175,6 +175,7 @@ async function explain(one) {
   const { signal } = clearing;
   try {
     const told = await api.explain(await read(one.file), () => {}, signal);
+    check(told);
     $(".grey", one.card).src = `data:image/png;base64,${told.radiograph}`;
     $(".heat", one.card).src = `data:image/png;base64,${told.heat}`;
     $(".heat", one.card).style.opacity = $(".opacity input", one.card).value / 100;
@@ -252,6 +253,15 @@ function* requests(added) {
   if (some.length) yield some;
 }
 
+const replaced = (one) => [one.error, one.undrawn].includes("replaced");
+
+// Whether an answer is of another classifier than that whose card and operating point are shown.
+const isOfAnother = (told) => told.classifier !== undefined && told.classifier !== state.points.classifier;
+
+function check(told) {
+  if (isOfAnother(told)) throw new api.Refused(409, "replaced");
+}
+
 // One request: what the browser cannot read stops nothing else in it.
 async function ask(some, signal) {
   const sent = [], bodies = [];
@@ -267,6 +277,8 @@ async function ask(some, signal) {
   try {
     if (!state.card) await introduce(); // no decision without the operating point
     const told = await api.predict(bodies, () => tell((words) => words.busy), signal);
+    if (isOfAnother(told) && !shown.some((one) => one.answer)) await introduce();
+    check(told);
     tellNotice(told.notice);
     for (const answer of told.predictions) {
       const one = sent[answer.index];
@@ -282,7 +294,8 @@ async function ask(some, signal) {
 const examining = (words) => words.examining(state.waiting);
 const done = (words) => {
   const count = (which) => shown.filter(which).length;
-  return words.done(count((one) => one.answer), count((one) => one.error && !one.refused), count((one) => one.refused));
+  const counted = words.done(count((one) => one.answer), count((one) => one.error && !one.refused), count((one) => one.refused));
+  return count(replaced) ? `${counted} ${words.replaced}` : counted;
 };
 
 // Files as `brought` gives them.
@@ -357,6 +370,7 @@ function clear() {
   clearing.abort();
   clearing = new AbortController();
   state.waiting = 0;
+  if (shown.some(replaced)) begin();
   shown.length = 0;
   $("tbody").replaceChildren();
   $("#cards").replaceChildren();

@@ -55,9 +55,11 @@ const en = {
   unread: "could not be read",
   undone: "not examined",
   busy: "The server is busy; trying again …",
+  replaced: "The server has another classifier now: download the table if you need it, then clear it.",
   notice: {},
   faults: [
     [/^unreachable$/, "the server cannot be reached"],
+    [/^replaced$/, "the server has another classifier now"],
     [/^lost$/, "the browser cannot read it; was it changed or deleted since it was chosen?"],
   ],
   warnings: {},
@@ -119,6 +121,7 @@ const es = {
   unread: "no se pudo leer",
   undone: "sin examinar",
   busy: "El servidor está ocupado; se intenta de nuevo …",
+  replaced: "El servidor tiene ahora otro clasificador: descargue la tabla si la necesita y después bórrela.",
   notice: {
     "A research tool, not a medical device: nothing here is a diagnosis.":
       "Una herramienta de investigación, no un producto sanitario: nada de esto es un diagnóstico.",
@@ -127,6 +130,7 @@ const es = {
   },
   faults: [
     [/^unreachable$/, "no se puede conectar con el servidor"],
+    [/^replaced$/, "el servidor tiene ahora otro clasificador"],
     [/^lost$/, "el navegador no puede leerlo; ¿se modificó o se borró después de elegirlo?"],
     [/server is busy/, "el servidor está ocupado; inténtelo más tarde"],
     [/server is stopping/, "el servidor se está apagando"],
