@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import neumo
+from neumo.errors import NeumoError
 from tests.data.pictures import draw
 
 HEADINGS = (
@@ -93,3 +95,52 @@ def test_tables_of_later_labelers_are_not_read(chexpert: Path) -> None:
     for name in ("train_cheXbert.csv", "train_visualCheXbert.csv"):
         (chexpert / name).write_text((chexpert / "train.csv").read_text().replace(",1.0", ",0.0"))
     assert neumo.read(chexpert).table.equals(alone)
+
+
+BATCHES = [f"CheXpert-v1.0 batch {what}" for what in ("1 (validate & csv)", "2 (train 1)", "3 (train 2)")]
+
+
+def _in_batches(folder: Path, tables_in: str) -> None:
+    """As the set is handed out now: patients 1 and 2 in the second batch, the others in the third."""
+    for seed, row in enumerate((TRAIN + VALID).splitlines()):
+        path = row.split(",")[0]
+        inner = path.removeprefix("train/")
+        batch = BATCHES[0 if inner == path else 1 if inner < "patient00003" else 2]
+        draw(folder / batch / inner, seed)
+    for name, rows in (("train.csv", TRAIN), ("valid.csv", VALID)):
+        listed = "".join(f"CheXpert-v1.0/{row}\n" for row in rows.splitlines())
+        (folder / tables_in / name).write_text(HEADINGS + listed)
+
+
+@pytest.mark.parametrize("tables_in", ["", BATCHES[0]])
+def test_batches_as_they_are_handed_out(tables_in: str, tmp_path: Path) -> None:
+    _in_batches(tmp_path, tables_in)
+    found = neumo.read(tmp_path)
+    patients = ["patient00001", "patient00003", "patient00005", "patient64541", "patient64542"]
+    assert found.table["patient"].tolist() == patients
+    assert found.table["official"].tolist() == ["train"] * 3 + ["test"] * 2
+    assert (found.missing, found.name) == ([], "CheXpert")
+    alone = neumo.read(tmp_path / tables_in / "valid.csv")
+    assert alone.table["patient"].tolist() == patients[3:]
+    if tables_in:
+        assert neumo.read(tmp_path / tables_in).table.equals(found.table)
+
+
+def test_a_patient_in_two_batches_is_not_guessed(tmp_path: Path) -> None:
+    _in_batches(tmp_path, "")
+    shutil.copytree(tmp_path / BATCHES[1] / "patient00001", tmp_path / BATCHES[2] / "patient00001")
+    with pytest.raises(NeumoError, match=r"train/patient00001/study1/view1_frontal.jpg: got no such file"):
+        neumo.read(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["", "valid", "other"])
+def test_the_makers_test_set_alone(folder: str, tmp_path: Path) -> None:
+    for seed, row in enumerate(VALID.splitlines()):
+        draw(tmp_path / folder / row.split(",")[0].removeprefix("valid/"), seed)
+    rows = "".join(f"CheXpert-v1.0/{row}\n" for row in VALID.splitlines())
+    (tmp_path / "valid.csv").write_text(HEADINGS + rows)
+    if folder == "other":
+        with pytest.raises(NeumoError, match=r"patient64541/study1/view1_frontal.jpg: got no such file"):
+            neumo.read(tmp_path)
+    else:
+        assert neumo.read(tmp_path).table["label"].tolist() == [0, 1]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pandas as pd
 
 from neumo.data.columns import filled, load
 from neumo.data.joined import Joined, headed, one_after_another
+from neumo.data.places import relative
 
 NAME = "CheXpert"
 OWN = re.compile(r"(train|valid)(_(visual)?CheXbert)?\.csv", re.IGNORECASE)
@@ -18,26 +21,68 @@ OWN = re.compile(r"(train|valid)(_(visual)?CheXbert)?\.csv", re.IGNORECASE)
 
 _TABLES = {"train.csv": "train", "valid.csv": "test"}
 """The tables, and what neumo calls their parts: the makers' test set came later, and elsewhere."""
+_BATCH = re.compile(r"CheXpert\b.* batch \d+ \(.+\)", re.IGNORECASE)
+"""The names of the folders that the set is handed out in: the tables in the first, patients in the others."""
+
 _HEADINGS = {"Path", "Frontal/Lateral", "AP/PA", "No Finding", "Pneumonia", "Support Devices"}
 
 
 def find(data: Path) -> list[Path]:
-    """The tables in a folder, or the one that is given; none of another data set."""
-    return headed(data, _TABLES, _HEADINGS)
+    """The tables in a folder or in a batch's folder there, or the one given; none of another data set."""
+    if tables := headed(data, _TABLES, _HEADINGS):
+        return tables
+    return next(filter(None, (headed(batch, _TABLES, _HEADINGS) for batch in _batches(data))), [])
 
 
 def read(tables: list[Path], label_column: str | None) -> Joined:
-    """Both tables as one, those of ``valid.csv`` as the test part; or the one that was named."""
+    """Both tables as one, those of ``valid.csv`` as the test part; or the one that was named.
+
+    They say ``train/patient00001/...``. Where there is no such folder, images are looked for in the batches'
+    folders and beside the tables, in the only one there that has the patient.
+    """
+    root = tables[0].parent
+    if _BATCH.fullmatch(root.name) and len(_batches(root.parent)) > 1:
+        root = root.parent
     frames = []
     for table in tables:
         frame = load(table)
         here = frame["Path"].str.replace(r"^CheXpert[^/]*/(?=train/|valid/)", "", regex=True)
-        frames.append(frame.assign(Path=here))
+        frames.append(frame.assign(Path=_placed(here, root)))
     parts = [_TABLES[table.name] for table in tables]
-    whole = one_after_another(tables, frames, NAME, parts=parts, blanks=True)
+    called = [root / table.name for table in tables]
+    whole = one_after_another(called, frames, NAME, parts=parts, blanks=True)
     if tables[1:]:
         print(f"neumo: {whole.file}: counts valid.csv as the data set's own test set", file=sys.stderr)
     return replace(whole, frame=labelled(whole.frame, whole.file, label_column))
+
+
+def _batches(folder: Path) -> list[Path]:
+    """The folders of batches in a folder."""
+    if not folder.is_dir():
+        return []
+    return [one for one in sorted(folder.iterdir()) if _BATCH.fullmatch(one.name) and one.is_dir()]
+
+
+def _placed(listed: pd.Series, root: Path) -> pd.Series:
+    """Paths from the folder on that has the patient, where that is not called as the table says."""
+    found = listed
+    for name in ("train", "valid"):
+        asked = listed.str.startswith(f"{name}/").eq(True)
+        if (root / name).is_dir() or not asked.any():
+            continue
+        times = Counter[str]()
+        folder_of = {}
+        for holder in (root, *_batches(root)):
+            inner = holder / name if (holder / name).is_dir() else holder
+            for patient in os.listdir(inner):  # noqa: PTH208 - of many folders, faster
+                times[patient] += 1
+                folder_of[patient] = relative(inner, root)
+        only = {patient: folder for patient, folder in folder_of.items() if times[patient] == 1}
+        rest = listed.str.removeprefix(f"{name}/")
+        folder = rest.str.partition("/")[0].map(only).where(asked)
+        moved = (folder + "/" + rest).str.removeprefix("./")
+        found = moved.fillna(found)
+    return found
 
 
 def labelled(frame: pd.DataFrame, file: Path, label_column: str | None) -> pd.DataFrame:
