@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from neumo.data.labels import (
@@ -35,6 +37,29 @@ def test_positive_is_found_among_several_findings() -> None:
 def test_positive_that_does_not_occur() -> None:
     with pytest.raises(NeumoError, match=r"here: got no class 'flu' .* expected one of 'a', 'b'"):
         assign(["a", "b"], ["flu"], "here")
+
+
+@pytest.mark.parametrize(
+    ("names", "heading", "hint"),
+    [
+        ("01", "Pneumonia", "; 1 is pneumonia there, so leave --positive out, or write --positive 1"),
+        (
+            ["0.0", "1.0"],
+            "label",
+            "; 1.0 is pneumonia there, so leave --positive out, or write --positive 1.0",
+        ),
+        (
+            ["no", "yes"],
+            "Edema",
+            "; yes is edema there, .* --positive yes; another finding's .* --label-column",
+        ),
+        ("01", "No Finding", ""),
+        (["a", "b"], "Pneumonia", ""),
+    ],
+)
+def test_what_to_write_of_a_column_of_0_and_1(names: Sequence[str], heading: str, hint: str) -> None:
+    with pytest.raises(NeumoError, match=rf"got no class 'pneumonia' .*, expected one of '\w.*'{hint}$"):
+        assign(names, ["pneumonia"], "here", heading)
 
 
 def test_without_a_normal_class_nothing_is_guessed() -> None:

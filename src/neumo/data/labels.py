@@ -124,6 +124,7 @@ def assign(
             if not any(plain(name) in map(plain, _parts(n)) for n in names):
                 raise NeumoError(
                     f"{where}: got no class {name!r} (--positive), expected one of {quoted(names)}"
+                    + _already_positive(names, name, heading)
                 )
         return label, []
     label = {n: NORMAL if is_negative(n) else PNEUMONIA for n in names}
@@ -211,6 +212,16 @@ def class_names(
     yes = together(asked, "pneumonia" if all(map(_names_pneumonia, asked)) or more <= 0 else many)
     foreign = any(not is_negative(name) and plain(name) not in _BARE for name in names[NORMAL])
     return together(names[NORMAL], f"not {yes}" if foreign else "normal"), yes
+
+
+def _already_positive(names: Iterable[str], asked: str, heading: str) -> str:
+    """What to write where a column of 0 and 1 was asked for a name; "" of another column."""
+    yes = next((name for name in names if plain(name) in _BARE), None)
+    if yes is None or not _only_bare(names) or _denied(heading) is not None:
+        return ""
+    called = class_names({n: NORMAL if is_negative(n) else PNEUMONIA for n in names}, None, heading)[1]
+    other = "" if plain(asked) == plain(called) else "; another finding's column is named with --label-column"
+    return f"; {yes} is {called} there, so leave --positive out, or write --positive {yes}{other}"
 
 
 def _listed(positive: Iterable[str] | None) -> list[str]:

@@ -75,6 +75,12 @@ def test_one_table_is_read_alone(chexpert: Path) -> None:
     assert found["official"].isna().all()
 
 
+def test_a_class_that_is_the_column_is_told_to_be_left_out(chexpert: Path) -> None:
+    hint = r"; 1\S* is pneumonia there, so leave --positive out, or write --positive 1"
+    with pytest.raises(NeumoError, match=rf"got no class 'pneumonia' \(--positive\).*{hint}"):
+        neumo.read(chexpert, positive="pneumonia")
+
+
 def test_another_finding_is_taken_as_it_is(chexpert: Path) -> None:
     found = neumo.read(chexpert, label_column="Lung Opacity")
     assert found.table["patient"].tolist() == ["patient00002"] * 2 + ["patient64541", "patient64542"]
