@@ -26,7 +26,8 @@ from neumo.data.labels import (
 )
 from neumo.data.patients import cause_of, names_people, patients_in, pseudonym
 from neumo.data.places import Places, relative
-from neumo.data.published.known import NO_LABEL, joined
+from neumo.data.published.known import NO_LABEL, joined, to_go_on
+from neumo.data.published.nih import by_lists
 from neumo.data.table import (
     NORMAL,
     PNEUMONIA,
@@ -37,9 +38,6 @@ from neumo.data.table import (
     official_part,
 )
 from neumo.errors import NeumoError, UnreadableImageError
-
-_LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
-"""What NIH ChestX-ray14 has beside its table, and the part of the files that it names."""
 
 
 def paths(file: Path, path_column: str | None = None, lateral: set[str] | None = None) -> list[Named]:
@@ -119,6 +117,8 @@ def survey(
     given, faults = _complete(frontal, column, file, skip_missing or one.blanks)
     unlabelled = frontal["path"].drop(given.index).dropna()
     label, class_of, unclear = _labels(given["label"], positive, file, column["label"] or "")
+    if unclear and not positive and (told := to_go_on(file, frame.columns)):
+        faults, unclear = [f"{unclear[0]}; {told}", *unclear[1:], *faults], []
     where = Places(file.parent, element=element_of(column["path"]))
     where.look_over([*given["path"].dropna()])
     _tell_identified(where, file)
@@ -260,26 +260,12 @@ def _patients(listed: pd.Series, path: pd.Series, heading: str) -> pd.Series:
 def _official(listed: pd.Series, path: pd.Series, file: Path, heading: str | None) -> pd.Series:
     """The data set's own division: as listed, else as NIH's lists of file names beside the table have it."""
     if heading is None:
-        return _by_lists(path, file)
+        return by_lists(path, file)
     part = listed.map(official_part, na_action="ignore").astype("str")
     if len(other := listed[listed.notna() & part.isna()]):
         said = f"whose column {heading!r} says {quoted(other.unique(), 3)}"
         print(f"neumo: {file}: counts as part of no test set {len(other):,} rows {said}", file=sys.stderr)
     return part
-
-
-def _by_lists(path: pd.Series, file: Path) -> pd.Series:
-    part_of: dict[str, str] = {}
-    lists = {part: file.parent / name for name, part in _LISTS.items()}
-    if all(one.is_file() for one in lists.values()):
-        for part, one in lists.items():
-            lines = one.read_text("utf-8-sig", "replace").replace("\\", "/").splitlines()
-            part_of |= {Path(line.strip()).stem: part for line in lines}
-    found = path.map(lambda name: Path(name).stem, na_action="ignore").map(part_of).astype("str")
-    if part_of:
-        named = f"{found.notna().sum():,} of {path.notna().sum():,} images"
-        print(f"neumo: {file}: is divided as {' and '.join(_LISTS)} say, which name {named}", file=sys.stderr)
-    return found
 
 
 def _causes(rows: pd.DataFrame) -> list[str]:

@@ -70,6 +70,9 @@ def test_padchest(tmp_path: Path) -> None:
     for seed, name in enumerate(("0/a_k6ga29", "0/b_00-001-001", "54/b_00-004-133", "54/c_00-075-001")):
         draw(tmp_path / f"{name}.png", seed)
     draw(tmp_path / "54" / "d_00-075-002.png", 9)
+    told = r"as this is PadChest, go on with neumo audit \S+ --positive pneumonia --skip-missing"
+    with pytest.raises(NeumoError, match=rf"got classes that name pneumonia .*; {told}"):
+        neumo.read(tmp_path)
     with pytest.raises(NeumoError, match=r"no label in row 5 \(column 'Labels'\), .* --skip-missing"):
         neumo.read(tmp_path, positive="pneumonia")
     found = neumo.read(tmp_path, positive="pneumonia", skip_missing=True)
@@ -114,6 +117,9 @@ def test_nih_chest_x_ray_14(name: str, tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "train_val_list.txt").write_text("".join(f"{image}.png\n" for image in images[:3]))
     (tmp_path / "test_list.txt").write_text("".join(f"{image}.png\n" for image in images[3:]))
     with pytest.raises(NeumoError, match=r"Data_Entry_2017.*: got classes that name pneumonia .*--positive"):
+        neumo.read(tmp_path)
+    command = rf"neumo audit \S+{name} --positive Pneumonia( |$)"
+    with pytest.raises(NeumoError, match=rf"as this is NIH ChestX-ray14, go on with {command}"):
         neumo.read(tmp_path)
     capsys.readouterr()
     found = neumo.read(tmp_path, positive="Pneumonia")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from neumo.data.columns import is_listing
 from neumo.data.image_files import is_table
 from neumo.data.joined import Joined
-from neumo.data.published import chexpert, covidx, mimic_cxr, vindr_cxr
+from neumo.data.published import chexpert, covidx, mimic_cxr, nih, padchest, vindr_cxr
 from neumo.errors import NeumoError
 
 _SETS = (mimic_cxr, chexpert, vindr_cxr, covidx)
+_ASKING = (nih, padchest)
+"""Those of one table like any other's, of which has to be said what is positive."""
+
 _DEPTH = 5
 
 _DETAILS = {
@@ -47,6 +51,15 @@ def joined(data: Path, label_column: str | None = None) -> Joined | None:
             return None
         data = data / inside[0]
     return None
+
+
+def to_go_on(table: Path, headings: Iterable[str]) -> str:
+    """How to go on with a table of which has to be said what is positive, "" of one that is not known."""
+    for known in _ASKING:
+        if known.TABLE.fullmatch(table.name) and known.HEADINGS.issubset(headings):
+            command = f"neumo audit {shlex.quote(str(table))} {known.OPTIONS}"
+            return f"as this is {known.NAME}, go on with {command}"
+    return ""
 
 
 def is_detail(table: Path, tables: Sequence[Path]) -> bool:
