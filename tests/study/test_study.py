@@ -22,6 +22,8 @@ import neumo
 from neumo.errors import NeumoError
 from neumo.files import claimed
 from neumo.phantom.dataset import make_phantoms
+from neumo.results.comparison import compare
+from neumo.results.finished import read_run
 from neumo.results.results import Results
 from neumo.study import study as module
 from neumo.study.recipe import RecipeRun
@@ -150,6 +152,24 @@ def test_killed_or_stopped_at_any_point_it_goes_on(phantoms: Path, out: Path, tm
     assert [run["history"] for run in runs] == [run["history"] for run in expected]
     assert [run["test"] for run in runs] == [run["test"] for run in expected]
     assert written.items() <= {path: path.stat().st_mtime_ns for path in trials.glob("*/trial.json")}.items()
+
+
+def test_what_other_seeds_left_stays_and_is_in_no_result(out: Path, phantoms: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(out, tmp_path / "out"))
+    kept = {
+        path: path.read_bytes()
+        for kind in ("splits", "trials")
+        for path in folder.glob(f"{kind}/*seed1*")
+        if path.is_file()
+    }
+    trials = {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/trial.json")}
+    Study(phantoms, seeds=(0,), **CHOICES).run(folder)
+    found = read_run(folder)
+    assert {run.seed for run in found.results.runs} == {*found.predictions["seed"]} == {0}
+    assert kept
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("trials/*/trial.json")} == trials
+    assert [len(pair.seeds) for pair in compare(folder, out).pairs] == [1, 1, 1]
 
 
 def test_a_saved_split_can_be_given_back(out: Path, phantoms: Path, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ class RecipeRun:
         `neumo study` writes them, a run being named by its recipe; ``classifier.neumo`` is that of the
         strictest protocol and the first seed; ``trials/`` has what an interrupted run goes on from. Networks
         that are being trained are in the cache folder, after each epoch, where other recipes that need the
-        same ones find them.
+        same ones find them. Splits and trials of other seeds stay, as of `neumo.study.study.Study.run`.
 
         Raises:
             NeumoError: bad input, in one line; what was finished is kept.

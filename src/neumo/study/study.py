@@ -81,7 +81,10 @@ class Study:
 
         ``report.html`` is the page to look at; ``results.json`` has every number of it. Beside them:
         ``figures/``, ``splits/``, ``predictions.csv``, ``classifier.neumo`` and ``trials/``, from which an
-        interrupted study goes on.
+        interrupted study goes on. Splits and trials of other seeds that an earlier run left there stay: those
+        seeds need not be trained anew. Reports and comparisons read ``results.json`` and ``predictions.csv``
+        alone, which have this run's seeds only, and a trial is taken up again only where all that it depends
+        on is as it was.
 
         Args:
             out: a folder, made if need be; one with other files, or with results of other data, is refused.
