@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from neumo.classifier.classifier import Classifier, load
-from neumo.features.engine import BATCH
 from neumo.files import SHIPPED
 from neumo.images.read import inspect_radiograph
+from neumo.serve.app import BATCH
 
 IMAGES = 256
 TOGETHER = 8  # files in a request of several

@@ -53,13 +53,15 @@ def forward(backbone_name: str, pixels: np.ndarray) -> dict[str, float]:
     """Milliseconds per image by kind of layer, and of what follows the network."""
     from neumo.features.backbones import backbone
     from neumo.features.compiled import core
-    from neumo.features.engine import BATCH
+    from neumo.features.engine import BATCHES
     from neumo.features.grey import with_grey_input
     from neumo.features.networks import kept_graph
+    from neumo.features.precision import resolve_precision
     from neumo.features.reference import Reference
     from neumo.features.scaling import Scaling
 
-    graph = with_grey_input(kept_graph(backbone(backbone_name, "none")), Scaling(122, 60), BATCH)
+    size = BATCHES["f32" if resolve_precision("auto") == "f32" else "bf16"]
+    graph = with_grey_input(kept_graph(backbone(backbone_name, "none")), Scaling(122, 60), size)
     shapes = {node.get_friendly_name(): node for node in graph.get_ops()}
     options = {"PERF_COUNT": "YES", "INFERENCE_NUM_THREADS": "1", "NUM_STREAMS": "1"}
     request = core().compile_model(graph, "CPU", options).create_infer_request()
@@ -67,10 +69,10 @@ def forward(backbone_name: str, pixels: np.ndarray) -> dict[str, float]:
     for _ in range(ROUNDS + 1):
         kinds: Counter[str] = Counter()
         features = np.concatenate(
-            [request.infer([pixels[at : at + BATCH]])[0] for at in range(0, len(pixels), BATCH)]
+            [request.infer([pixels[at : at + size]])[0] for at in range(0, len(pixels), size)]
         )
         for info in request.get_profiling_info():
-            kinds[_kind(info, shapes)] += info.real_time.total_seconds() * 1000 / BATCH
+            kinds[_kind(info, shapes)] += info.real_time.total_seconds() * 1000 / size
         rounds.append(kinds)
     best = min(rounds[1:], key=lambda one: sum(one.values()))
     many: np.ndarray = np.resize(features, (1000, features.shape[1]))

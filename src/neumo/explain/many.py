@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.explain.cam import heat_map
-from neumo.features.engine import BATCH
 from neumo.images.checks import as_read, as_scored, with_lateral
 from neumo.images.many import inspect_many
 from neumo.images.read import Inspection
@@ -21,6 +20,9 @@ from neumo.images.read import Inspection
 if TYPE_CHECKING:
     from neumo.classifier.classifier import Classifier
     from neumo.classifier.findings import Prediction
+
+TOGETHER = 8
+"""Images that are explained together."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def explain(
         NeumoError: Grad-CAM cannot explain this classifier.
     """
     readable = _readable(radiographs, unreadable)
-    while some := list(islice(readable, BATCH)):
+    while some := list(islice(readable, TOGETHER)):
         pixels = np.stack([image.pixels for _, image in some])
         findings = classifier.examine(pixels, [image for _, image in some])
         scored = [as_scored(grey, finding.warnings) for grey, finding in zip(pixels, findings, strict=True)]

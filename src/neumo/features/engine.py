@@ -19,8 +19,8 @@ from neumo.features.scaling import RAW, Scaling
 if TYPE_CHECKING:
     import openvino
 
-BATCH = 8
-"""Images that are computed together."""
+BATCHES = {"f32": 4, "bf16": 8, "int8": 8}
+"""Images that are computed together, by precision: more would leave the cache that a core has for itself."""
 
 
 def check_batch(pixels: np.ndarray, most: tuple[int, ...]) -> None:
@@ -42,8 +42,7 @@ class Engine:
         scaling: how grey levels become its input.
         precision: "f32"; "bf16"; "int8"; or "auto", bf16 where the processor computes in it and the network
             gives nearly the same, see `neumo.features.precision.suited`.
-        batch: images that are computed together; if not given, as many as are fast: larger batches leave the
-            processor's caches and gain nothing.
+        batch: images that are computed together; if not given, as many as are fast, see `BATCHES`.
         kept_as: a name that no other network has, to keep the compiled network on disk under.
 
     Raises:
@@ -65,7 +64,7 @@ class Engine:
         kept_as: str | None = None,
     ) -> None:
         self.precision = resolve_precision(precision)
-        self.batch = batch or BATCH
+        self._batch = batch
         self._graph = graph if callable(graph) else lambda: graph
         self._scaling, self._kept_as = scaling, kept_as
         self._networks: dict[int, openvino.CompiledModel] = {}
@@ -73,7 +72,8 @@ class Engine:
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """What the network makes, float32 (n, d), of grey levels, uint8 (n, height, width)."""
-        batches = (pixels[start : start + self.batch] for start in range(0, len(pixels), self.batch))
+        size = self.batch
+        batches = (pixels[start : start + size] for start in range(0, len(pixels), size))
         return np.concatenate(
             list(self.map(batches)) or [np.empty((0, *self._network(1).output(0).shape[1:]), np.float32)]
         )
@@ -119,6 +119,11 @@ class Engine:
         finally:
             for request, _ in busy:
                 request.wait()
+
+    @property
+    def batch(self) -> int:
+        """Images that are computed together."""
+        return self._batch or BATCHES[self.settle()]
 
     def settle(self) -> str:
         """What it computes in: "f32", "bf16" or "int8"; "auto" is looked into now."""

@@ -21,7 +21,6 @@ from starlette.types import Scope
 
 from neumo import __version__
 from neumo.features.backbones import SIZE
-from neumo.features.engine import BATCH
 from neumo.serve import answers
 from neumo.serve.batching import Batching
 from neumo.serve.guard import Guard
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from neumo.classifier.classifier import Classifier
 
 PAGE = Path(__file__).with_name("page")
+BATCH = 8
+"""Images that are examined together; the network computes them in parts, see `neumo.features.engine`."""
 WORKERS = 2
 """Batches in work at the same time: OpenVINO computes two streams on two cores, more on more."""
 
