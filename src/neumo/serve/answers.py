@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Identity = Annotated[str, Field(description="16 hex digits, others where the server got another classifier")]
 
 
 class Scored(BaseModel):
@@ -32,7 +34,7 @@ class Predictions(BaseModel):
     notice: str = Field(description="that this is not a diagnosis; show it wherever a prediction is shown")
     positive: str = Field(description="name of the class whose probability is given")
     threshold: float = Field(description="the operating point; at or above it the decision is positive")
-    classifier: str = Field(description="16 hex digits, others where the server got another classifier")
+    classifier: Identity
     predictions: list[Scored | Unreadable]
     meaning: dict[str, str] = Field(description="each warning that occurs, as a sentence")
 
@@ -67,7 +69,7 @@ class Explanation(BaseModel):
     notice: str
     positive: str
     threshold: float
-    classifier: str = Field(description="16 hex digits, others where the server got another classifier")
+    classifier: Identity
     prediction: Scored
     radiograph: str = Field(description="the radiograph as a viewer first shows it: base64 of a grey PNG")
     heat: str = Field(
@@ -82,7 +84,7 @@ class OperatingPoints(BaseModel):
 
     chosen: float = Field(description="the threshold that decisions are made by")
     rule: str = Field(description="how it was chosen, in English")
-    classifier: str = Field(description="16 hex digits, others where the server got another classifier")
+    classifier: Identity
     threshold: list[float]
     sensitivity: list[float]
     specificity: list[float]
