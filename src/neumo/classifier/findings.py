@@ -28,11 +28,11 @@ def operating_point(threshold: float, digits: int = 3) -> str:
     return f"{threshold:.{digits}g}"
 
 
-def percent(share: float, decimals: int = 1) -> str:
+def percent(share: float, decimals: int = 1, sign: str = "%") -> str:
     """A share in percent, with as many decimals as keep nearly all from being all, and few from none."""
     while share not in (0, 1) and float(f"{share:.{decimals}%}"[:-1]) in (0, 100):
         decimals += 1
-    return f"{share:.{decimals}%}"
+    return f"{share:.{decimals}%}"[:-1] + sign
 
 
 @dataclass(frozen=True)

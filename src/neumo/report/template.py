@@ -78,7 +78,7 @@ def or_none(count: int) -> str:
 def per_hundred(value: float) -> str:
     """A share as "96 of 100", with decimals where it is nearly all or nothing."""
     decimals = 0 if 0.01 <= value < 0.99 or value in (0, 1) else 1
-    return f"{percent(value, decimals)[:-1]} of 100"
+    return f"{percent(value, decimals, sign='')} of 100"
 
 
 def took(seconds: float) -> str:
