@@ -16,8 +16,9 @@ from PIL import Image
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features import extract as module
 from neumo.features.backbones import Backbone, backbone
-from neumo.features.engine import BATCHES, Engine
+from neumo.features.engine import Engine
 from neumo.features.extract import extract, fit_scaling
+from neumo.features.networks import kept_graph
 from neumo.features.scaling import RAW, Scaling
 from neumo.features.store import FeatureStore
 from neumo.images import read as reading
@@ -54,6 +55,17 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.fixture
+def batch(mobilenet: Backbone) -> int:
+    """Images that this processor computes together."""
+    return Engine(kept_graph(mobilenet)).batch
+
+
+def in_batches(images: int, batch: int) -> list[int]:
+    """How many images each batch has, the last one the rest."""
+    return [min(batch, images - start) for start in range(0, images, batch)]
+
+
+@pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each file was read."""
     times: Counter[str] = Counter()
@@ -82,15 +94,14 @@ def test_equals_keras(balanced: pd.DataFrame, mobilenet: Backbone, real_keras: A
 
 
 def test_computes_once(
-    balanced: pd.DataFrame, mobilenet: Backbone, computed: list[int], read: Counter[str]
+    balanced: pd.DataFrame, mobilenet: Backbone, computed: list[int], batch: int, read: Counter[str]
 ) -> None:
     first = extract(balanced, mobilenet)
-    assert sum(computed) == 18, "18 of 19 rows are different"
-    assert {*computed[:-1]} <= {*BATCHES.values()}
+    assert computed == in_batches(18, batch), "18 of 19 rows are different"
     assert read == Counter(set(balanced["path"]))
     again = extract(balanced.iloc[::-1], mobilenet)
     np.testing.assert_array_equal(again, first[::-1])
-    assert sum(computed) == 18
+    assert computed == in_batches(18, batch)
     assert sum(read.values()) == 6
 
 
@@ -154,7 +165,7 @@ def test_other_backbones_have_their_own(rows: pd.DataFrame, mobilenet: Backbone,
 
 
 def test_killed_in_the_middle(
-    rows: pd.DataFrame, mobilenet: Backbone, computed: list[int], tmp_path: Path
+    rows: pd.DataFrame, mobilenet: Backbone, computed: list[int], batch: int, tmp_path: Path
 ) -> None:
     rows.to_csv(tmp_path / "rows.csv")
     script = (
@@ -179,20 +190,20 @@ def test_killed_in_the_middle(
     assert subprocess.run(command, check=False, timeout=100).returncode == -signal.SIGKILL
 
     resumed = extract(rows, mobilenet)
-    assert sum(computed) == len(rows) - max(computed), "the first batch was kept"
+    assert sum(computed) == len(rows) - batch, "the first batch was kept"
     with FeatureStore(tmp_path / "another.sqlite") as store:
         np.testing.assert_array_equal(resumed, extract(rows, mobilenet, store=store))
 
 
 def test_an_unreadable_image_loses_nothing(
-    rows: pd.DataFrame, mobilenet: Backbone, computed: list[int], tmp_path: Path
+    rows: pd.DataFrame, mobilenet: Backbone, computed: list[int], batch: int, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.jpeg").write_bytes(Path(rows["path"][0]).read_bytes()[:2000])
     broken = rows.copy()
     broken.loc[11, ["path", "sha256"]] = [str(tmp_path / "broken.jpeg"), "0" * 64]
     with pytest.raises(UnreadableImageError, match=r"broken\.jpeg: got a truncated JPEG"):
         extract(broken, mobilenet)
-    assert sum(computed) == 11
+    assert computed == in_batches(11, batch)
     del computed[:]
     extract(rows, mobilenet)
     assert sum(computed) == len(rows) - 11
