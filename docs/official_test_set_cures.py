@@ -143,11 +143,11 @@ def main() -> None:
         text = "AUC {:.3f}, sensitivity {:.3f}, specificity {:.3f}".format(*np.mean(runs, 0))
         print(f"validation on {name}: {text}; lowest AUC {np.min(runs, 0)[0]:.3f}", flush=True)
     cures: list[tuple[str, np.ndarray, np.ndarray | None]] = [("nothing", plain, None)]
-    for name, change in PREPARED.items():
-        prepared = list(in_threads(change, pixels))
-        told = roc_auc_score(y, [stretch(one)[0] for one in prepared])
+    prepared = {name: list(in_threads(change, pixels)) for name, change in PREPARED.items()}
+    for name, images in {"nothing": pixels, **prepared}.items():
+        told = roc_auc_score(y, [stretch(one)[0] for one in images])
         print(f"{name}: the ratio of steps alone tells the classes with AUC {told:.3f}", flush=True)
-        cures.append((name, seen(prepared), None))
+    cures += [(name, seen(images), None) for name, images in prepared.items()]
     for name, by in CHANGED.items():
         copies = (augment(one, by, seed) for seed, one in enumerate(pixels))
         cures.append((name, plain, seen(copies)))
