@@ -47,6 +47,8 @@ def test_is_json_with_the_command_and_the_means(results: Results) -> None:
     assert told(results, results.runs[0])["command"] == (
         "neumo train 'chests' --weights a.weights.h5 --seed 0 --out RUN"
     )
+    results.command = "neumo study '--weights=/home/jane doe/a.h5' --out=/home/doe/RUN \"/home/o'doe/chests\""
+    assert told(results, results.runs[0])["command"] == ("neumo study '--weights=a.h5' --out=RUN \"chests\"")
     results.command = "neumo.Study('/home/doe/chests', seeds=(0, 1)).run('/home/doe/RUN')"
     assert told(results, results.runs[0])["command"] == "neumo.Study('chests', seeds=(0, 1)).run('RUN')"
     assert found["test"]["patient"]["auc"] == found["results"]["patient"]["metrics"]["auc"]["mean"]

@@ -80,13 +80,19 @@ def of_run(
     }
 
 
-_ABSOLUTE = re.compile(r"""(?<=')/[^']+(?=')|(?<=")/[^"]+(?=")|(?<!\S)/\S+""")
-"""A path from the root on, in quotes or between spaces."""
+_ABSOLUTE = re.compile(
+    r"""(?:(?P<quote>['"])|(?<!\S))(?P<option>--[\w-]+=)?(?P<path>/(?(quote)(?:(?!(?P=quote)).)+|\S+))"""
+)
+"""A path from the root on, alone or after ``--option=``, in quotes or between spaces."""
 
 
 def _name(path: str) -> str:
     """A path without the folders on the way, which are nobody's business where a card is passed on."""
     return Path(path).name
+
+
+def _without_folders(found: re.Match[str]) -> str:
+    return f"{found['quote'] or ''}{found['option'] or ''}{_name(found['path'])}"
 
 
 def told(results: Results, own: Run) -> dict[str, Any]:
@@ -113,7 +119,7 @@ def told(results: Results, own: Run) -> dict[str, Any]:
         "results": found,
         "limits": limits(results, own),
         "ages": results.dataset.get("ages"),
-        "command": _ABSOLUTE.sub(lambda path: _name(path[0]), results.command),
+        "command": _ABSOLUTE.sub(_without_folders, results.command),
     }
 
 
