@@ -299,6 +299,18 @@ class TestClassFolders:
         with pytest.raises(NeumoError, match=r"got one class only \(normal\), expected"):
             read(tmp_path)
 
+    def test_a_column_that_no_table_has_is_not_ignored(self, tmp_path: Path) -> None:
+        for i, name in enumerate(("normal/1", "sick/2", "normal/3", "sick/4")):
+            draw(tmp_path / f"{name}.png", i)
+        for tables in ((), ("ages.csv", "sites.csv")):
+            for table in tables:
+                (tmp_path / table).write_text("path,label,person\nnormal/1.png,normal,7\n")
+            with pytest.raises(
+                NeumoError, match=r"got --patient-column 'persn' and no table that has it beside paths and"
+            ):
+                read(tmp_path, patient_column="persn")
+            assert len(read(tmp_path).table) == 4
+
     def test_positive_naming_every_class_is_one_class_only(self, tmp_path: Path) -> None:
         draw(tmp_path / "a" / "1.png", 1)
         draw(tmp_path / "b" / "2.png", 2)

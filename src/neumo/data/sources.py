@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,7 +97,8 @@ def survey(
     Single images and folders of images without classes are read as well, with the label -1.
 
     Raises:
-        NeumoError: there is nothing to look at: no such file, no image, a table that cannot be read.
+        NeumoError: there is nothing to look at: no such file, no image, a table that cannot be read, or none
+            that has a column that is asked for.
     """
     path = Path(os.path.abspath(expanded(data)))  # noqa: PTH100 - links are not followed, '..' is
     if not path.exists():
@@ -127,8 +128,9 @@ def survey(
     if path.is_file():
         if is_table(path):
             return _checked(as_listing(path))
+        _refuse_columns(path, given)
         if path.suffix.lower() == ARRAYS:
-            return _checked(medmnist.survey(path))
+            return _checked(medmnist.survey(path, wanted))
         if is_image(path):
             return _unlabelled(path.parent, [path], path.name)
         raise NeumoError(f"{path}: got a file that is neither an image nor a table, {EXPECTED}")
@@ -151,11 +153,21 @@ def survey(
     if len(tables) > 1:
         names = ", ".join(p.name for p in tables)
         raise NeumoError(f"{path}: got several tables ({names}), expected one of them to be named instead")
+    _refuse_columns(path, given)
     if classes and (wanted or not class_folders.are_heaps(classes)):
         return _with_hint(_checked(class_folders.survey(root, classes, wanted, skip_missing)), passed)
     if images := radiographs_in(path):
         return _with_hint(_unlabelled(path, images, path.name), passed)
     raise NeumoError(f"{path}: got a folder without images, {EXPECTED}")
+
+
+def _refuse_columns(path: Path, given: Mapping[str, str | None]) -> None:
+    """See that no column is asked for where no table is read, as what it says would be left out unseen."""
+    if asked := " and ".join(f"--{what}-column {name!r}" for what, name in given.items() if name):
+        raise NeumoError(
+            f"{path}: got {asked} and no table that has it beside paths and labels, expected a CSV or "
+            "Parquet file"
+        )
 
 
 def _with_hint(dataset: Dataset, passed: list[Path]) -> Dataset:

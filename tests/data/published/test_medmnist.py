@@ -79,6 +79,16 @@ def test_it_is_unpacked_once_and_again_after_a_kill(archive: Path, cache: Path) 
     assert images[0].read_bytes() == whole
 
 
+def test_a_class_that_is_asked_for_is_the_positive_one(archive: Path) -> None:
+    own, turned = (read(archive, positive=name) for name in (None, "normal"))
+    assert turned.table["label"].tolist() == [1 - label for label in own.table["label"]]
+    assert (turned.negative_name, turned.positive_name) == ("pneumonia", "normal")
+    with pytest.raises(NeumoError, match="got no class 'virus'"):
+        read(archive, positive="virus")
+    with pytest.raises(NeumoError, match=r"npz: got --label-column 'y' and no table that has it"):
+        read(archive, label_column="y")
+
+
 @pytest.mark.parametrize("written", [None, ""])
 def test_lost_images_are_unpacked_again(written: str | None, archive: Path) -> None:
     images = sorted(map(Path, find_radiographs(archive)))

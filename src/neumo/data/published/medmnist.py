@@ -7,7 +7,7 @@ import lzma
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -45,13 +45,17 @@ _BROKEN = (
 """What reading anything but such an archive raises; a RuntimeError where it is encrypted."""
 
 
-def survey(file: Path) -> Dataset:
+def survey(file: Path, positive: Sequence[str] | None = None) -> Dataset:
     """Read the archive, whose images lie in the cache from then on (`unpack`).
 
+    Args:
+        file: as for `unpack`.
+        positive: classes that count as positive, of ``normal`` and ``pneumonia``.
+
     Raises:
-        NeumoError: as of `unpack`.
+        NeumoError: as of `unpack`, or there is no such class.
     """
-    found = class_folders.survey(*class_folders.find(unpack(file)))
+    found = class_folders.survey(*class_folders.find(unpack(file)), positive)
     return replace(found, name=file.stem, citation=CITATION, ages=AGES)
 
 
