@@ -839,5 +839,16 @@ def test_rows_of_one_image_are_of_one_patient(tmp_path: Path) -> None:
     table.write_text("path,label,patient\n0.png,0,\n0.png,0,P7\n0.png,0,p7\n1.png,1,P8\n")
     assert neumo.read(table).table["patient"].tolist() == ["P7", "P8"]
     table.write_text("path,label,patient\n0.png,0,P7\n1.png,1,P8\n0.png,0,P9\n")
-    with pytest.raises(NeumoError, match=r"0\.png: got another patient in row 3 of .*, expected one patient"):
+    with pytest.raises(NeumoError, match=r"0\.png: got another patient in row 3 of .*, expected one"):
+        neumo.read(table)
+
+
+def test_rows_of_one_image_are_of_one_official_part(tmp_path: Path) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    table = tmp_path / "t.csv"
+    table.write_text("path,label,split\n0.png,0,\n0.png,0,test\n0.png,0,test\n1.png,1,val\n1.png,1,train\n")
+    assert neumo.read(table).table["official"].tolist() == ["test", "train"]
+    table.write_text("path,label,split\n0.png,0,train\n1.png,1,train\n0.png,0,test\n")
+    with pytest.raises(NeumoError, match=r"0\.png: got another official part in row 3 of .*, expected one"):
         neumo.read(table)

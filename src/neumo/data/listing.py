@@ -136,8 +136,10 @@ def survey(
         }
     )
     there = every[path.notna()]
-    faults += unclear + lost + contradictions(there, file) + contradictions(there, file, "patient")
-    there = there.assign(patient=there.groupby("path")["patient"].transform("first"))
+    faults += unclear + lost + contradictions(there, file)
+    for what in ("patient", "official"):
+        faults += contradictions(there, file, what)
+        there = there.assign(**{what: there.groupby("path")[what].transform("first")})
     # of an image with several rows, one that made it positive, whose cause it has
     telling = there["by itself"].sort_values(ascending=False, kind="stable").index
     first = there.loc[telling].drop_duplicates("path").loc[lambda rows: rows.index.sort_values()]
@@ -288,18 +290,20 @@ def _changed(listed: pd.DataFrame, table: pd.DataFrame, file: Path) -> list[str]
 
 
 def contradictions(found: pd.DataFrame, file: Path, what: str = "label") -> list[str]:
-    """A fault for each row that names an image with another label than the first row that says one.
+    """A fault for each row that says something else of an image than the first row that says anything.
 
     Args:
-        found: columns path and label; the index counts the rows of the file from 0.
+        found: columns path and `what`, in which blanks say nothing; the index counts the rows of the file
+            from 0.
         file: that lists them.
-        what: another column, "patient", in which blanks say nothing.
+        what: the column: "label", "patient" or "official".
     """
+    called = "official part" if what == "official" else what
     said = found[found[what].notna()]
     first = said.drop_duplicates("path").set_index("path")[what]
     others = said[said["path"].map(first).ne(said[what])]
     return [
-        f"{path}: got another {what} in row {row + 1} of {file} than in an earlier row, expected one {what}"
+        f"{path}: got another {called} in row {row + 1} of {file} than in an earlier row, expected one"
         for row, path in zip(others.index, others["path"], strict=True)
     ]
 
