@@ -11,6 +11,7 @@ import pandas as pd
 
 from neumo.data.duplicates import identical_groups, near_identical_groups
 from neumo.data.inspections import inspect_images
+from neumo.data.places import relative
 from neumo.data.sources import survey
 from neumo.data.table import NORMAL, PNEUMONIA, Dataset
 
@@ -106,7 +107,7 @@ def audit(
     table = dataset.table
     seen = inspect_images(table) if seen is None else seen
     near = near_identical_groups(table, seen) if near_identical is None else near_identical
-    files = [_relative(path, dataset.root) for path in table["path"]]
+    files = [relative(Path(path), dataset.root) for path in table["path"]]
     about = table.assign(file=files, name=table["label"].map(dataset.label_name).astype("str"))
     readable = seen["unreadable"] == ""
     odd = seen[seen["problems"].map(len) > 0]
@@ -232,7 +233,3 @@ def _patients(about: pd.DataFrame) -> dict[str, Any]:
         "across_official": int(in_both.sum()),
         "names_across_official": sorted(str(patient) for patient in in_both.index[in_both]),
     }
-
-
-def _relative(path: str, root: Path) -> str:
-    return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
