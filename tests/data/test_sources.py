@@ -108,6 +108,11 @@ class TestCoronaHack:
         with pytest.raises(NeumoError, match=r"Metadata.csv: got the label nan in row 1, expected Normal"):
             read(archive)
 
+    def test_names_from_the_root_on(self, archive: Path) -> None:
+        csv = archive / "Chest_xray_Corona_Metadata.csv"
+        csv.write_text(csv.read_text().replace("person2_bacteria_3", "/gone/person2_bacteria_3"))
+        assert read(archive).missing == ["/gone/person2_bacteria_3.jpeg"]
+
     def test_rows_that_contradict_each_other(self, archive: Path) -> None:
         csv = archive / "Chest_xray_Corona_Metadata.csv"
         listed = csv.read_text()

@@ -11,6 +11,7 @@ from neumo.data.columns import is_headed, load
 from neumo.data.image_files import images_in, subfolders
 from neumo.data.listing import contradictions
 from neumo.data.patients import patient_of
+from neumo.data.places import relative
 from neumo.data.table import (
     NORMAL,
     PNEUMONIA,
@@ -86,9 +87,9 @@ def survey(csv: Path) -> Dataset:
         root=root,
         rows=len(rows),
         listed_counts=counts(label),
-        missing=[Path(p).relative_to(root).as_posix() for p in found["path"][~there]],
+        missing=[relative(Path(p), root) for p in found["path"][~there]],
         unlisted=[p.relative_to(root).as_posix() for p in on_disk if str(p) not in listed],
-        repeated=[Path(p).relative_to(root).as_posix() for p in found["path"][found["path"].duplicated()]],
+        repeated=[relative(Path(p), root) for p in found["path"][found["path"].duplicated()]],
         citation="Drawn by neumo phantom; shows no patient." if synthetic else CITATION,
         synthetic=synthetic,
         ages=None if synthetic else AGES,
