@@ -166,6 +166,18 @@ def test_1_for_normal_is_refused_until_it_is_said(heading: str, called: tuple[st
     assert class_names(label, ["0"], heading) == called
 
 
+@pytest.mark.parametrize(
+    ("no", "yes"),
+    [("no", "s\u00ed"), ("N", "S"), ("N", "J"), ("n", "o"), ("negativo", "positivo"), ("negativ", "positiv")],
+)
+def test_yes_and_no_in_other_languages_are_held_against_the_heading(no: str, yes: str) -> None:
+    label, [fault] = assign([no, yes], None, "here", "sano")
+    assert (label, fault.endswith(f"--positive {no}")) == ({no: -1, yes: -1}, True)
+    label, faults = assign([no, yes], None, "here", "neumon\u00eda")
+    assert (label, faults) == ({no: 0, yes: 1}, [])
+    assert class_names(label, None, "neumon\u00eda") == ("no pneumonia", "pneumonia")
+
+
 def test_not_something_is_negative() -> None:
     assert assign(["not pneumonia", "pneumonia"], None, "x")[0] == {"not pneumonia": 0, "pneumonia": 1}
     assert assign(["normal", "not normal"], None, "x")[0] == {"normal": 0, "not normal": 1}

@@ -23,9 +23,11 @@ _ILL = {
 _WITHOUT = {"no", "non", "sin", "sem", "sans", "pas de", "ohne", "kein", "keine", "senza", "without"}
 _WITHOUT |= {"nao", "nicht", "aucune", "nessuna", "nenhuma"}
 _NEGATIVE = _HEALTHY | {f"{no} {ill}" for no in _WITHOUT for ill in _ILL}
-_NEGATIVE |= {"negative", "negativo", "negativa", "negativ", "negatif", "ohne befund", "sin hallazgos"}
-_NEGATIVE |= {"kein befund", "normalbefund", "no finding", "no findings", "nofinding", "none"}
-_NEGATIVE |= {"control", "controls", "false", "no", "0", "n"}
+_ABSENT = {"0", "false", "no", "n", "negative", "negativo", "negativa", "negativ", "negatif"}
+_BARE = {"1", "true", "yes", "y", "positive", "positivo", "positiva", "positiv", "positif"}
+_BARE |= {"si", "s", "j", "o"}  # sí or sim, ja and oui, whose no is "no" or "n", too
+_NEGATIVE |= _ABSENT | {"ohne befund", "sin hallazgos", "kein befund", "normalbefund"}
+_NEGATIVE |= {"no finding", "no findings", "nofinding", "none", "control", "controls"}
 UNKNOWN = {
     *("", "?", "nan", "na", "n/a", "n.a.", "#n/a", "null", "not available", "not known", "unknown", "todo"),
     *("uncertain", "indeterminate", "undetermined", "unlabelled", "unlabeled"),
@@ -38,8 +40,6 @@ _DENYING |= _FINE | _WITHOUT | {"nenhum", "nessun", "aucun", "ausente", "ausenci
 _DENYING |= {"excluded", "unlikely", "out"}  # ruled out
 _NOT_FINE = re.compile(rf"(?:not|non|no|nicht|nao|pas) (?:{'|'.join(sorted(_HEALTHY))})\b")
 _BOTH = {"vs", "versus", "or", "and", "pos", "positive"}
-_ABSENT = {"0", "false", "no", "n", "negative"}
-_BARE = {"1", "true", "yes", "y", "positive"}
 _POSITIVE = _BARE | _ILL | {"bacteria", "virus", "abnormal"}
 _CAUSES = {"bacteria", "bacterial", "virus", "viral"}
 _PNEUMONIA = re.compile(r"pneu?moni[ae]|neumonia|pulmonia|lungenentzue?ndung|polmonit[ei]")
