@@ -803,6 +803,29 @@ def test_images_that_were_converted_to_another_format(
     assert find_radiographs(tmp_path / "t.csv")[:3] == found.table["path"].tolist()
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_image_of_the_working_folder_stands_in_for_none_of_the_tables_own(
+    beside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for i in range(3):
+        draw(other / "images" / f"{i}.png", i)
+    for i in range(1, 3):
+        draw(own / "images" / f"{i}.png", 10 + i)
+    table = (own if beside else tmp_path) / "t.csv"
+    table.write_text("path,label\n" + "".join(f"images/{i}.png,{i % 2}\n" for i in range(3)))
+    monkeypatch.chdir(other)
+    found = survey(table)
+    if beside:
+        assert (len(found.table), found.missing) == (2, ["images/0.png"])
+        assert capsys.readouterr().err == ""
+    else:
+        assert [Path(path).parent for path in found.table["path"]] == [other / "images"] * 3
+        said = f"neumo: {tmp_path}: takes paths from the working folder on, {other}, as none is here\n"
+        assert capsys.readouterr().err == said
+    assert [Path(path).exists() for path in find_radiographs(table)] == [not beside, True, True]
+
+
 def test_an_image_of_another_suffix_stands_in_for_none_where_others_are_as_listed(tmp_path: Path) -> None:
     for i, name in enumerate(("0.png", "1.png", "2.jpg")):
         draw(tmp_path / name, i)

@@ -88,16 +88,16 @@ def survey(
 ) -> Dataset:
     """Read a listing, one table or several as one.
 
-    Paths are taken relative to the file's folder, else to the working folder, else as the end of a path
-    anywhere below the file's folder, with or without suffix, where there is one such path only. Where none is
-    and the column is called like one of `neumo.data.dicom_ids.ELEMENTS`, it is the DICOM image whose header
-    says so: the only one, or the only frontal one. Rows that
-    name one image with one label again (one row per finding, say) are read once. A column ``sha256`` is
-    held against the files. Rows that a column of views calls lateral or oblique are left out; so are, with
-    `skip_missing`, rows without a label or whose image is missing. Several findings of an image stand between
-    bars ("Effusion|Pneumonia") or in a list ("['effusion', 'pneumonia']"). Where a column has patients, a
-    blank there is who a DICOM header says, else unknown; only without is `patients_in` asked of all images.
-    Without a column of parts, the lists of NIH ChestX-ray14 beside the file are.
+    Paths are taken relative to the file's folder (or, where none is there, to the working folder, which a
+    line on standard error says), else as the end of a path anywhere below the file's folder, with or without
+    suffix, where there is one such path only. Where none is and the column is called like one of
+    `neumo.data.dicom_ids.ELEMENTS`, it is the DICOM image whose header says so: the only one, or the only
+    frontal one. Rows that name one image with one label again (one row per finding, say) are read once. A
+    column ``sha256`` is held against the files. Rows that a column of views calls lateral or oblique are left
+    out; so are, with `skip_missing`, rows without a label or whose image is missing. Several findings of an
+    image stand between bars ("Effusion|Pneumonia") or in a list ("['effusion', 'pneumonia']"). Where a column
+    has patients, a blank there is who a DICOM header says, else unknown; only without is `patients_in` asked
+    of all images. Without a column of parts, the lists of NIH ChestX-ray14 beside the file are.
 
     Raises:
         NeumoError: the file cannot be read, columns are missing or a label in `positive` is not there.

@@ -43,17 +43,27 @@ class Places:
         self._by_end: dict[tuple[str, ...], list[Path]] | None = None
         self._several: dict[str, list[Path]] = {}
         self.moved: dict[Path, str] = {}
+        self._bases = [str(folder), *{os.getcwd()} - {str(folder)}]  # noqa: PTH109 - of many rows, faster
         self._dropped = ""
         self._any_suffix = False
 
     def look_over(self, listed: Sequence[str]) -> None:
-        """Find out how all names are meant, where none of the first is a file's.
+        """Find out how all names are meant.
 
-        They stand in DICOM headers; or images were converted to another format; or an archive's own folder
-        was renamed. The latter two are told on standard error, unless not `strict`.
+        Where none is a file's in the table's folder, they are those of the working folder; or, where none of
+        the first is found at all, they stand in DICOM headers; or images were converted to another format; or
+        an archive's own folder was renamed. All but the headers is told on standard error, unless not
+        `strict`.
         """
-        some = listed[:TRIED]
-        if any(self.is_there(self.find(name)) for name in some):
+        some, (own, *working) = listed[:TRIED], self._bases
+        abroad = not any(self._straight(name, [own]) for name in listed) and any(
+            self._straight(name, working) for name in listed
+        )
+        self._bases = working if abroad else [own]  # a name is never another image's elsewhere
+        if abroad and self._faults is None:
+            said = f"takes paths from the working folder on, {working[0]}, as none is here"
+            print(f"neumo: {self.folder}: {said}", file=sys.stderr)
+        if abroad or any(self.is_there(self.find(name)) for name in some):
             return
         if not (self._are_identifiers() or self._are_converted(some)):
             self._drop_folder(listed)
@@ -105,10 +115,8 @@ class Places:
         here = self._without_dropped(listed)
         if self._any_suffix and Path(here).suffix.lower() in IMAGE_SUFFIXES:
             here = here[: -len(Path(here).suffix)]
-        for name in dict.fromkeys((here, here.replace("\\", "/"))):
-            for base in dict.fromkeys((str(self.folder), os.getcwd())):  # noqa: PTH109 - of many rows, faster
-                if self.is_there(path := os.path.join(base, name)):  # noqa: PTH118 - likewise
-                    return Path(path)
+        if straight := self._straight(here, self._bases):
+            return straight
         for name in dict.fromkeys((here, re.sub(r"^(\d+)\.0$", r"\1", here))):
             ends = self._ending(name)
             if len(ends) == 1:
@@ -119,9 +127,17 @@ class Places:
                 self._several[listed] = ends
         return self.folder / listed
 
+    def _straight(self, name: str, bases: Sequence[str]) -> Path | None:
+        """The file at a path from one of these folders on."""
+        for spelt in dict.fromkeys((name, name.replace("\\", "/"))):
+            for base in bases:
+                if self.is_there(path := os.path.join(base, spelt)):  # noqa: PTH118 - of many rows, faster
+                    return Path(path)
+        return None
+
     def here(self, listed: str) -> str:
         """The place itself that a table names, be there an image or not."""
-        return str(self.folder / self._without_dropped(listed).replace("\\", "/"))
+        return str(Path(self._bases[0], self._without_dropped(listed).replace("\\", "/")))
 
     def is_there(self, path: str | Path) -> bool:
         """Whether this is a file."""
