@@ -692,6 +692,19 @@ def test_no_image_stands_in_for_one_of_another_folder(tmp_path: Path) -> None:
     assert survey(tmp_path / "t.csv").missing == listed[2:]
 
 
+def test_an_image_that_is_gone_from_its_folder_is_not_another_one_of_its_name(tmp_path: Path) -> None:
+    for i in range(4):
+        draw(tmp_path / "augmented" / "images" / f"{i}.png", 10 + i)
+        draw(tmp_path / "more" / f"m{i}.png", 20 + i)
+    for i in range(2):
+        draw(tmp_path / "images" / f"{i}.png", i)
+    listed = ["images/0.png", "images/1", "images/2.png", "images\\3.png", "m1.png"]
+    pd.DataFrame({"path": listed, "label": [0, 1, 0, 1, 1]}).to_csv(tmp_path / "t.csv", index=False)
+    found = survey(tmp_path / "t.csv")
+    assert found.missing == listed[2:4]
+    assert [Path(path).parent.name for path in found.table["path"]] == ["images", "images", "more"]
+
+
 @pytest.mark.parametrize("folder", ["siteB", "train", "..", "."])
 def test_images_of_another_place_stand_in_for_none(folder: str, tmp_path: Path) -> None:
     for i in range(2):

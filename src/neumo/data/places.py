@@ -44,6 +44,7 @@ class Places:
         self._several: dict[str, list[Path]] = {}
         self.moved: dict[Path, str] = {}
         self._bases = [str(folder), *{os.getcwd()} - {str(folder)}]  # noqa: PTH109 - of many rows, faster
+        self._as_named = False
         self._dropped = ""
         self._any_suffix = False
 
@@ -56,9 +57,8 @@ class Places:
         `strict`.
         """
         some, (own, *working) = listed[:TRIED], self._bases
-        abroad = not any(self._straight(name, [own]) for name in listed) and any(
-            self._straight(name, working) for name in listed
-        )
+        self._as_named = any(self._straight(name, [own]) for name in listed)
+        abroad = not self._as_named and any(self._straight(name, working) for name in listed)
         self._bases = working if abroad else [own]  # a name is never another image's elsewhere
         if abroad and self._faults is None:
             said = f"takes paths from the working folder on, {working[0]}, as none is here"
@@ -104,10 +104,11 @@ class Places:
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
 
-        A name may lack its suffix, and a number may have become ``7.0``. A path from the root on whose folder
-        is not there was written elsewhere: its longest end counts that is there with its folder, and `moved`
-        has it. Where there is none, or several, it is the place itself, at which there is no image;
-        `instead_of` then says what there is.
+        A name may lack its suffix, and a number may have become ``7.0``. A folder in it is that very one
+        where others of the table's are at the place itself. A path from the root on whose folder is not there
+        was written elsewhere: its longest end counts that is there with its folder, and `moved` has it. Where
+        there is none, or several, it is the place itself, at which there is no image; `instead_of` then says
+        what there is.
         """
         if self.identified is not None:
             files = self.identified.of(listed)
@@ -165,9 +166,11 @@ class Places:
         return listed.replace("\\", "/").removeprefix(self._dropped) if self._dropped else listed
 
     def _ending(self, name: str) -> list[Path]:
-        wanted = PurePosixPath(name.replace("\\", "/")).parts
-        for n in range(len(wanted) - 1, 1, -1) if _from_elsewhere(name) else [len(wanted)]:
+        wanted, elsewhere = PurePosixPath(name.replace("\\", "/")).parts, _from_elsewhere(name)
+        for n in range(len(wanted) - 1, 1, -1) if elsewhere else [len(wanted)]:
             ends = self._below().get(wanted[-n:][-_DEPTH:], [])
+            if self._as_named and not elsewhere and n > 1:
+                ends = [path for path in ends if path.parent == Path(self.folder, *wanted[:-1])]
             if n > _DEPTH:
                 ends = [path for path in ends if path.parts[-n:-1] == wanted[-n:-1]]
             if ends:
