@@ -171,3 +171,22 @@ def test_other_and_broken_files_are_passed_over(files: list[Path], tmp_path: Pat
     }
     assert read_header(tmp_path / "none.dcm", ["PatientID"]) is None
     assert element_of("Path") is element_of(None) is None
+
+
+@pytest.mark.parametrize(("first", "second"), [("7", "8"), ("7.0", "8.0"), ("A-7", "b^c"), ("Ann Lee", "Bo")])
+def test_who_is_in_a_table_and_in_a_header_is_one_patient(
+    first: str, second: str, original: pydicom.Dataset, tmp_path: Path
+) -> None:
+    """A number in a column with blanks is 7.0 where pandas wrote it."""
+    people = [first, first, second, second, "nobody else"]
+    for i, one in enumerate(people):
+        put(original, tmp_path / f"{i}.dcm", f"1.2.{i}", accession="", patient=one.removesuffix(".0"))
+    file = table(
+        tmp_path,
+        path=[f"{i}.dcm" for i in range(5)],
+        label=[*CLASSES, "normal"],
+        patient=[first, "", "", second, ""],
+    )
+    found = neumo.read(file).table["patient"]
+    assert found.notna().all()
+    assert found.factorize()[0].tolist() == [0, 0, 1, 1, 2]

@@ -47,13 +47,13 @@ class Identified:
 
     def of(self, listed: str) -> list[Path]:
         """The files of an identifier in a table, where Excel takes zeros before numbers away or adds ".0"."""
-        return self.files.get(listed) or self.files.get(self._whole.get(_as_number(listed), ""), [])
+        return self.files.get(listed) or self.files.get(self._whole.get(as_number(listed), ""), [])
 
     @functools.cached_property
     def _whole(self) -> dict[str, str]:
-        """Identifiers by what `_as_number` leaves of them, where it leaves that of no other."""
-        times = Counter(map(_as_number, self.files))
-        return {short: one for one in self.files if times[short := _as_number(one)] == 1}
+        """Identifiers by what `as_number` leaves of them, where it leaves that of no other."""
+        times = Counter(map(as_number, self.files))
+        return {short: one for one in self.files if times[short := as_number(one)] == 1}
 
 
 def element_of(heading: str | None) -> str | None:
@@ -106,7 +106,7 @@ def read_header(path: str | Path, elements: Sequence[str]) -> Dataset | None:
         return None
 
 
-def _as_number(identifier: str) -> str:
+def as_number(identifier: str) -> str:
     """An identifier without zeros before it and ".0" after it, if it is else of digits."""
     return re.sub(r"^0*(\d+)(?:\.0)?$", r"\1", identifier)
 

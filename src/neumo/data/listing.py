@@ -12,7 +12,7 @@ import pandas as pd
 
 from neumo.data.cells import are_lateral, cleaned, each, or_none
 from neumo.data.columns import columns, load, naming_images
-from neumo.data.dicom_ids import element_of
+from neumo.data.dicom_ids import as_number, element_of
 from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
 from neumo.data.joined import Joined
 from neumo.data.labels import (
@@ -248,15 +248,24 @@ def _tell_identified(where: Places, file: Path) -> None:
 
 
 def _patients(listed: pd.Series, path: pd.Series, heading: str) -> pd.Series:
-    """Whose each image is: as listed, a blank being a DICOM header's; without, as `patients_in` knows."""
+    """Whose each image is: as listed, a blank being a DICOM header's; without, as `patients_in` knows.
+
+    Who is listed for one image and in the header of another is one patient, listed as ``7.0`` or as 7.
+    """
     asked = path.dropna()
+    of_header: dict[str, str] = {}
     if listed.notna().any():
-        if names_people(heading, listed.dropna()):
-            listed = listed.map(pseudonym, na_action="ignore")
+        people = listed.dropna().unique()
+        by_name = names_people(heading, people)
+        called = {one: pseudonym(one) if by_name else one for one in people}
+        of_header = {
+            pseudonym(spelt, "dicom"): called[one] for one in people for spelt in (as_number(one), one)
+        }
+        listed = listed.map(called)
         asked = asked[listed[asked.index].isna()]
         asked = asked[asked.map(lambda name: is_dicom(Path(name))).astype(bool)]
-    known = pd.Series(patients_in(list(asked)), asked.index, dtype="str")
-    return listed.fillna(known)
+    known = [one and of_header.get(one, one) for one in patients_in(list(asked))]
+    return listed.fillna(pd.Series(known, asked.index, dtype="str"))
 
 
 def _official(listed: pd.Series, path: pd.Series, file: Path, heading: str | None) -> pd.Series:
