@@ -8,10 +8,10 @@ from neumo.data.labels import (
     assign,
     cause_from,
     class_names,
+    one_name,
     plain,
     quoted,
     tell_pneumonia_as_negative,
-    together,
 )
 from neumo.errors import NeumoError
 
@@ -194,9 +194,9 @@ def test_cause_from() -> None:
     assert cause_from("1.0") == cause_from("Positive") == cause_from("0") == "unknown"
 
 
-def test_together() -> None:
-    assert together(["B", "a"], "pneumonia") == "a or b"
-    assert together(["1"], "pneumonia") == together(list("abcd"), "pneumonia") == "pneumonia"
+def test_one_name() -> None:
+    assert one_name(["B", "a"], "pneumonia") == "a or b"
+    assert one_name(["1"], "pneumonia") == one_name(list("abcd"), "pneumonia") == "pneumonia"
 
 
 def test_quoted_is_cut() -> None:

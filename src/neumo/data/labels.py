@@ -201,7 +201,7 @@ def class_names(
         return ends[::-1] if turned else ends
     if not positive:
         own = all(_names_pneumonia(n) or plain(n) in _POSITIVE for n in names[PNEUMONIA])
-        return together(names[NORMAL], "normal"), together(
+        return one_name(names[NORMAL], "normal"), one_name(
             names[PNEUMONIA], "pneumonia" if own else "abnormal"
         )
     spelt = {plain(part): part for name in label for part in _parts(name)}
@@ -209,9 +209,9 @@ def class_names(
     asked = sorted(set(asked))
     more = len(asked) - _MOST
     many = f"{', '.join(asked[:_MOST])} or {more} other{'s' * (more > 1)}"
-    yes = together(asked, "pneumonia" if all(map(_names_pneumonia, asked)) or more <= 0 else many)
+    yes = one_name(asked, "pneumonia" if all(map(_names_pneumonia, asked)) or more <= 0 else many)
     foreign = any(not is_negative(name) and plain(name) not in _BARE for name in names[NORMAL])
-    return together(names[NORMAL], f"not {yes}" if foreign else "normal"), yes
+    return one_name(names[NORMAL], f"not {yes}" if foreign else "normal"), yes
 
 
 def _already_positive(names: Iterable[str], asked: str, heading: str) -> str:
@@ -278,7 +278,7 @@ def cause_from(name: str) -> str:
     return "unknown" if plain(name) in _BARE | _ABSENT else name.strip().lower()
 
 
-def together(names: Iterable[str], otherwise: str) -> str:
+def one_name(names: Iterable[str], otherwise: str) -> str:
     """One name for all the classes of a label, for reports."""
     found = sorted(
         {name.strip().lower() for name in names if not re.fullmatch(r"-?\d+(\.0+)?", name.strip())}
