@@ -144,7 +144,7 @@ def study(
     if as_json:
         print(json.dumps(results.to_dict(), indent=1))
         return
-    from neumo.study.tables import show
+    from neumo.cli.tables import show
 
     show(results)
     print(f"\nReport page: {(out / 'report.html').resolve()}")

@@ -141,8 +141,8 @@ def train(
         dataset = dataset.named(names)
     if ages is not None:
         dataset = dataset.aged(*ages)
+    from neumo.cli.tables import show_recipe
     from neumo.study.recipe import SMALL, RecipeRun  # takes seconds
-    from neumo.study.tables import show_recipe
 
     results = RecipeRun(
         dataset,

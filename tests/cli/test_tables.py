@@ -8,8 +8,8 @@ from statistics import stdev
 
 import pytest
 
+from neumo.cli.tables import show, show_recipe, spread
 from neumo.results.results import Results
-from neumo.study.tables import show, show_recipe, spread
 from neumo.training.steps import STEPS
 
 

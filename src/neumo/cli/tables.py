@@ -1,4 +1,4 @@
-"""A study's results as tables on the terminal."""
+"""A run's results as tables on the terminal."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def spread(values: list[float]) -> str:
     return f"{mean(values):.3f}±{stdev(values):.3f}" if len(values) > 1 else f"{values[0]:.4f}"
 
 
-def comparable(results: Results) -> bool:
+def _comparable(results: Results) -> bool:
     """Whether the report's figures are of the same radiographs."""
     return results.dataset["layout"] == "coronahack"
 
 
 def _ladder(results: Results) -> Table:
-    told = comparable(results)
+    told = _comparable(results)
     table = Table(title=f"The ladder, on validation ({_seeds(results)})", title_justify="left")
     table.add_column("Step")
     for heading in ("Loss", "Accuracy", *(("report's loss", "report's accuracy") if told else ())):
@@ -89,7 +89,7 @@ def _protocols(results: Results, title: str) -> Table:
     """A row per metric, a column per protocol: five metrics side by side would not fit 80 characters."""
     table = Table(title=f"{title} ({_seeds(results)})", title_justify="left")
     tested = {name: runs for name in PROTOCOLS if (runs := results.tested(name))}
-    told = comparable(results) and bool(results.ladder(STEPS[-1].name))
+    told = _comparable(results) and bool(results.ladder(STEPS[-1].name))
     for heading in ("", *tested, *(("report's",) if told else ())):
         table.add_column(heading, justify="right" if heading else "left")
     images = [f"{_test(runs[0])['n']:,}" for runs in tested.values()]
