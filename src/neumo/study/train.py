@@ -32,7 +32,8 @@ def train(
 
     Args:
         data: what `neumo.read` reads, or has read.
-        protocol: how the test part is chosen; "patient" where patients are known, else "random".
+        protocol: how the test part is chosen; if not given, "patient" where enough patients are known to fill
+            all parts, else "random": the card says which.
         given_split: a saved split to use instead.
         ladder_step: which head; the last of the study's ladder if not given.
         seed: of the split, the initial weights and the order of the images.
