@@ -175,6 +175,13 @@ def test_folders_are_called_as_the_classes(data: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "train" / "tuberculosis").exists()
 
 
+def test_brackets_in_the_name_of_a_class_are_shown(data: Path, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (data / part / "PNEUMONIA").rename(data / part / "pneumonia [viral]")
+    said, _ = neumo("split", data, "--out", tmp_path / "out")
+    assert "pneumonia [viral]" in said
+
+
 def test_patients_that_are_not_known_are_told_as_such(data: Path, tmp_path: Path) -> None:
     for i, file in enumerate(sorted(data.rglob("*.jpeg"))):
         file.rename(file.with_name(f"{i}.jpeg"))

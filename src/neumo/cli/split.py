@@ -142,7 +142,7 @@ def split(
     from rich.table import Table
 
     title = escape(dataset.name) + " (SYNTHETIC)" * dataset.synthetic
-    table = Table("part", *next(iter(counts.values())), "images", title=title)
+    table = Table("part", *map(escape, folders), "images", title=title)
     for part, of_class in counts.items():
         table.add_row(part, *(f"{n:,}" for n in (*of_class.values(), sum(of_class.values()))))
     console = Console()
