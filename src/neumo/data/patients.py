@@ -12,12 +12,13 @@ from neumo.data.dicom_ids import read_header
 from neumo.data.image_files import is_dicom
 
 _PATIENT = (
+    re.compile(r"^(?:NORMAL|BACTERIA|VIRUS)-(\d+)-\d{4}$"),
     re.compile(r"^(person\d+)_", re.IGNORECASE),
     re.compile(r"^((?:NORMAL2-)?IM-\d+)-", re.IGNORECASE),
     re.compile(r"^(.+)-day\d+$", re.IGNORECASE),
 )
 _FOLDER = re.compile(r"patient[ _-]?\d+|p\d{8}|sub-(?=.*\d)[a-z0-9]{3,}", re.IGNORECASE)
-_CAUSE = re.compile(r"^person\d+_(bacteria|virus)_", re.IGNORECASE)
+_CAUSE = re.compile(r"^(?i:person\d+_(bacteria|virus)_)|^(BACTERIA|VIRUS)-\d+-\d{4}\.")
 _FIGURE_PANEL = re.compile(r"[a-z]?-Fig\d+[a-z]?$", re.IGNORECASE)
 _NOBODY = frozenset(
     (
@@ -57,18 +58,20 @@ def patient_of(name: str | Path) -> str | None:
     =====================================  ====================  =============================================
     file name                              patient               comes from
     =====================================  ====================  =============================================
-    ``person1_virus_6.jpeg``               ``person1``           Kermany et al. 2018, pneumonia
-    ``IM-0115-0001.jpeg``                  ``IM-0115``           Kermany et al. 2018, normal
-    ``NORMAL2-IM-0421-0001.jpeg``          ``NORMAL2-IM-0421``   Kermany et al. 2018, normal, a second series
+    ``BACTERIA-227418-0002.jpeg``          ``227418``            Kermany et al. 2018, as they publish it
+    ``person1_virus_6.jpeg``               ``person1``           the same as on Kaggle, pneumonia
+    ``IM-0115-0001.jpeg``                  ``IM-0115``           the same, normal
+    ``NORMAL2-IM-0421-0001.jpeg``          ``NORMAL2-IM-0421``   the same, normal, a second series
     ``...-evolution-1-day3.jpg``           ``...-evolution-1``   covid-chestxray-dataset, a series over days
     =====================================  ====================  =============================================
 
-    How sure that is: Kermany et al. nowhere say what the numbers mean. A number groups images that mostly
-    look like one child's, so treating it as one patient is the careful reading; but ``person`` numbers were
-    given anew in the test set and for each cause (``person1`` has bacterial images in train and viral ones in
-    test), so that one number may well be two children. Grouping by number can put too much together and never
-    too little. ``IM-0421`` and ``NORMAL2-IM-0421`` count as two patients, as the two series are numbered
-    separately.
+    How sure that is: names such as the first are of the disease, a randomised number of the patient and one
+    of the image, as their makers say. What the numbers on Kaggle mean is said nowhere. A number groups images
+    that mostly look like one child's, so treating it as one patient is the careful reading; but ``person``
+    numbers were given anew in the test set and for each cause (``person1`` has bacterial images in train and
+    viral ones in test), so that one number may well be two children. Grouping by number can put too much
+    together and never too little. ``IM-0421`` and ``NORMAL2-IM-0421`` count as two patients, as the two
+    series are numbered separately.
 
     Of covid-chestxray-dataset only names that end in ``-dayN`` are read: those are one source's series over
     days. Names of journal figures (``jkms-35-e79-g001-l-a.jpg``) can show one patient or several, and random
@@ -84,7 +87,7 @@ def patient_of(name: str | Path) -> str | None:
 def cause_of(name: str | Path) -> str | None:
     """``"bacteria"`` or ``"virus"`` where a file name of Kermany et al. 2018 says so, else None."""
     match = _CAUSE.match(Path(name).name)
-    return match[1].lower() if match else None
+    return (match[1] or match[2]).lower() if match else None
 
 
 def dicom_patient(path: str | Path) -> str | None:
