@@ -165,6 +165,26 @@ class TestClassFolders:
         assert by_name(dataset, "cause")["person9_virus_3.jpeg"] == "virus"
         assert by_name(dataset, "patient")["NORMAL2-IM-0421-0001.jpeg"] == "NORMAL2-IM-0421"
 
+    def test_kermany_as_its_makers_publish_it(self, tmp_path: Path) -> None:
+        """Names of the disease, a randomised number of the patient, and one of the image."""
+        root = tmp_path / "chest_xray"
+        for i, part in enumerate(("train", "test")):
+            for k, (folder, name) in enumerate(
+                (("NORMAL", f"NORMAL-{i}1419"), ("PNEUMONIA", f"VIRUS-{i}40699"))
+            ):
+                for number in (1, 2):
+                    draw(root / part / folder / f"{name}-000{number}.jpeg", 8 * i + 2 * k + number)
+        draw(root / "train" / "PNEUMONIA" / "BACTERIA-227418-0003.jpeg", 20)
+        dataset = read(root)
+        assert (dataset.name, dataset.ages) == ("Kermany 2018", (1, 5))
+        assert dataset.table["patient"].nunique() == 5
+        assert dataset.table["cause"].value_counts().to_dict() == {"": 4, "virus": 4, "bacteria": 1}
+
+    def test_kermany_with_images_of_others_is_not_it(self, kermany: Path) -> None:
+        draw(kermany / "train" / "PNEUMONIA" / "my own.jpeg", 9)
+        dataset = read(kermany)
+        assert (dataset.name, dataset.citation, dataset.ages) == ("chest_xray", "", None)
+
     @pytest.mark.parametrize("loose", [0, 2])
     def test_a_part_without_classes_does_not_hide_those_beside_it(
         self, loose: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -18,7 +18,7 @@ from neumo.data.labels import (
     quoted,
     tell_pneumonia_as_negative,
 )
-from neumo.data.patients import cause_of, patients_in
+from neumo.data.patients import cause_of, patient_of, patients_in
 from neumo.data.published.coronahack import AGES
 from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table, official_part
 
@@ -138,6 +138,7 @@ def survey(
     loose = sorted(_beside(root, classes) - set(map(Path, listed)))
     tell_left_out(root, len(loose), "images beside the class folders")
     kermany = {f.name for f, _ in classes} == {"NORMAL", "PNEUMONIA"} and found["cause"].eq("bacteria").any()
+    kermany &= found["path"].map(patient_of).notna().all()  # others are of nobody knows what ages
     return Dataset(
         table=new_table(found[there]),
         name="Kermany 2018" if kermany else root.name,
