@@ -199,6 +199,9 @@ def test_synthetic_data_stays_marked(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "SYNTHETIC.txt").read_bytes() == (
         tmp_path / "set" / "SYNTHETIC.txt"
     ).read_bytes()
+    for folder in ("out", "out/train", "out/test", "out/split.csv"):
+        found = json.loads(neumo("audit", tmp_path / folder, "--json")[0])
+        assert (found["synthetic"], found["citation"][:22]) == (True, "Drawn by neumo phantom")
 
 
 def test_bad_input_is_told_in_one_line(data: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from neumo.data.labels import plain, quoted
 from neumo.data.patients import cause_of, patients_in
 from neumo.data.published import coronahack, medmnist
 from neumo.data.published.known import is_detail, joined
-from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table
+from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table, official_part
 from neumo.errors import NeumoError
 from neumo.files import ARRAYS, expanded
 
@@ -180,7 +180,10 @@ def _with_hint(dataset: Dataset, passed: list[Path]) -> Dataset:
 
 
 def _checked(dataset: Dataset) -> Dataset:
-    """Add the faults that any layout can have."""
+    """Add what any layout can have: faults, and the note of `neumo phantom` that `neumo split` passes on."""
+    around = [dataset.root.parent] if official_part(dataset.root.name) else []
+    if any((folder / coronahack.SYNTHETIC_NAME).is_file() for folder in (dataset.root, *around)):
+        dataset = replace(dataset, synthetic=True, citation=coronahack.DRAWN, ages=None)
     there = set(dataset.table["label"])
     if dataset.table.empty:
         return dataset.with_faults(

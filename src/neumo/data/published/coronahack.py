@@ -24,6 +24,8 @@ from neumo.errors import NeumoError
 
 CSV_NAME = "Chest_xray_Corona_Metadata.csv"
 SYNTHETIC_NAME = "SYNTHETIC.txt"
+DRAWN = "Drawn by neumo phantom; shows no patient."
+"""What is cited of synthetic radiographs."""
 COLUMNS = ("X_ray_image_name", "Label", "Dataset_type", "Label_1_Virus_category")
 CITATION = (
     "CoronaHack chest X-ray data set (Praveen Govi, Kaggle 2020). Images: D. S. Kermany, K. Zhang, "
@@ -90,7 +92,7 @@ def survey(csv: Path) -> Dataset:
         missing=[relative(Path(p), root) for p in found["path"][~there]],
         unlisted=[p.relative_to(root).as_posix() for p in on_disk if str(p) not in listed],
         repeated=[relative(Path(p), root) for p in found["path"][found["path"].duplicated()]],
-        citation="Drawn by neumo phantom; shows no patient." if synthetic else CITATION,
+        citation=DRAWN if synthetic else CITATION,
         synthetic=synthetic,
         ages=None if synthetic else AGES,
         faults=tuple(
