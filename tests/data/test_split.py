@@ -219,6 +219,18 @@ def test_every_split_is_made_or_says_why_not() -> None:
     assert "of both classes each" in str(every_split(normal_test)[1]["official"])
 
 
+def test_few_known_patients_are_not_called_kept_apart() -> None:
+    table = TABLES[1]
+    rows = np.arange(len(table))
+    half = table.assign(patient=[f"p{row}" if row % 2 else None for row in rows])
+    assert patients_on_both_sides(split(half, "patient")) == 0
+    few = table.assign(patient=[f"p{row}" if row % 2 and row > 1 else None for row in rows])
+    with pytest.raises(NeumoError, match="expected images whose patient is known, at least half of them"):
+        split(few, "patient")
+    given = split(few, "random", validation_fraction=0)
+    assert (with_validation(given, 0.2)["part"] == "validation").any()
+
+
 def test_a_protocol_is_left_out_where_one_seed_does_not_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def draw(table: pd.DataFrame, name: str, *, seed: int, **_: float) -> pd.DataFrame:
         if (name, seed) == ("patient", 1):

@@ -95,6 +95,11 @@ def _lacks_official(table: pd.DataFrame) -> str | None:
     return None if whole else "a test set of the data set's own and images beside it, of both classes each"
 
 
+def _lacks_patients(table: pd.DataFrame) -> str | None:
+    known = table["patient"].notna().mean() >= 0.5
+    return None if known else "images whose patient is known, at least half of them"
+
+
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
@@ -114,10 +119,11 @@ PROTOCOLS = {
         ),
         Protocol(
             "patient",
-            "Patients are drawn for the test with all their images, so that none of them was trained on.",
+            "Patients are drawn for the test with all their images, so that none of them was trained on; an "
+            "image of an unknown patient counts as one.",
             grouped=True,
             draw=_draw_groups,
-            lacks=lambda table: None if table["patient"].notna().any() else "images whose patient is known",
+            lacks=_lacks_patients,
         ),
     )
 }
@@ -207,8 +213,8 @@ def is_seed(value: object) -> bool:
 def with_validation(divided: pd.DataFrame, fraction: float, seed: int = 0) -> pd.DataFrame:
     """Draw a validation part from the training part of a split that has none; another is left as it is.
 
-    Where the split has no patient both in test and training part, whole patients are drawn, with all images
-    of the same bytes, as `split` does by "patient"; otherwise single images.
+    Where the patients of most images are known and none is both in test and training part, whole patients are
+    drawn, with all images of the same bytes, as `split` does by "patient"; otherwise single images.
 
     Args:
         divided: the table with its column "part", as `neumo split` lays out by default.
@@ -221,7 +227,7 @@ def with_validation(divided: pd.DataFrame, fraction: float, seed: int = 0) -> pd
     if (divided["part"] == "validation").any():
         return divided
     train = divided[divided["part"] == "train"].drop(columns="part").reset_index()
-    apart = train["patient"].notna().any() and not patients_on_both_sides(divided)
+    apart = PROTOCOLS["patient"].lacks(train) is None and not patients_on_both_sides(divided)
     protocol = "patient" if apart else "random"
     drawn = split(train, protocol, test_fraction=fraction, validation_fraction=0, seed=seed)
     completed = divided.copy()
