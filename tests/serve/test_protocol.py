@@ -49,9 +49,11 @@ def serving(app: Any, **config: Any) -> Iterator[tuple[str, int]]:
     server = uvicorn.Server(uvicorn.Config(app, **usual, **config))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listening])))
     thread.start()
-    yield listening.getsockname()
-    server.should_exit = True
-    thread.join()
+    try:
+        yield listening.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.fixture
@@ -77,6 +79,27 @@ def answer(client: socket.socket) -> bytes:
 def test_headers_that_do_not_come(address: tuple[str, int], start: bytes) -> None:
     with socket.create_connection(address) as client:
         client.sendall(start)
+        assert answer(client) == b""
+
+
+@pytest.mark.parametrize(
+    ("fields", "late"),
+    [
+        (b"", b"\r\n"),
+        (b"Content-Length: 9\r\n", b"x"),
+        (b"Transfer-Encoding: chunked\r\n", b"1"),
+    ],
+    ids=["an-empty-line", "part-of-the-body", "part-of-a-chunk"],
+)
+def test_who_sends_a_little_after_an_answer_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, fields: bytes, late: bytes
+) -> None:
+    """Else a thousand such connections, which cost nothing to hold, would leave none to anybody else."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    with serving(full) as address, socket.create_connection(address) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        client.sendall(late)
         assert answer(client) == b""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 65_536  # of a request line with its headers, or of anything else that is no body
-HEAD_SECONDS = 10.0  # from a connection, or a request's first byte, to the end of the headers
+HEAD_SECONDS = 10.0  # from a connection, an answer, or a request's first byte to the end of the next headers
 WRITE_SECONDS = 30.0  # from an answer that the client does not take at once until it has taken nearly all
 
 FULL = "neumo.full"
@@ -48,6 +48,12 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._expect_headers()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # uvicorn waits without end for who sends anything after an answer: the rest of a body, an empty line
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._expect_headers()
+
     def on_headers_complete(self) -> None:
         self._headers_came()
         self.scope[FULL] = self._most is not None and len(self.connections) >= self._most  # type: ignore[literal-required]
@@ -72,8 +78,9 @@ class Protocol(HttpToolsProtocol):
             self._untaken = None
 
     def _expect_headers(self) -> None:
-        if self._late is None:
-            self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        if self._late is not None:
+            self._late.cancel()
+        self._late = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
     def _headers_came(self) -> None:
         self._not_body = 0
