@@ -189,13 +189,6 @@ def test_full_disk_loses_nothing_that_was_computed(data: Path, tmp_path: Path) -
     assert '"entries": 0' not in kept.stdout
 
 
-def test_standard_output_on_a_full_disk(data: Path) -> None:
-    with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "neumo", "audit", str(data), "--json"]
-        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert_told(run, "full disk")
-
-
 def _small_files() -> None:
     """Let no file grow past 300 kB, as on a disk that is full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))

@@ -96,11 +96,45 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     assert "pipe.jpg: got a pipe or device, expected a radiograph" in done.stderr
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    neumo.make_phantoms(tmp_path / "set", patients=8, size=64)
-    command = f"{sys.executable} -m neumo audit {tmp_path / 'set'} --json | head -c 1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("{", "")
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set of synthetic radiographs."""
+    return neumo.make_phantoms(tmp_path_factory.mktemp("drawn") / "set", patients=8, size=64)
+
+
+WRITE = (
+    "--version",
+    "--help",
+    "card",
+    "card --json",
+    "cache",
+    "audit DATA",
+    "audit DATA --json",
+    "predict DATA",
+)
+"""Commands that write to standard output: little and much, themselves and through Rich."""
+
+
+def written_to(place: str, command: str, data: Path, buffered: bool) -> tuple[int, str]:
+    """Exit code and standard error of a command whose standard output goes to a place of the shell's."""
+    line = f"{sys.executable} -m neumo {command.replace('DATA', str(data))} {place}; exit ${{PIPESTATUS[0]}}"
+    environment = {**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"}
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, env=environment)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("command", WRITE)
+def test_a_reader_that_has_seen_enough_is_no_error(command: str, buffered: bool, drawn: Path) -> None:
+    assert written_to("| true", command, drawn, buffered) == (0, "")
+
+
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize("command", WRITE)
+def test_standard_output_on_a_full_disk(command: str, buffered: bool, drawn: Path) -> None:
+    code, told = written_to("> /dev/full", command, drawn, buffered)
+    assert (code, told.count("\n")) == (2, 1), told
+    assert told.startswith("neumo: standard output: got a full disk, expected room to write")
 
 
 @pytest.mark.parametrize(

@@ -63,11 +63,6 @@ def verb(function: Callable[..., None]) -> None:
             function(*args, **kwargs)
         except NeumoError as error:
             _end(str(error), 2)
-        except BrokenPipeError:  # whoever read standard output, such as head, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except OSError as error:
-            other = f"got the system's answer {error.strerror!r}, expected a file or folder that can be used"
-            _end(f"{error.filename or 'standard output'}: {_TOLD.get(error.errno or 0, other)}", 2)
         except KeyboardInterrupt:
             name = function.__name__
             kept = name in _GOES_ON or (name in _GOES_ON_WITH_OUT and kwargs.get("out") is not None)
@@ -167,7 +162,25 @@ def main() -> None:
     """Run the command line."""
     for chatty in ("PIL", "pydicom"):  # what they warn of on standard error, neumo says in its one line
         warnings.filterwarnings("ignore", module=chatty)
-    arguments = _with_classifier(_one_option_each(sys.argv[1:]))
+    code: Any = 0
+    try:
+        try:
+            _run(sys.argv[1:])
+        except SystemExit as end:  # Rich and Typer end with 1 where a pipe is closed
+            code = 0 if isinstance(end.__context__, BrokenPipeError) else end.code
+        sys.stdout.flush()  # else Python would, when it ends, and tell in its own way what went wrong
+    except BrokenPipeError:  # whoever read standard output, such as head, has seen enough
+        _leave_stdout()
+    except OSError as error:
+        if error.filename is None:
+            _leave_stdout()
+        other = f"got the system's answer {error.strerror!r}, expected a file or folder that can be used"
+        _end(f"{error.filename or 'standard output'}: {_TOLD.get(error.errno or 0, other)}", 2)
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> NoReturn:
+    arguments = _with_classifier(_one_option_each(arguments))
     if not arguments:
         _command()()  # shows the help
     try:
@@ -177,3 +190,8 @@ def main() -> None:
         asked = " ".join(["neumo", *verbs])
         why = getattr(error, "format_message", error.__str__)()
         _end(f"{why.rstrip('.')}; {asked} --help says what is expected", 2)
+
+
+def _leave_stdout() -> None:
+    """Let what is still to be written to standard output, which cannot be, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
