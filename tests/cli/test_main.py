@@ -137,6 +137,14 @@ def test_standard_output_on_a_full_disk(command: str, buffered: bool, drawn: Pat
     assert told.startswith("neumo: standard output: got a full disk, expected room to write")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_stops_nothing(closed: str, drawn: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    radiograph = next(drawn.rglob("*.jpeg"))
+    assert written_to(f"--out {out} {closed}", f"predict {radiograph} nowhere.png", drawn, True)[0] == 1
+    assert len(out.read_text().splitlines()) == 3
+
+
 @pytest.mark.parametrize(
     ("name", "options", "goes_on"),
     [

@@ -162,6 +162,9 @@ def main() -> None:
     """Run the command line."""
     for chatty in ("PIL", "pydicom"):  # what they warn of on standard error, neumo says in its one line
         warnings.filterwarnings("ignore", module=chatty)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started neumo, as by 2>&-
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     code: Any = 0
     try:
         try:
