@@ -11,7 +11,7 @@ import pytest
 import typer
 
 import neumo
-from neumo.cli import _one_option_each, app
+from neumo.cli import TAKES_SEEDS, _one_option_each, app
 from neumo.cli import verb as register
 
 VERBS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -26,7 +26,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("given", "meant"),
     [
         ("study D --seed 0 1 2 --out O", "study D --seed 0 --seed 1 --seed 2 --out O"),
-        ("phantom --seed=3 2020", "phantom --seed=3 2020"),
+        ("train D --seed 0 1", "train D --seed 0 --seed 1"),
+        ("study --seed=3 2020", "study --seed=3 2020"),
+        ("phantom --seed 3 2020", "phantom --seed 3 2020"),
         ("study --seed 3 D", "study --seed 3 D"),
         ("study --seed 0 --seed 1 2", "study --seed 0 --seed 1 --seed 2"),
         ("study --epochs 3", "study --epochs 3"),
@@ -55,6 +57,11 @@ def test_no_flag_has_a_negative_form() -> None:
         assert [name for one in verb.params for name in one.secondary_opts] == []
 
 
+def test_verbs_that_take_several_seeds() -> None:
+    several = {name for name, one in VERBS.items() for p in one.params if p.name == "seed" and p.multiple}
+    assert several == set(TAKES_SEEDS)
+
+
 def test_help_of_train_tells_every_recipe() -> None:
     from neumo.training.recipes import RECIPES
 
@@ -70,6 +77,7 @@ def test_help_of_train_tells_every_recipe() -> None:
         ("predict", "Missing argument 'radiographs'; neumo predict --help says what is expected"),
         ("study --nothing", "No such option: --nothing"),
         ("train x --seed one", "Invalid value for '--seed': "),
+        ("split x --out y --seed 0 1 2", "Got unexpected extra argument(s) (1 2)"),
         ("card .", ".: got a folder, expected a classifier that neumo saved"),
     ],
 )

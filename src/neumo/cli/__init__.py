@@ -109,7 +109,9 @@ verb(train)
 
 
 def _one_option_each(arguments: list[str]) -> list[str]:
-    """Let ``--seed 0 1 2`` stand for ``--seed 0 --seed 1 --seed 2``."""
+    """Let ``--seed 0 1 2`` stand for ``--seed 0 --seed 1 --seed 2`` where a verb takes several seeds."""
+    if not arguments or arguments[0] not in TAKES_SEEDS:
+        return arguments
     plain: list[str] = []
     in_seeds = False
     for argument in arguments:
@@ -154,6 +156,7 @@ def _command() -> Any:
     return typer.main.get_command(app)
 
 
+TAKES_SEEDS = ("study", "train")
 TAKES_CLASSIFIER = ("card", "evaluate", "explain", "export", "predict", "serve")
 TAKES_NOTHING_ELSE = ("card", "export", "serve")
 
