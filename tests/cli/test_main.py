@@ -88,6 +88,17 @@ def test_a_wrong_command_is_told_in_one_line(arguments: str, told: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments", [("predict", ""), ("split", "", "--out", "x"), ("audit", "x", "--positive", "")]
+)
+def test_an_empty_argument_is_not_this_folder(arguments: tuple[str, ...], drawn: Path) -> None:
+    command = [sys.executable, "-m", "neumo", *arguments]
+    done = subprocess.run(command, cwd=drawn, capture_output=True, text=True, check=False)
+    told = "neumo: got an empty argument, expected none; is a variable of the shell not set?\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)
+    assert not (drawn / "x").exists()
+
+
 def test_a_path_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = run("phantom", str(tmp_path / "file" / "folder"), "--patients", "8", "--size", "64")

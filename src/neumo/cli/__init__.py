@@ -186,6 +186,8 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> NoReturn:
+    if "" in arguments:  # which as a path is this folder
+        _end("got an empty argument, expected none; is a variable of the shell not set?", 2)
     arguments = _with_classifier(_one_option_each(arguments))
     if not arguments:
         _command()()  # shows the help
