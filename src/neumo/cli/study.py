@@ -25,21 +25,22 @@ from neumo.cli.options import (
 Data = Annotated[
     Path | None,
     typer.Argument(
-        help="The CoronaHack folder, class folders, a CSV or Parquet file; without it, synthetic images."
+        metavar="DATA",
+        help="The CoronaHack folder, class folders, a CSV or Parquet file; without it, synthetic images.",
     ),
 ]
 Backbone = Annotated[
     str | None,
     typer.Option(
-        help="Frozen Keras network: ResNet50 by default; for synthetic radiographs MobileNetV2-0.35.",
+        help="Frozen Keras network: ResNet50 by default; without DATA MobileNetV2-0.35.",
         show_default=False,
     ),
 ]
 Weights = Annotated[
     str | None,
     typer.Option(
-        help="imagenet (the default), none, a weights file, or phantom: the default of the synthetic "
-        "radiographs, trained on others of them and of no use for real ones.",
+        help="imagenet (the default), none, a weights file, or phantom, which saw synthetic radiographs "
+        "alone and is of no use for real ones. Without DATA phantom, or none for another backbone.",
         show_default=False,
     ),
 ]

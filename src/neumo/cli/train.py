@@ -24,7 +24,8 @@ from neumo.cli.options import (
 
 def train(
     data: Annotated[
-        Path, typer.Argument(help="The CoronaHack folder, class folders, a CSV or Parquet file.")
+        Path,
+        typer.Argument(metavar="DATA", help="The CoronaHack folder, class folders, a CSV or Parquet file."),
     ],
     recipe: Annotated[str, typer.Option(help="How to train: one of those above.")] = "fine-tuned",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("neumo-run"),
