@@ -41,6 +41,7 @@ def test_bad_input_is_one_line(two_runs: tuple[Path, Path], tmp_path: Path) -> N
         ((*two_runs, "--out", tmp_path), "got a folder with other files"),
     ):
         done = neumo("compare", *arguments, code=2)
+        assert done.stdout == ""
         assert len(done.stderr.strip().splitlines()) == 1
         assert told in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]

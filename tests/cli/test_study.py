@@ -125,3 +125,22 @@ def test_too_few_images_name_the_options_that_say_how_many_are_needed(tmp_path: 
     assert done.returncode == 2
     assert "normal images, expected enough to have some in each of train" in done.stderr
     assert done.stderr.endswith("; choose others with --test-fraction and --validation-fraction\n")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--ages", 1, 5),
+        ("--path-column", "x"),
+        ("--label-column", "x"),
+        ("--patient-column", "x"),
+        ("--positive", "x"),
+        ("--skip-missing",),
+    ],
+)
+def test_what_is_about_data_is_not_passed_over_without_data(
+    option: tuple[object, ...], tmp_path: Path
+) -> None:
+    done = neumo_here("study", *option, "--backbone", "ResNet5", "--out", tmp_path / "out")
+    told = f"neumo: {option[0]}: got no DATA, expected the data set that it is about\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", told)

@@ -38,16 +38,17 @@ def compare(
     from neumo.results.comparison import compare as compare_runs
 
     found = compare_runs(*runs)
-    if as_json:
-        print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
-    else:
-        _show(found)
+    page = None
     if out is not None:
         from neumo.report.compare_page import write_comparison
 
         page = write_comparison(found, claim(out, "compare"))
-        if not as_json:
-            print(f"\nPage: {page.resolve()}")
+    if as_json:
+        print(json.dumps(found.to_dict(), indent=1, allow_nan=False))
+        return
+    _show(found)
+    if page is not None:
+        print(f"\nPage: {page.resolve()}")
 
 
 def _show(found: Comparison) -> None:

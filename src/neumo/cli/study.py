@@ -103,9 +103,20 @@ def study(
     official protocol. What is done is kept: the same command goes on where it was stopped.
     """
     from neumo.data.sources import read
+    from neumo.errors import NeumoError
     from neumo.features.backbones import backbone as look_up
     from neumo.images.generate import Transforms
 
+    about = {
+        "--ages": ages,
+        "--path-column": path_column,
+        "--label-column": label_column,
+        "--patient-column": patient_column,
+        "--positive": positive,
+        "--skip-missing": skip_missing,
+    }
+    if data is None and (asked := [name for name, value in about.items() if value]):
+        raise NeumoError(f"{asked[0]}: got no DATA, expected the data set that it is about")
     if backbone is not None:
         look_up(backbone, "none")  # a wrong name is told before the data are read
     dataset = None
