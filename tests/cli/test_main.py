@@ -121,16 +121,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return neumo.make_phantoms(tmp_path_factory.mktemp("drawn") / "set", patients=8, size=64)
 
 
-WRITE = (
-    "--version",
-    "--help",
-    "card",
-    "card --json",
-    "cache",
-    "audit DATA",
-    "audit DATA --json",
-    "predict DATA",
-)
+WRITE = ("--help", "card --json", "audit DATA", "predict DATA")
 """Commands that write to standard output: little and much, themselves and through Rich."""
 
 

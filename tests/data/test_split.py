@@ -222,9 +222,10 @@ def test_every_split_is_made_or_says_why_not() -> None:
 def test_few_known_patients_are_not_called_kept_apart() -> None:
     table = TABLES[1]
     rows = np.arange(len(table))
-    half = table.assign(patient=[f"p{row}" if row % 2 else None for row in rows])
+    each = pd.Series([f"p{row}" for row in rows], table.index)
+    half = table.assign(patient=each.where(rows % 2 == 1))
     assert patients_on_both_sides(split(half, "patient")) == 0
-    few = table.assign(patient=[f"p{row}" if row % 2 and row > 1 else None for row in rows])
+    few = table.assign(patient=each.where((rows % 2 == 1) & (rows > 1)))
     with pytest.raises(NeumoError, match="expected images whose patient is known, at least half of them"):
         split(few, "patient")
     given = split(few, "random", validation_fraction=0)
