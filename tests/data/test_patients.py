@@ -84,7 +84,7 @@ def test_a_folder_around_all_images_is_no_patient() -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["unknown", "-", "_", "N/A", "not_available", "Anonymous^Patient", "<removed>"]
+    "word", ["unknown", "-", "-1", "-1.0", "_", "N/A", "not_available", "Anonymous^Patient", "<removed>"]
 )
 def test_words_for_nobody(word: str) -> None:
     assert is_nobody(word)

@@ -112,7 +112,7 @@ def names_people(heading: str, values: Iterable[str]) -> bool:
 
 
 def is_nobody(identifier: str, *, typed: bool = True) -> bool:
-    """Whether an identifier says that the patient is not known: "unknown", "-", "anonymous".
+    """Whether an identifier says that the patient is not known: "unknown", "-", "anonymous", "-1".
 
     Args:
         identifier: of a patient.
@@ -120,6 +120,8 @@ def is_nobody(identifier: str, *, typed: bool = True) -> bool:
             fill in a DICOM header do not.
     """
     words = set(re.findall(r"[^\W_]+", identifier.lower()))
+    if re.fullmatch(r"-1(\.0)?", identifier.strip()):  # what pandas codes a missing one as
+        return True
     if typed:
         return words <= _NOBODY - _NAMES or words == {"n", "a"}
     return words <= _NOBODY or re.fullmatch("0*|x*", re.sub(r"[\W_]+", "", identifier.lower())) is not None
