@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import unicodedata
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -888,3 +889,17 @@ def test_rows_of_one_image_are_of_one_official_part(tmp_path: Path) -> None:
     table.write_text("path,label,split\n0.png,0,train\n1.png,1,train\n0.png,0,test\n")
     with pytest.raises(NeumoError, match=r"0\.png: got another official part in row 3 of .*, expected one"):
         neumo.read(table)
+
+
+@pytest.mark.parametrize(("listed", "stored"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_apart_or_not_are_one_name(listed: str, stored: str, tmp_path: Path) -> None:
+    """A table written on Windows beside images unpacked on macOS, which spells their names otherwise."""
+    names = ["niño/tórax.png", "niño/b.png"]
+    files = [draw(tmp_path / unicodedata.normalize(stored, name), seed) for seed, name in enumerate(names)]
+    rows = "".join(f"{unicodedata.normalize(listed, name)},{row}\n" for row, name in enumerate(names))
+    (tmp_path / "table.csv").write_text("path,label\n" + rows, encoding="utf-8")
+    found = survey(tmp_path / "table.csv")
+    assert found.missing == []
+    assert (
+        [files.index(Path(path)) for path in found.table["path"]] == found.table["label"].tolist() == [0, 1]
+    )

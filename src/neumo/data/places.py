@@ -9,8 +9,9 @@ import os
 import re
 import stat
 import sys
+import unicodedata
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from neumo.data.dicom_ids import Identified, identified
 from neumo.data.image_files import IMAGE_SUFFIXES, images_in, is_mask
@@ -104,11 +105,11 @@ class Places:
     def find(self, listed: str) -> Path:
         """The image that a table calls so: at the place itself, else the one that ends so below the folder.
 
-        A name may lack its suffix, and a number may have become ``7.0``. A folder in it is that very one
-        where others of the table's are at the place itself. A path from the root on whose folder is not there
-        was written elsewhere: its longest end counts that is there with its folder, and `moved` has it. Where
-        there is none, or several, it is the place itself, at which there is no image; `instead_of` then says
-        what there is.
+        A name may lack its suffix, a number may have become ``7.0``, and a letter may have its accent apart,
+        as macOS spells names of files. A folder in it is that very one where others of the table's are at the
+        place itself. A path from the root on whose folder is not there was written elsewhere: its longest end
+        counts that is there with its folder, and `moved` has it. Where there is none, or several, it is the
+        place itself, at which there is no image; `instead_of` then says what there is.
         """
         if self.identified is not None:
             files = self.identified.of(listed)
@@ -166,13 +167,14 @@ class Places:
         return listed.replace("\\", "/").removeprefix(self._dropped) if self._dropped else listed
 
     def _ending(self, name: str) -> list[Path]:
-        wanted, elsewhere = PurePosixPath(name.replace("\\", "/")).parts, _from_elsewhere(name)
+        wanted, elsewhere = _spelt(PurePosixPath(name.replace("\\", "/"))), _from_elsewhere(name)
         for n in range(len(wanted) - 1, 1, -1) if elsewhere else [len(wanted)]:
             ends = self._below().get(wanted[-n:][-_DEPTH:], [])
             if self._as_named and not elsewhere and n > 1:
-                ends = [path for path in ends if path.parent == Path(self.folder, *wanted[:-1])]
+                folder = _spelt(Path(self.folder, *wanted[:-1]))
+                ends = [path for path in ends if _spelt(path.parent) == folder]
             if n > _DEPTH:
-                ends = [path for path in ends if path.parts[-n:-1] == wanted[-n:-1]]
+                ends = [path for path in ends if _spelt(path)[-n:-1] == wanted[-n:-1]]
             if ends:
                 return ends
         return []
@@ -185,8 +187,9 @@ class Places:
         if self._by_end is None:
             self._by_end = {}
             for path in self.images:
-                for name, n in itertools.product({path.name, path.stem}, range(1, _DEPTH + 1)):
-                    self._by_end.setdefault((*path.parts[-n:-1], name), []).append(path)
+                whole, bare = _spelt(path), _spelt(path.with_suffix(""))
+                for spelt, n in itertools.product({whole, bare}, range(1, _DEPTH + 1)):
+                    self._by_end.setdefault(spelt[-n:], []).append(path)
         return self._by_end
 
     @functools.cached_property
@@ -194,6 +197,11 @@ class Places:
         """The images below the folder, in order of path."""
         found = images_in(self.folder, faults=self._faults)
         return [path for path in found if not is_mask(path, self.folder)]
+
+
+def _spelt(path: PurePath) -> tuple[str, ...]:
+    """The parts of a path, each letter one character with its accent."""
+    return tuple(unicodedata.normalize("NFC", part) for part in path.parts)
 
 
 def _from_elsewhere(name: str) -> bool:
