@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from neumo.cli.options import AsJson, ClassifierFile
 def card(
     classifier: ClassifierFile,
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Write it there instead, as FILE.md or FILE.html.", show_default=False),
     ] = None,
     as_json: AsJson = False,

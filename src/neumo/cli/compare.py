@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,7 +25,7 @@ def compare(
         typer.Argument(metavar="RUN...", help="Folders that neumo study or neumo train left, two or more."),
     ],
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Write comparison.html, comparison.json and figures there.", show_default=False),
     ] = None,
     as_json: AsJson = False,

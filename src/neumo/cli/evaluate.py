@@ -7,7 +7,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -36,7 +36,7 @@ def evaluate(
         typer.Argument(metavar="DATA", help="The CoronaHack folder, class folders, a CSV or Parquet file."),
     ],
     out: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option(help="Write a page, results.json and predictions.csv there.", show_default=False),
     ] = None,
     skip_unreadable: SkipUnreadable = False,

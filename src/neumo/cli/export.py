@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -17,11 +17,11 @@ def export(
     classifier: ClassifierFile,
     out: Annotated[Path, typer.Option(help="The file to write: NAME.onnx, or NAME.xml for OpenVINO.")],
     format: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(help="onnx or openvino; told by the file's suffix if not given."),
     ] = None,
     images: Annotated[
-        Optional[list[Path]],  # noqa: UP045
+        list[Path] | None,
         typer.Option(
             help="Radiographs that both are compared on: a file, folder, pattern or CSV; repeatable. "
             "Phantoms if not given. Those that cannot be read are told and left out."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -21,18 +21,18 @@ ClassifierFile = Annotated[
         help="A classifier that neumo saved, NAME.neumo; if not given, the one that it brings.",
     ),
 ]
-PathColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of paths.")]  # noqa: UP045
-LabelColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of labels.")]  # noqa: UP045
-PatientColumn = Annotated[Optional[str], typer.Option(help="Of a table: its column of patients.")]  # noqa: UP045
+PathColumn = Annotated[str | None, typer.Option(help="Of a table: its column of paths.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Of a table: its column of labels.")]
+PatientColumn = Annotated[str | None, typer.Option(help="Of a table: its column of patients.")]
 Positive = Annotated[
-    Optional[list[str]],  # noqa: UP045
+    list[str] | None,
     typer.Option(
         help="Name of a positive class, whole or one of several in it (A|B, A/B); all others are negative. "
         "Repeatable."
     ),
 ]
 Ages = Annotated[
-    Optional[tuple[int, int]],  # noqa: UP045
+    tuple[int, int] | None,
     typer.Option(
         metavar="YOUNGEST OLDEST",
         help="Ages of the patients in whole years, if known: the classifier then warns where a DICOM header "

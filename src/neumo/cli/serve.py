@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -19,7 +19,7 @@ def serve(
         int, typer.Option(help="Port to listen at; 0 for any free one.", min=0, max=65535)
     ] = 8000,
     token: Annotated[
-        Optional[str],  # noqa: UP045
+        str | None,
         typer.Option(
             envvar="NEUMO_TOKEN",
             help="What clients must send as Authorization: Bearer TOKEN. Where one is needed and none given, "
@@ -27,7 +27,7 @@ def serve(
         ),
     ] = None,
     allow_host: Annotated[
-        Optional[list[str]],  # noqa: UP045
+        list[str] | None,
         typer.Option(help="A name that clients reach the server by, as that of a proxy. Repeatable."),
     ] = None,
     max_files: Annotated[int, typer.Option(help="Files in one request.", min=1)] = 64,

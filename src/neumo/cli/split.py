@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -34,14 +34,14 @@ def split(
     ] = "random",
     seed: Annotated[int, typer.Option(help="Another seed, another draw.")] = 0,
     test_fraction: Annotated[
-        Optional[float],  # noqa: UP045
+        float | None,
         typer.Option(help="Share of the images to test on; 0.2 if not given, none with official."),
     ] = None,
     validation_fraction: Annotated[
         float, typer.Option(help="Share of the training part to set apart as validation/.")
     ] = 0.0,
     given: Annotated[
-        Optional[Path],  # noqa: UP045
+        Path | None,
         typer.Option("--split", help="Lay out this saved split instead of drawing one."),
     ] = None,
     link: Annotated[bool, typer.Option("--link", help="Links to the images instead of copies.")] = False,
