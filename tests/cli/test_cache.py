@@ -116,7 +116,7 @@ def test_stopped_within_clearing_no_images_count_as_whole(monkeypatch: pytest.Mo
         (folder / name).touch()
     gone: list[str] = []
     monkeypatch.setattr(Path, "unlink", lambda file, missing_ok: gone.append(file.name))
-    clear_all(clear=True, json=True)
+    clear_all(clear=True, as_json=True)
     assert gone[-4] == ".whole"
     assert set(gone[-3:]) == {".lock", "0.png", "1.png"}
 

@@ -74,7 +74,7 @@ def test_help_of_train_tells_every_recipe() -> None:
     ("arguments", "told"),
     [
         ("learn", "No such command 'learn'; neumo --help says what is expected"),
-        ("predict", "Missing argument 'radiographs'; neumo predict --help says what is expected"),
+        ("predict", "Missing argument 'RADIOGRAPH'; neumo predict --help says what is expected"),
         ("study --nothing", "No such option: --nothing"),
         ("train x --seed one", "Invalid value for '--seed': "),
         ("split x --out y --seed 0 1 2", "Got unexpected extra argument(s) (1 2)"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from neumo.cli.options import AsJson
 
 
 def cache(
@@ -16,14 +19,12 @@ def cache(
         str | None,
         typer.Option(help="Only features and converted networks of this backbone.", metavar="NAME"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what neumo has computed and keeps, where, and how much room it takes; or clear it.
 
     It lies in the user's cache folder, or in the one that NEUMO_CACHE names.
     """
-    from json import dumps
-
     from neumo.features.backbones import backbone as look_up
     from neumo.features.networks import clear_networks, networks_size
     from neumo.features.store import FeatureStore
@@ -45,8 +46,8 @@ def cache(
             **{name: size_on_disk(folder, kind) for name, kind in _OTHERS.items()},
         }
     found = {"folder": str(folder), "bytes": sizes, "cleared": cleared, "spaces": spaces}
-    if json:
-        print(dumps(found, indent=1))
+    if as_json:
+        print(json.dumps(found, indent=1))
     else:
         _show(found)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neumo.cli.options import ClassifierFile, PathColumn
+from neumo.cli.options import AsJsonLines, ClassifierFile, PathColumn, Radiographs
 from neumo.cli.telling import tell
 
 if TYPE_CHECKING:
@@ -20,14 +20,7 @@ if TYPE_CHECKING:
 
 def explain(
     classifier: ClassifierFile,
-    radiographs: Annotated[
-        list[Path],
-        typer.Argument(
-            readable=False,
-            help="Image files, folders of them, patterns, CSV or Parquet files with paths, or - for paths on "
-            "standard input, one per line.",
-        ),
-    ],
+    radiographs: Radiographs,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -37,9 +30,7 @@ def explain(
     ] = None,
     opacity: Annotated[float, typer.Option(min=0, max=1, help="Of the colours in a PNG.")] = 0.5,
     path_column: PathColumn = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document per radiograph and line.")
-    ] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Show which places of a radiograph speak for pneumonia.
 

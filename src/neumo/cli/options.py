@@ -12,6 +12,7 @@ import typer
 from neumo.files import SHIPPED
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON document per radiograph and line.")]
 ClassifierFile = Annotated[
     Path,
     typer.Argument(
@@ -19,6 +20,15 @@ ClassifierFile = Annotated[
         default_factory=lambda: SHIPPED,
         show_default=False,
         help="A classifier that neumo saved, NAME.neumo; if not given, the one that it brings.",
+    ),
+]
+Radiographs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RADIOGRAPH",
+        readable=False,
+        help="Image files, folders of them, patterns, CSV or Parquet files with paths, or - for paths on "
+        "standard input, one per line.",
     ),
 ]
 PathColumn = Annotated[str | None, typer.Option(help="Of a table: its column of paths.")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neumo.cli.options import ClassifierFile, PathColumn
+from neumo.cli.options import AsJsonLines, ClassifierFile, PathColumn, Radiographs
 from neumo.cli.telling import tell
 
 if TYPE_CHECKING:
@@ -25,14 +25,7 @@ SHOWN = 50
 
 def predict(
     classifier: ClassifierFile,
-    radiographs: Annotated[
-        list[Path],
-        typer.Argument(
-            readable=False,
-            help="Image files, folders of them, patterns, CSV or Parquet files with paths, or - for paths on "
-            "standard input, one per line.",
-        ),
-    ],
+    radiographs: Radiographs,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -41,9 +34,7 @@ def predict(
         ),
     ] = None,
     path_column: PathColumn = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document per radiograph and line.")
-    ] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Say how probable pneumonia is on each radiograph.
 
