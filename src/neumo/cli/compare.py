@@ -22,7 +22,7 @@ SHOWN = ("accuracy", "auc", "sensitivity", "specificity")
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Folders that neumo study or neumo train left, two or more."),
+        typer.Argument(metavar="RUN", help="Folders that neumo study or neumo train left, two or more."),
     ],
     out: Annotated[
         Path | None,
