@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,12 @@ def test_training_is_the_same_again_and_changes_the_weights(trained: Any) -> Non
         for before, after in zip(untrained().get_weights(), trained.get_weights(), strict=True)
     ]
     assert min(changes) > 0, "a weight, or a batch normalisation's statistic, stayed as it was"
+
+
+def test_no_training_without_a_file_to_write() -> None:
+    command = [sys.executable, "-m", "neumo.phantom.pretrain"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "not enough values to unpack" in done.stderr
 
 
 def contrast(network: Any, pixels: np.ndarray) -> float:

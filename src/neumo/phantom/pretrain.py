@@ -144,5 +144,6 @@ def save(network: keras.Model, file: str | Path) -> None:
 if __name__ == "__main__":
     import torch
 
+    (file,) = sys.argv[1:]  # asked for before it takes minutes
     torch.set_num_threads(1)  # more of them sum in another order, and so end at other weights
-    save(pretrain(), sys.argv[1])
+    save(pretrain(), file)
