@@ -153,6 +153,11 @@ def test_standard_input_lists_images(monkeypatch: pytest.MonkeyPatch) -> None:
         find_radiographs("-")
 
 
+def test_a_list_that_an_editor_began_with_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("ü.png\nb.png\n".encode("utf-8-sig"))))
+    assert find_radiographs("-") == ["ü.png", "b.png"]
+
+
 def test_no_image_at_a_place(scans: Path) -> None:
     with pytest.raises(NeumoError, match="got a pattern that no image matches"):
         find_radiographs(scans / "a" / "*.md")

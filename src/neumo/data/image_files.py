@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fnmatch
 import glob
 import os
@@ -85,7 +86,7 @@ def _at(place: str | Path, path_column: str | None, lateral: set[str] | None = N
     if isinstance(found[0], UnreadableImageError):
         pass
     elif str(place) == "-":
-        lines = sys.stdin.buffer.read().splitlines()
+        lines = sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8).splitlines()
         found = [_as_text(os.fsdecode(line)) for line in lines if line.strip()]
         got = "nothing on standard input"
     elif os.path.isdir(path):  # noqa: PTH112 - unlike Path's, says no to a name that is too long
