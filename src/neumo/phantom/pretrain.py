@@ -13,7 +13,6 @@ AUC of 0.946 (``pytest -s tests/phantom/test_pretrain.py``).
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,8 +141,12 @@ def save(network: keras.Model, file: str | Path) -> None:
 
 
 if __name__ == "__main__":
+    import argparse
+
     import torch
 
-    (file,) = sys.argv[1:]  # asked for before it takes minutes
+    parser = argparse.ArgumentParser(description="Train the weights for synthetic radiographs, in minutes.")
+    parser.add_argument("file", help="where to write them")
+    choices = parser.parse_args()
     torch.set_num_threads(1)  # more of them sum in another order, and so end at other weights
-    save(pretrain(), file)
+    save(pretrain(), choices.file)
