@@ -194,6 +194,23 @@ def test_a_card_that_predictions_cannot_use(saved: Path, tmp_path: Path, key: st
         load(_rewritten(saved, tmp_path / "odd.neumo", "card.json", other))
 
 
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e999", '"\\ud800"'])
+def test_a_card_that_no_answer_can_carry(saved: Path, tmp_path: Path, value: str) -> None:
+    """RFC 8259 has no such numbers, and UTF-8 no half of a surrogate pair; Python's reader takes them all."""
+
+    def other(card: bytes) -> bytes:
+        return card.replace(b"{", b'{"hospital": {"beds": [1, %s]},' % value.encode(), 1)
+
+    with pytest.raises(NeumoError, match=r"^\S+odd\.neumo: got a card with a number or a character [^\n]+$"):
+        load(_rewritten(saved, tmp_path / "odd.neumo", "card.json", other))
+
+
+def test_a_card_without_bottom(saved: Path, tmp_path: Path) -> None:
+    file = _rewritten(saved, tmp_path / "odd.neumo", "card.json", lambda _: b"[" * 100_000)
+    with pytest.raises(NeumoError, match=r"^\S+odd\.neumo: got [^\n]+, expected a classifier that neumo"):
+        load(file)
+
+
 @pytest.mark.parametrize("content", [b"no numbers", b"", b"PK\x03\x04 and no more"])
 @pytest.mark.parametrize("name", ["reference.npz", "usual.npz", "origin.npz"])
 def test_arrays_that_are_none_are_refused(saved: Path, tmp_path: Path, name: str, content: bytes) -> None:

@@ -93,7 +93,7 @@ def read_parts(file: str | Path) -> Parts:
         reference = None if stored is None else Reference.from_bytes(stored)
         usual = _arrays(members["usual.npz"]) if "usual.npz" in members else ()
         origin = Origin.from_bytes(members["origin.npz"]) if "origin.npz" in members else None
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise NeumoError(f"{file}: got {str(error).lower() or 'a damaged file'}, {expected}") from error
     _check_card(file, card)
     kept_as = digests["backbone.xml"] + digests["backbone.bin"]
@@ -168,6 +168,11 @@ def _check_card(file: str | Path, card: dict[str, Any]) -> None:
         if not good:
             got = json.dumps(card[key])[:60]
             raise NeumoError(f"{file}: got a card whose {key!r} is {got}, expected {expected}")
+    try:
+        json.dumps(card, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:  # also half of a surrogate pair, which no page and no terminal can show
+        got = "a card with a number or a character that JSON does not have"
+        raise NeumoError(f"{file}: got {got}, expected one that neumo wrote") from error
 
 
 def _graph(xml: Data, weights: Data, otherwise: str) -> openvino.Model:
