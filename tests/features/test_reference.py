@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -69,6 +71,23 @@ def test_it_survives_being_kept_as_bytes(features: np.ndarray) -> None:
     assert again.doubt == reference.doubt
     with pytest.raises((KeyError, ValueError)):
         Reference.from_bytes(b"something else")
+
+
+@pytest.mark.parametrize("name", ["mean", "directions", "variance", "scale"])
+@pytest.mark.parametrize("change", ["text", "no-number", "cut"])
+def test_bytes_that_give_no_distance_are_refused(features: np.ndarray, name: str, change: str) -> None:
+    """A distance that is no number is not above 1: no image would be called unfamiliar."""
+    arrays = dict(np.load(io.BytesIO(Reference.fit(features[:400], features[400:]).to_bytes())))
+    values = arrays[name]
+    arrays[name] = {
+        "text": np.full(values.shape, "much"),
+        "no-number": np.where(np.arange(values.shape[-1]) == 0, np.nan, values),
+        "cut": values[..., 1:],
+    }[change]
+    odd = io.BytesIO()
+    np.savez(odd, **arrays)
+    with pytest.raises((ValueError, TypeError)):
+        Reference.from_bytes(odd.getvalue())
 
 
 def test_no_distance_depends_on_what_it_is_computed_with(features: np.ndarray) -> None:

@@ -139,7 +139,12 @@ class Reference:
         """
         file = read_arrays(data)
         rest, limit, doubt = (float(value) for value in file["scale"])
-        return cls(file["mean"], file["directions"], file["variance"], rest, limit, doubt)
+        mean, directions, variance = (file[name] for name in ("mean", "directions", "variance"))
+        k, d = directions.shape
+        numbers = np.concatenate([mean, directions.ravel(), variance, [rest, limit]], dtype=np.float64)
+        if mean.shape != (d,) or variance.shape != (k,) or not np.isfinite(numbers).all() or np.isnan(doubt):
+            raise ValueError("a reference that gives no distances")
+        return cls(mean, directions, variance, rest, limit, doubt)
 
 
 def _some(features: np.ndarray | Rows) -> np.ndarray:
