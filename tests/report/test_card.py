@@ -11,6 +11,7 @@ import pytest
 
 import neumo
 from neumo.classifier.findings import notice
+from neumo.errors import NeumoError
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.report.card import card_html, card_markdown, in_english
 from neumo.report.spanish import PHRASES, in_spanish
@@ -278,3 +279,21 @@ def test_shows_an_older_or_smaller_card(card: dict[str, Any]) -> None:
     rates = {"threshold": 0.5, "sensitivity": 0.9996, "specificity": 1.0}
     assert "99.96% of pneumonia and leaves 100.0%" in card_markdown({"threshold": rates})
     assert "Made from an unknown number of chest radiographs" in card_markdown({"name": "bare"})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [("own", "images"), ("own", "metrics"), ("results", "patient", "confusion")],
+)
+@pytest.mark.parametrize("odd", ["many", [1], {"a": 1}])
+def test_a_card_that_somebody_spoilt_is_one_line(
+    card: dict[str, Any], field: tuple[str, ...], odd: Any
+) -> None:
+    *above, last = field
+    inner = card
+    for name in above:
+        inner = inner[name]
+    inner[last] = odd
+    for show in (card_markdown, card_html):
+        with pytest.raises(NeumoError, match=r"^Phantoms, linear: got a card that cannot be told [^\n]+$"):
+            show(card)

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import escape
 
 from neumo.classifier.findings import percent
+from neumo.errors import NeumoError
 from neumo.evaluation.metrics import METRICS
 from neumo.evaluation.rule import Rule, read_rule
 
@@ -44,7 +45,11 @@ in_english = Say()
 
 
 def card_markdown(card: dict[str, Any]) -> str:
-    """A classifier's card as Markdown, all of it from `neumo.classifier.classifier.Classifier.card`."""
+    """A classifier's card as Markdown, all of it from `neumo.classifier.classifier.Classifier.card`.
+
+    Raises:
+        NeumoError: a field of it holds something else than neumo writes there.
+    """
     parts = [f"# {_plain(card.get('name', 'A classifier'))}", f"> **{_plain(card.get('notice', ''))}**"]
     for title, blocks in _sections(card, in_english):
         parts += [f"## {title}", *(_markdown(kind, content) for kind, content in blocks)]
@@ -57,6 +62,9 @@ def card_html(card: dict[str, Any], say: Say = in_english) -> str:
     Args:
         card: as above.
         say: puts the card's own phrases and its numbers into another language; see `in_spanish`.
+
+    Raises:
+        NeumoError: likewise.
     """
     name, notice = escape(card.get("name", "A classifier")), escape(say(str(card.get("notice", ""))))
     parts = [f'<p class="notice" role="note"><strong>{notice}</strong></p>', f"<h1>{name}</h1>"]
@@ -66,7 +74,15 @@ def card_html(card: dict[str, Any], say: Say = in_english) -> str:
     return '<article class="model-card">\n' + "\n".join(parts) + "\n</article>\n"
 
 
-def _sections(card: dict[str, Any], say: Say) -> Iterator[tuple[str, list[Block]]]:
+def _sections(card: dict[str, Any], say: Say) -> list[tuple[str, list[Block]]]:
+    try:
+        return list(_told(card, say))
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError) as error:
+        got = f"a card that cannot be told ({type(error).__name__}: {error})"
+        raise NeumoError(f"{card.get('name')}: got {got}, expected one as neumo writes it") from error
+
+
+def _told(card: dict[str, Any], say: Say) -> Iterator[tuple[str, list[Block]]]:
     results = card.get("results") or {
         protocol: {"metrics": {name: {"mean": value} for name, value in means.items()}}
         for protocol, means in card.get("test", {}).items()
