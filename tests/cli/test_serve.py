@@ -36,7 +36,7 @@ def test_a_port_that_is_taken(model: Path) -> None:
             serve(model, port=port)
 
 
-@pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid"])
+@pytest.mark.parametrize("host", ["203.0.113.9", "no-such-host.invalid", "a..b"])
 def test_an_address_of_another_machine(model: Path, host: str) -> None:
     with pytest.raises(NeumoError, match=f"^{host}:8000: got .*, expected .* address of this machine"):
         serve(model, host=host)
@@ -46,6 +46,24 @@ def test_an_address_of_another_machine(model: Path, host: str) -> None:
 def test_a_token_that_can_be_guessed(model: Path, token: str) -> None:
     with pytest.raises(NeumoError, match=r"^token: got one that can be guessed, expected at least 16"):
         serve(model, token=token)
+
+
+@pytest.mark.parametrize("end", [" ", "\t", "\n", "\x7f"])
+def test_a_token_that_no_client_can_send(model: Path, end: str) -> None:
+    with pytest.raises(
+        NeumoError, match=r"^token: got one with white space .*, expected what a client can send"
+    ):
+        serve(model, token="correct-horse-battery" + end)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "https://xray.example", "xray.example:443", "xray.example/", "clínica.example"]
+)
+def test_a_name_that_no_request_can_have(model: Path, name: str) -> None:
+    with pytest.raises(
+        NeumoError, match=r"^allow-host: got '.*', expected a name without scheme, port or path"
+    ):
+        serve(model, allow_host=["fine.example", name])
 
 
 @pytest.mark.parametrize("seconds", ["inf", "nan", "-1", "0"])

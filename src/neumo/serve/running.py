@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import re
 import secrets
 import socket
 import sys
@@ -60,12 +61,20 @@ def run(
         hosts: further names that the server is reached by.
 
     Raises:
-        NeumoError: the address is taken or not this machine's, or the token is too short.
+        NeumoError: the address is taken or not this machine's, the token is too short or cannot be sent, or a
+            further name is none.
     """
     limits = limits or Limits()
     if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii()):
         expected = f"expected at least {SHORTEST_TOKEN} ASCII characters"
         raise NeumoError(f"token: got one that can be guessed, {expected}")
+    if token is not None and (not token.isprintable() or token != token.strip()):
+        got = "got one with white space at an end, or with a control character"
+        raise NeumoError(f"token: {got}, expected what a client can send in a header")
+    for name in hosts:
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            expected = "expected a name without scheme, port or path, as xray.example.org or xn--..."
+            raise NeumoError(f"allow-host: got {name!r}, {expected}")
     shown = ""
     if token is None and not is_loopback(host):
         token = new_token()
@@ -73,7 +82,7 @@ def run(
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family, backlog=512)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # UnicodeError: no name at all, such as a..b
         number = getattr(error, "errno", None) or 0
         got = os.strerror(number).lower() if number > 0 else "no such address"
         expected = "expected a free port at an address of this machine"
