@@ -122,7 +122,17 @@ def test_skip_unreadable_leaves_it_out(data: Path, tmp_path: Path) -> None:
     _truncated(bad)
     run = neumo_here("study", data, *SMALL, "--out", tmp_path / "out", "--skip-unreadable")
     assert run.returncode == 0, run.stderr
-    assert bad.name not in (tmp_path / "out" / "splits" / "random-seed0.csv").read_text()
+    left = tmp_path / "out" / "splits" / "random-seed0.csv"
+    assert bad.name not in left.read_text()
+    given = tmp_path / "given.csv"  # a split of all images, by somebody else
+    drawn = pd.read_csv(left)
+    with_bad = drawn.head(1).assign(path=f"NORMAL/{bad.name}", sha256="0" * 64)
+    pd.concat([drawn, with_bad]).to_csv(given, index=False)
+    run = neumo_here(
+        "study", data, *SMALL, "--out", tmp_path / "again", "--skip-unreadable", "--split", given
+    )
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "again" / "splits" / "random-seed0.csv").read_text() == left.read_text()
 
 
 def run_verb(verb: str, data: Path, tmp_path: Path, **options: object) -> subprocess.CompletedProcess[str]:

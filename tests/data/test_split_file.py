@@ -102,6 +102,16 @@ def test_a_long_list_of_mismatches_is_cut(tmp_path: Path) -> None:
         load_split(file, TABLES[0].assign(sha256="0" * 64))
 
 
+def test_images_that_were_left_out_may_be_in_it(tmp_path: Path) -> None:
+    table = TABLES[0]
+    whole = split(table)
+    save_split(whole, file := tmp_path / "split.csv")
+    rest, gone = table.iloc[3:], list(table["path"].iloc[:3])
+    assert load_split(file, rest, gone)["part"].equals(whole["part"].iloc[3:])
+    with pytest.raises(NeumoError, match=r"differs in 1 images.*\(not in the data set\)$"):
+        load_split(file, rest, gone[:2])
+
+
 def test_real_data(coronahack: Path, tmp_path: Path) -> None:
     from neumo.data.sources import read
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os.path import commonpath
 from pathlib import Path, PurePath
 
@@ -23,7 +24,7 @@ def save_split(split: pd.DataFrame, file: str | Path) -> None:
     Raises:
         NeumoError: another suffix.
     """
-    saved = split[["sha256", "label", "part"]].assign(path=_relative(split))[_COLUMNS]
+    saved = split[["sha256", "label", "part"]].assign(path=_relative(split["path"], _root(split)))[_COLUMNS]
     _check_suffix(file)
     with whole_file(file) as part:
         if Path(file).suffix.lower() == ".csv":
@@ -32,12 +33,14 @@ def save_split(split: pd.DataFrame, file: str | Path) -> None:
             saved.to_parquet(part, index=False)
 
 
-def load_split(file: str | Path, table: pd.DataFrame) -> pd.DataFrame:
+def load_split(file: str | Path, table: pd.DataFrame, left_out: Iterable[str] = ()) -> pd.DataFrame:
     """Give `table` the column `part` that was saved, after a check that it is about the same images.
 
     Args:
         file: written by `save_split`; its column `part` may have been edited.
         table: the images as read now, in any order, wherever the data set lies.
+        left_out: paths of the data set's images that are not in `table`, such as unreadable ones; they may be
+            in the file.
 
     Raises:
         NeumoError: the file cannot be read or lacks a column; a part has another name than those in `PARTS`;
@@ -55,8 +58,9 @@ def load_split(file: str | Path, table: pd.DataFrame) -> pd.DataFrame:
     ]:
         raise NeumoError(f"{file}: got an image a second time ({_some(twice)}), expected each once")
 
-    known = saved.set_index("path")
-    paths = _relative(table)
+    root = _root(table)
+    paths = _relative(table["path"], root)
+    known = saved[~saved["path"].isin(_relative(left_out, root))].set_index("path")
     sha256 = dict(zip(paths, table["sha256"], strict=True))
     label = dict(zip(paths, table["label"].astype(str), strict=True))
     wrong = [f"{path} (not in the data set)" for path in known.index if path not in sha256]
@@ -80,11 +84,14 @@ def load_split(file: str | Path, table: pd.DataFrame) -> pd.DataFrame:
     return divided
 
 
-def _relative(table: pd.DataFrame) -> list[str]:
-    """Paths from the folder that holds all images, with forward slashes."""
-    paths = [PurePath(path) for path in table["path"]]
-    root = commonpath([path.parent for path in paths])
-    return [path.relative_to(root).as_posix() for path in paths]
+def _root(table: pd.DataFrame) -> PurePath:
+    """The folder that holds all images."""
+    return PurePath(commonpath([PurePath(path).parent for path in table["path"]]))
+
+
+def _relative(paths: Iterable[str], root: PurePath) -> list[str]:
+    """Those of the paths that lie in a folder, from there on, with forward slashes."""
+    return [path.relative_to(root).as_posix() for path in map(PurePath, paths) if path.is_relative_to(root)]
 
 
 def _read(file: str | Path) -> pd.DataFrame:

@@ -104,9 +104,10 @@ class Study:
         seen = inspect_images(dataset.table)
         groups = near_identical_groups(dataset.table, seen)
         found = audit(dataset, seen=seen, near_identical=groups)
+        every = dataset.table["path"]
         dataset, groups = self._readable(dataset, seen, groups)
         bench = Bench(dataset, self.settings, network)
-        splits, skipped = self._splits(dataset.table, groups)
+        splits, skipped = self._splits(dataset.table, groups, set(every) - set(dataset.table["path"]))
         for (protocol, seed), divided in splits.items():
             save_split(divided, out / "splits" / f"{protocol}-seed{seed}.csv")
 
@@ -161,14 +162,14 @@ class Study:
         return dataclasses.replace(dataset, table=table), groups[good].reset_index(drop=True)
 
     def _splits(
-        self, table: pd.DataFrame, groups: pd.Series
+        self, table: pd.DataFrame, groups: pd.Series, left_out: set[str]
     ) -> tuple[dict[tuple[str, int], pd.DataFrame], dict[str, str]]:
         """(protocol, seed) -> split, and why a protocol is left out."""
         fraction = self.settings.validation_fraction
         shares = {"test_fraction": self.settings.test_fraction, "validation_fraction": fraction}
         splits, errors = every_split(table, self.settings.seeds, **shares, groups=groups)
         if self.given_split is not None:
-            given = load_split(self.given_split, table)
+            given = load_split(self.given_split, table, left_out)
             own = {("random", seed): with_validation(given, fraction, seed) for seed in self.settings.seeds}
             splits = own | {key: one for key, one in splits.items() if key not in own}
             errors.pop("random", None)
