@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -176,3 +178,15 @@ def test_export_is_compared_on_what_can_be_read(run: Run, model: Path, images: P
     assert code == 2
     assert "b.onnx: got no radiograph that can be read, expected one to compare on\n" in err
     assert not Path("b.onnx").exists()
+
+
+def test_export_leaves_out_what_cannot_be_looked_for(run: Run, model: Path, images: Path) -> None:
+    Path(os.fsdecode(bytes(images) + b"/\xff.png")).write_bytes((images / "0.png").read_bytes())
+    table = images.parent / "gaps.csv"
+    table.write_text(f'path\n{images / "0.png"}\n\n{images / "1.png"}\n""\n')
+    code, out, err = run("export", model, "--out", "a.xml", "--images", images, "--images", table)
+    assert (code, " on 5 radiographs: no probability" in out) == (0, True), err
+    assert re.findall(r"got (.*), expected .*; left out of the comparison\n", err) == [
+        "a file name that is not UTF-8",
+        "no path in row 3 (column 'path')",
+    ]

@@ -39,12 +39,12 @@ def export(
     that are no radiographs, decide.
     """
     from neumo.classifier.classifier import load
-    from neumo.data.image_files import find_radiographs
+    from neumo.data.image_files import find_each
     from neumo.export.export import FORMATS
     from neumo.export.export import export as write
 
     suffixes = {suffix: name for name, suffix in FORMATS.items()}
-    files = [path for given in images or () for path in find_radiographs(given, path_column)]
+    files = find_each(images or (), path_column)
     model = load(classifier)
     done = write(model, out, format or suffixes.get(out.suffix.lower(), "onnx"), files, _tell)
     if as_json:

@@ -14,7 +14,8 @@ from neumo.errors import UnreadableImageError
 from neumo.features.backbones import SIZE
 from neumo.features.compiled import core
 from neumo.features.engine import Engine
-from neumo.images.read import read_radiograph
+from neumo.images.many import in_batches, inspect_many
+from neumo.images.read import Inspection
 from neumo.progress import track
 
 if TYPE_CHECKING:
@@ -45,19 +46,21 @@ def compare(
 
 
 def batches(
-    radiographs: Sequence[str | Path], unreadable: Callable[[UnreadableImageError], None] | None
+    radiographs: Sequence[str | Path | UnreadableImageError],
+    unreadable: Callable[[UnreadableImageError], None] | None,
 ) -> Iterator[np.ndarray]:
     """Pixels, uint8 (n, 224, 224), of the files, or of phantoms where there are none."""
     if radiographs:
-        for start in track(range(0, len(radiographs), BATCH), "Comparing"):
+        read = track(inspect_many(radiographs), "Comparing", len(radiographs))
+        for some in in_batches(read, BATCH):
             pixels = []
-            for path in radiographs[start : start + BATCH]:
-                try:
-                    pixels.append(read_radiograph(path))
-                except UnreadableImageError as error:
-                    if unreadable is None:
-                        raise
-                    unreadable(error)
+            for _, image in some:
+                if isinstance(image, Inspection):
+                    pixels.append(image.pixels)
+                elif unreadable is None:
+                    raise image
+                else:
+                    unreadable(image)
             if pixels:
                 yield np.stack(pixels)
         return

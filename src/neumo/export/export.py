@@ -49,7 +49,7 @@ def export(
     classifier: Classifier,
     file: str | Path,
     format: str = "onnx",
-    radiographs: Sequence[str | Path] = (),
+    radiographs: Sequence[str | Path | UnreadableImageError] = (),
     unreadable: Callable[[UnreadableImageError], None] | None = None,
 ) -> Exported:
     """Write a classifier as one graph from "pixels", uint8 (n, 224, 224), to "probability", float32 (n,).
@@ -62,7 +62,8 @@ def export(
         classifier: what to write.
         file: where to.
         format: "onnx" or "openvino".
-        radiographs: files that both are compared on; phantoms, drawn for it, where none are given.
+        radiographs: files that both are compared on; an error among them counts as one that cannot be read.
+            Phantoms, drawn for it, where none are given.
         unreadable: told of each radiograph that cannot be read, which is then left out; without it, the first
             such one ends the export.
 
