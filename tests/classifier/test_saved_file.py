@@ -144,6 +144,21 @@ def test_another_format_is_refused_in_one_line(saved: Path, tmp_path: Path) -> N
         load(file)
 
 
+def test_a_file_with_other_weights_is_another_classifier(
+    saved: Path, tmp_path: Path, radiographs: list[Path]
+) -> None:
+    """The server tells its clients by the identity that their answers are of one classifier."""
+    file = _rewritten(
+        saved,
+        tmp_path / "other.neumo",
+        "head.bin",
+        lambda weights: (np.frombuffer(weights, "f4") / 2).tobytes(),
+    )
+    other, again = load(file), load(saved)
+    assert other.predict(radiographs[0]).probability != again.predict(radiographs[0]).probability
+    assert other.identity != again.identity == load(saved).identity
+
+
 @pytest.mark.parametrize("key", ["name", "positive", "negative", "notice", "threshold", "scaling", "data"])
 def test_a_card_that_lacks_what_predictions_need(saved: Path, tmp_path: Path, key: str) -> None:
     def without(card: bytes) -> bytes:

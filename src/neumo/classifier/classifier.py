@@ -54,6 +54,7 @@ class Classifier:
         usual: as the attribute.
         origin: as the attribute.
         kept_as: a name that no other network has, to keep the compiled network on disk under; see `Engine`.
+        digest: of all that was saved of it; None where it was not.
 
     Attributes:
         card: "format", "name", "positive", "negative", "size", "pixels" (how they were read, see
@@ -78,6 +79,7 @@ class Classifier:
         usual: Sequence[np.ndarray] = (),
         origin: Origin | None = None,
         kept_as: str | None = None,
+        digest: str | None = None,
     ) -> None:
         self.card = card
         self._given_backbone = backbone
@@ -87,6 +89,7 @@ class Classifier:
         self.usual = tuple(usual)
         self.origin = origin
         self._kept_as = kept_as
+        self._digest = digest
 
     def __repr__(self) -> str:
         card = self.card
@@ -97,8 +100,8 @@ class Classifier:
 
     @property
     def identity(self) -> str:
-        """16 hexadecimal digits that another classifier does not have; of its card and its backbone."""
-        told = json.dumps([self.card, self._kept_as], sort_keys=True)
+        """16 hexadecimal digits that another saved classifier does not have; of its card and its file."""
+        told = json.dumps([self.card, self._digest], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @overload

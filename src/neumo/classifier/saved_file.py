@@ -7,6 +7,7 @@ It is a ZIP archive of ``card.json``, ``backbone`` and ``head`` (``.xml`` with `
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -45,6 +46,7 @@ class Parts:
     usual: Sequence[np.ndarray] = ()
     origin: Origin | None = None
     kept_as: str | None = None
+    digest: str | None = None
 
 
 def write_parts(file: str | Path, parts: Parts, *, compact: bool = False) -> None:
@@ -52,7 +54,7 @@ def write_parts(file: str | Path, parts: Parts, *, compact: bool = False) -> Non
 
     Args:
         file: where.
-        parts: what it shall hold; "kept_as" is not written, as it is the digest of the backbone's members.
+        parts: what it shall hold, but for "kept_as" and "digest", which are digests of its members.
         compact: keep the backbone's weights in 16 bits and leave out the network in Keras.
     """
     backbone = parts.backbone() if callable(parts.backbone) else parts.backbone
@@ -101,7 +103,8 @@ def read_parts(file: str | Path) -> Parts:
         partial(_graph, *parts, f"{file}: got a {name} that OpenVINO cannot read, {expected}")
         for name, parts in graphs.items()
     )
-    return Parts(card, backbone, head(), keras_file, reference, usual, origin, kept_as)
+    digest = hashlib.sha256("".join(digests.values()).encode()).hexdigest()
+    return Parts(card, backbone, head(), keras_file, reference, usual, origin, kept_as, digest)
 
 
 def _check_card(file: str | Path, card: dict[str, Any]) -> None:
