@@ -62,6 +62,12 @@ def test_every_metric_is_scikit_learns(threshold: float, decimals: int) -> None:
     assert set(found) == set(_sklearn(y, p, threshold))
 
 
+@pytest.mark.parametrize(("threshold", "confusion"), [(0, [[0, 2], [0, 2]]), (1, [[2, 0], [1, 1]])])
+def test_a_threshold_may_be_an_end(threshold: float, confusion: list[list[int]]) -> None:
+    y, p = [0, 0, 1, 1], [0.0, 0.3, 0.2, 1.0]
+    assert evaluate(y, p, threshold=threshold, replicates=1).confusion == confusion
+
+
 def test_every_metric_has_a_name_for_people() -> None:
     assert set(METRICS) == set(evaluate([0, 1, 0, 1], [0.2, 0.9, 0.4, 0.3], replicates=10).metrics)
 
@@ -121,7 +127,7 @@ def test_curves_enclose_the_areas_that_are_reported() -> None:
     roc, pr = found.roc, found.precision_recall
     assert np.trapezoid(roc["tpr"], roc["fpr"]) == pytest.approx(found.metrics["auc"].value)
     every_point = sk.precision_recall_curve(y, p)
-    assert set(zip(pr["precision"], pr["recall"], strict=True)) <= set(zip(*every_point[:2], strict=True))
+    assert set(zip(pr["precision"], pr["recall"], strict=True)) < set(zip(*every_point[:2], strict=True))
     assert len({len(values) for values in pr.values()}) == len({len(values) for values in roc.values()}) == 1
     some = len(roc["threshold"]) // 2
     assert (p[y == 1] >= roc["threshold"][some]).mean() == pytest.approx(roc["tpr"][some])
@@ -147,6 +153,7 @@ def test_the_document_is_json_without_nan() -> None:
     assert set(document) >= {"n", "threshold", "confusion", "roc", "precision_recall", "calibration"}
 
 
+@pytest.mark.filterwarnings("error")
 def test_replicates_that_lack_a_class_are_counted_and_left_out() -> None:
     y, p = np.array([0, 1, 1, 1]), np.array([0.2, 0.9, 0.1, 0.7])
     found = evaluate(y, p, replicates=400, seed=2)
@@ -226,8 +233,9 @@ def test_bad_input_is_told_in_one_line(wrong: dict[str, Any], message: str) -> N
 
 
 def test_by_cause_of_some_that_are_not_known() -> None:
-    found = by_cause([0, 1, 1, 1], [0.1, 0.9, 0.2, 0.7], np.array(["", "", None, "virus"], object))
-    assert {name: one["n"] for name, one in found.items()} == {"unknown": 2, "virus": 1}
+    cause = np.array(["", "", None, float("nan"), "virus"], object)
+    found = by_cause([0, 1, 1, 1, 1], [0.1, 0.9, 0.2, 0.4, 0.7], cause)
+    assert {name: one["n"] for name, one in found.items()} == {"unknown": 3, "virus": 1}
 
 
 def test_by_cause_wants_a_cause_for_each_image() -> None:
