@@ -82,10 +82,20 @@ def test_images_of_unknown_patients_stand_for_themselves(missing: object) -> Non
     np.testing.assert_array_equal(weights[:, [0, 1, 3]].sum(axis=1), 3)
 
 
-def test_many_images_go_in_parts_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("chunk", "parts"), [(350, [7] * 5 + [5]), (49, [1] * 40)])
+def test_many_images_go_in_parts_and_give_the_same(
+    chunk: int, parts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def statistics(weights: NDArray[np.float64]) -> Statistics:
+        seen.append(len(weights))
+        return _count(weights)
+
     whole = bootstrap(_count, 50, replicates=40, seed=3)
-    monkeypatch.setattr("neumo.evaluation.intervals._CHUNK", 350)
-    assert bootstrap(_count, 50, replicates=40, seed=3) == whole
+    monkeypatch.setattr("neumo.evaluation.intervals._CHUNK", chunk)
+    assert bootstrap(statistics, 50, replicates=40, seed=3) == whole
+    assert seen == parts
 
 
 def test_a_statistic_that_no_replicate_has_is_not_a_number() -> None:
