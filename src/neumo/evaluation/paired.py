@@ -128,7 +128,7 @@ def delong(pair: Pair) -> DeLong:
     return DeLong(aucs[0], aucs[1], difference, difference - reach, difference + reach, p)
 
 
-def differences(pairs: Sequence[Pair], *, replicates: int = 1000, seed: int = 0) -> dict[str, Estimate]:
+def differences(pairs: Sequence[Pair], *, replicates: int = 1000) -> dict[str, Estimate]:
     """How much better the second classifier does than the first, second - first, in every metric.
 
     Args:
@@ -136,7 +136,6 @@ def differences(pairs: Sequence[Pair], *, replicates: int = 1000, seed: int = 0)
             as a patient (or an image, in place of a patient who is not known) is drawn together with all its
             images in all seeds: `neumo.evaluation.intervals.bootstrap`.
         replicates: of the bootstrap.
-        seed: of the bootstrap.
 
     Returns:
         Metric, as in `neumo.evaluation.metrics.Evaluation`, -> value with its 95 % interval.
@@ -156,7 +155,7 @@ def differences(pairs: Sequence[Pair], *, replicates: int = 1000, seed: int = 0)
     if all(pair.groups is not None for pair in pairs):
         groups = np.concatenate([np.asarray(pair.groups, object) for pair in pairs])
     values = difference(np.ones((1, ends[-1])))
-    found = bootstrap(difference, int(ends[-1]), groups=groups, replicates=replicates, seed=seed)
+    found = bootstrap(difference, int(ends[-1]), groups=groups, replicates=replicates)
     return {name: Estimate(float(v[0]), *found.bounds[name]) for name, v in values.items()}
 
 
