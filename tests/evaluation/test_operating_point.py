@@ -43,6 +43,11 @@ def test_highest_threshold_that_reaches_the_target(target: float) -> None:
     assert f"{target:g}" in str(point.rule)
 
 
+def test_a_target_that_is_all_but_met_asks_for_one_more() -> None:
+    p = [0.01, 0.2, 0.4, 0.6, 0.8]
+    assert choose_threshold([0, 1, 1, 1, 1], p, sensitivity=0.500001).threshold == pytest.approx(0.3)
+
+
 def test_a_target_that_is_met_exactly_asks_for_no_more() -> None:
     y = np.array([0] + [1] * 100)
     p = np.concatenate([[0.5], np.arange(1, 101) / 200])
@@ -78,8 +83,20 @@ def test_without_pneumonias_there_is_no_operating_point() -> None:
         choose_threshold([0, 0, 0], [0.1, 0.2, 0.3], sensitivity=0.9)
 
 
+@pytest.mark.parametrize("threshold", [0.0, 1.0, 50, float("nan")])
+def test_a_given_threshold_lies_between_0_and_1(threshold: float) -> None:
+    with pytest.raises(NeumoError, match=r"threshold: got .*, expected a probability between 0 and 1"):
+        choose_threshold(Y, P, threshold=threshold)
+
+
+def test_a_threshold_and_a_sensitivity_are_one_too_many() -> None:
+    with pytest.raises(NeumoError, match=r"threshold: got 0\.3 with a sensitivity of 0\.9, expected one"):
+        choose_threshold(Y, P, 0.9, threshold=0.3)
+
+
 def test_every_operating_point_is_that_of_its_threshold() -> None:
     points = operating_points(Y, P)
+    assert points["threshold"] == [i / 200 for i in range(201)]
     for i in (0, 37, 100, 160, 200):
         found = evaluate(Y, P, threshold=points["threshold"][i], replicates=1).metrics
         assert points["sensitivity"][i] == pytest.approx(found["sensitivity"].value)
