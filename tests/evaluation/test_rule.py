@@ -47,6 +47,7 @@ def test_the_classifier_that_neumo_brings_tells_its_sentence() -> None:
         "0.350, as asked for",
         "best of all together on the validation part",
         {"by": "luck"},
+        {"by": "luck", "value": 0.5},
         {"by": "threshold"},
         {"by": "threshold", "value": "<b>"},
         {"by": "sensitivity", "value": None},
