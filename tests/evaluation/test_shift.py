@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, kstest, kstwo
 
 from neumo.classifier.origin import ANSWERS, LEVELS, PIXELS, Origin
 from neumo.evaluation.shift import Moved, shift
@@ -56,6 +56,26 @@ def test_gap_is_that_of_kolmogorov_and_smirnov(own: tuple[pd.DataFrame, np.ndarr
     assert of(found.properties, "brightness").p < 1e-6
 
 
+@pytest.mark.parametrize("beyond", [(-1, 4), (0.5, 2.5)])
+def test_a_mixture_known_by_its_percentiles_is_met_exactly(beyond: tuple[float, float]) -> None:
+    """Normal is even from 0 to 1, pneumonia from 1 to 3; the source leans left, and may reach beyond."""
+    even = np.array([LEVELS, 1 + 2 * LEVELS], np.float32)
+    origin = Origin({"brightness": even}, {"brightness": np.array([100, 225])}, np.empty(0), np.empty((0, 4)))
+    values = np.interp(np.random.default_rng(0).random(198) ** 1.2, (0, 0.25, 1), (0, 1, 3))
+    table = pd.DataFrame({name: [*values, *beyond] for name in NAMES})
+    found = of(shift(table, [0, 1, 1, 1] * 50, origin, 0.75).properties, "brightness")
+
+    def share(x: np.ndarray) -> np.ndarray:
+        return 0.25 * np.clip(x, 0, 1) + 0.75 * np.clip((x - 1) / 2, 0, 1)
+
+    assert found.gap == pytest.approx(kstest(table["brightness"], share).statistic, abs=1e-6)
+    own = 1 / (0.25**2 / 100 + 0.75**2 / 225)  # as the variance of a weighted mean has it: 320
+    assert found.p == pytest.approx(kstwo.sf(found.gap, round(200 * own / (200 + own))), rel=0.1)
+    assert found.there is not None
+    assert (found.there[0], found.there[-1]) == (0, 3)
+    assert found.there[1:-1] == pytest.approx(np.interp(LEVELS[1:-1], (0, 0.25, 1), (0, 1, 3)), abs=0.03)
+
+
 def test_another_mix_of_the_classes_is_no_shift(own: tuple[pd.DataFrame, np.ndarray], origin: Origin) -> None:
     table, y = drawn(1500, 0.2, seed=2)
     found = shift(table, y, origin, 0.75)
@@ -70,12 +90,22 @@ def test_another_mix_of_the_classes_is_no_shift(own: tuple[pd.DataFrame, np.ndar
 def test_that_nothing_is_found_in_a_few_images_says_little(origin: Origin, n: int) -> None:
     verdict = shift(*drawn(n, 0.75, seed=2), origin, 0.75).verdict
     assert "no property" in verdict
-    assert ("29 images are too few to tell" in verdict) == (n == 29)
+    assert ("but 29 images are too few to tell" in verdict) == ("too few" in verdict) == (n == 29)
 
 
 def test_false_alarms_are_rare(origin: Origin) -> None:
     alarms = sum(bool(shift(*drawn(300, 0.5, seed), origin, 0.75).differing) for seed in range(25))
     assert alarms <= 2
+
+
+@pytest.mark.parametrize(("n", "more"), [(3, ""), (5, " and 2 more")])
+def test_names_the_three_that_moved_most(n: int, more: str, origin: Origin) -> None:
+    names = ["contrast", "border", "brightness", "sharpness", "height"]
+    moved = {name: 3 - 0.4 * i for i, name in enumerate(names[:n])}
+    found = shift(*drawn(400, 0.75, seed=3, moved=moved), origin, 0.75)
+    gaps = [of(found.properties, name).gap for name in names[:3]]
+    told = ", ".join(f"{name} (gap {gap:.2f})" for name, gap in zip(names, gaps, strict=False))
+    assert found.verdict.endswith(f"most in {told}{more}.")
 
 
 def test_finds_what_moved_and_puts_it_first(origin: Origin) -> None:
@@ -118,10 +148,21 @@ def test_counts_what_lies_past_the_limit(origin: Origin) -> None:
     assert "more than the 1%" in found.verdict
 
 
+def test_a_property_that_the_classifier_does_not_know_is_left_out(origin: Origin) -> None:
+    quantiles = {name: origin.quantiles[name] for name in NAMES if name != "border"}
+    less = Origin(quantiles, origin.counts, origin.contents, origin.pictures)
+    found = shift(*drawn(400, 0.75, seed=3, moved={"contrast": 1.5, "border": -0.5}), less, 0.75)
+    assert [one.name for one in found.differing] == ["contrast"]
+    assert "differ from its own most in contrast (gap" in found.verdict
+    assert found.properties[-1] == Moved("border", found.properties[-1].here)
+
+
 def test_a_classifier_that_does_not_know_its_origin() -> None:
     found = shift(*drawn(100, 0.5, seed=8), None, None)
     assert "does not tell" in found.verdict
     assert found.differing == []
+    assert [one.name for one in found.properties] == NAMES
+    assert {len(one.here) for one in found.properties} == {101}
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert told["properties"][0]["gap"] is None
     assert told["prevalence"]["there"] is None

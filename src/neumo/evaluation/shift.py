@@ -153,6 +153,7 @@ def _moved(name: str, values: Floats, prevalence: float, origin: Origin | None) 
     n = len(values)
     m = 1 / sum(w**2 / k for w, k in zip(share, origin.counts[name], strict=True))  # of one that is not mixed
     own = points[np.minimum(np.searchsorted(there["right"], LEVELS), len(points) - 1)]
+    own[0] = kept[np.array(share) > 0, 0].min()  # the first point is the source's where that reaches lower
     p = float(kstwobign.sf(gap * np.sqrt(n * m / (n + m))))
     return Moved(name, here, tuple(own.tolist()), gap, p)
 
