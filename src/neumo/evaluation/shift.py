@@ -168,8 +168,8 @@ def _cumulative(quantiles: np.ndarray, share: tuple[float, float], points: Float
         after = np.searchsorted(of_class, points, side)
         inside = (after > 0) & (after < len(of_class))
         before, behind = of_class[after[inside] - 1], of_class[after[inside]]
-        risen = (points[inside] - before) / np.maximum(behind - before, np.finfo(np.float32).tiny)
+        risen = (points[inside] - before) / (behind - before)
         reached = (after == len(of_class)).astype(np.float64)
-        reached[inside] = LEVELS[after[inside] - 1] + np.clip(risen, 0, 1) * (LEVELS[1] - LEVELS[0])
+        reached[inside] = LEVELS[after[inside] - 1] + risen * (LEVELS[1] - LEVELS[0])
         total += weight * reached
     return total
