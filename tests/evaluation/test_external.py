@@ -69,6 +69,7 @@ def test_figures_are_those_of_the_predictions(evaluated: External, classifier: C
     called = found["probability"] >= classifier.threshold
     assert figures["accuracy"].value == pytest.approx(accuracy_score(found["label"], called))
     assert evaluated.all.evaluation.threshold == classifier.threshold
+    assert evaluated.all.evaluation.bootstrap["units"] == found["patient"].nunique() < len(found)
     one = classifier.predict(found["path"].iloc[-1])
     assert one.probability == pytest.approx(found["probability"].iloc[-1], abs=1e-5)
     assert one.distance == pytest.approx(found["distance"].iloc[-1], rel=1e-4)
@@ -89,6 +90,8 @@ def test_is_json(evaluated: External) -> None:
     found = json.loads(json.dumps(evaluated.to_dict(), allow_nan=False))
     assert "not a medical device" in found["notice"]
     assert found["all"]["metrics"]["auc"]["value"] == evaluated.all.evaluation.metrics["auc"].value
+    assert found["unseen"]["n"] == found["shift"]["images"] < found["all"]["n"]
+    assert dataclasses.replace(evaluated, unseen=None).to_dict()["unseen"] is None
     assert found["seen"]["known"] is True
     assert found["classifier"] == {name: evaluated.card.get(name) for name in TOLD}
 
@@ -122,13 +125,20 @@ def test_a_classifier_without_origin_says_so(
 ) -> None:
     bare = neumo.load(trained[1])
     bare.origin = None
+    bare.card["threshold"]["threshold"] = 0.8
     found = evaluate_source(bare, read(some))
+    called = found.predictions["probability"] >= 0.8
+    assert (called != (found.predictions["probability"] >= 0.5)).any()
+    pneumonia = found.predictions["label"] == 1
+    assert found.all.evaluation.metrics["sensitivity"].value == called[pneumonia].mean()
     assert any("does not tell" in one for one in found.caution)
     assert any("SYNTHETIC" in one for one in found.caution)
     assert found.unseen is None
-    train = classifier.card["training"]["counts"]["train"]
+    train = bare.card["training"]["counts"]["train"]
     share = train["pneumonia"] / (train["pneumonia"] + train["normal"])
     assert found.shift.prevalence["there"] == pytest.approx(share)
+    del bare.card["training"]["counts"]["train"]["normal"]
+    assert evaluate_source(bare, read(some)).shift.prevalence["there"] is None
 
 
 def test_unreadable_images_end_it_or_are_left_out_and_told(classifier: Classifier, some: Path) -> None:
@@ -174,6 +184,34 @@ def test_says_what_the_classes_are_called_where_that_differs(evaluated: External
     found = dataclasses.replace(evaluated, dataset=other)
     both = f"{line[:-1]}; negative means not tuberculosis, the classifier's means normal."
     assert [one for one in found.caution if "means" in one] == [both]
+
+
+@pytest.mark.parametrize(
+    ("source", "own", "told"),
+    [
+        (False, False, None),
+        (False, True, "The classifier was made from SYNTHETIC radiographs and knows nothing of real ones."),
+        (True, False, "These radiographs are SYNTHETIC, those that the classifier was made from are real."),
+        (True, True, None),
+    ],
+)
+def test_says_which_radiographs_are_drawn(
+    source: bool, own: bool, told: str | None, evaluated: External
+) -> None:
+    card = {**evaluated.card, "data": {**evaluated.card["data"], "synthetic": own}}
+    data = dataclasses.replace(evaluated.dataset, synthetic=source)
+    found = dataclasses.replace(evaluated, card=card, dataset=data)
+    assert found.synthetic == (source or own)
+    assert [one for one in found.caution if "SYNTHETIC" in one] == ([told] if told else [])
+
+
+def test_says_that_a_source_of_the_same_name_may_be_of_the_same_patients(evaluated: External) -> None:
+    new = dataclasses.replace(evaluated, predictions=evaluated.predictions.assign(seen=""))
+    name = evaluated.card["data"]["name"]
+    line = f"The classifier comes from a source of the same name, {name}: patients may be the same."
+    for called, told in ((name, [line]), ("elsewhere", [])):
+        found = dataclasses.replace(new, dataset=dataclasses.replace(evaluated.dataset, name=called))
+        assert found.caution == told
 
 
 @pytest.mark.parametrize(
