@@ -200,7 +200,7 @@ def evaluate_source(
     predictions["seen"] = _seen(classifier, table, seen)
     judged = _judged(predictions, classifier.threshold)
     new = predictions[predictions["seen"] == ""]
-    partly = classifier.origin is not None and 0 < len(new) < len(predictions) and new["label"].nunique() == 2
+    partly = classifier.origin is not None and len(new) < len(predictions) and new["label"].nunique() == 2
     compared = new if partly else predictions
     return External(
         card=classifier.card,
@@ -246,8 +246,7 @@ def _seen(classifier: Classifier, table: pd.DataFrame, seen: pd.DataFrame) -> np
 
 def _judged(predictions: pd.DataFrame, threshold: float) -> Judged:
     y, p = predictions["label"].to_numpy(), predictions["probability"].to_numpy()
-    groups = predictions["patient"] if predictions["patient"].notna().any() else None
-    evaluation = evaluate(y, p, threshold=threshold, groups=groups)
+    evaluation = evaluate(y, p, threshold=threshold, groups=predictions["patient"])
     return Judged(evaluation, by_cause(y, p, predictions["cause"].to_numpy(), threshold))
 
 
