@@ -136,11 +136,13 @@ def _rewritten(saved: Path, file: Path, name: str, change: Callable[[bytes], byt
     return file
 
 
-def test_another_format_is_refused_in_one_line(saved: Path, tmp_path: Path) -> None:
-    file = _rewritten(
-        saved, tmp_path / "old.neumo", "card.json", lambda card: card.replace(b'"format": 2', b'"format": 1')
-    )
-    with pytest.raises(NeumoError, match=r"^\S+old\.neumo: got format 1, expected 2: train it again"):
+@pytest.mark.parametrize(("format", "what"), [(1, "train it again"), (3, "install a newer neumo")])
+def test_another_format_is_refused_in_one_line(saved: Path, tmp_path: Path, format: int, what: str) -> None:
+    def other(card: bytes) -> bytes:
+        return card.replace(b'"format": 2', b'"format": %d' % format)
+
+    file = _rewritten(saved, tmp_path / "odd.neumo", "card.json", other)
+    with pytest.raises(NeumoError, match=rf"^\S+odd\.neumo: got format {format}, expected 2: {what}"):
         load(file)
 
 

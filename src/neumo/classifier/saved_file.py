@@ -86,9 +86,8 @@ def read_parts(file: str | Path) -> Parts:
     try:
         card = json.loads(bytes(members["card.json"]))
         if card["format"] != FORMAT:
-            raise NeumoError(
-                f"{file}: got format {card['format']}, expected {FORMAT}: train it again with this neumo"
-            )
+            what = "install a newer neumo" if card["format"] > FORMAT else "train it again with this neumo"
+            raise NeumoError(f"{file}: got format {card['format']}, expected {FORMAT}: {what}")
         graphs = {name: (members[f"{name}.xml"], members[f"{name}.bin"]) for name in ("backbone", "head")}
         keras_file = members.get("network.keras")
         stored = members.get("reference.npz")
