@@ -129,6 +129,16 @@ def test_a_line_each_even_of_a_file_whose_name_has_two(
     assert line.startswith(f"neumo: {tmp_path / 'two lines.jpg'}: got ")
 
 
+def test_a_file_name_gives_the_terminal_no_orders(model: Path, files: list[Path], tmp_path: Path) -> None:
+    good, bad = tmp_path / "\x1b[2Jgood\n.jpg", tmp_path / "\x1b]0;bad\a.jpg"
+    good.write_bytes(files[0].read_bytes())
+    bad.write_bytes(b"no image")
+    done = run(model, good, bad, code=1)
+    assert r"\x1b[2Jgood\n.jpg" in done.stdout
+    assert r"\x1b]0;bad\x07.jpg: got " in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_one_bad_file_does_not_stop_the_rest(
     model: Path, files: list[Path], expected: list[Prediction], tmp_path: Path, suffix: str

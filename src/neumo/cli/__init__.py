@@ -28,6 +28,7 @@ from neumo.cli.report import report
 from neumo.cli.serve import serve
 from neumo.cli.split import split
 from neumo.cli.study import study
+from neumo.cli.telling import tell
 from neumo.cli.train import train
 from neumo.errors import NeumoError
 from neumo.files import ARRAYS, SHIPPED
@@ -88,7 +89,7 @@ _TOLD = {
 
 
 def _end(message: str, code: int) -> NoReturn:
-    print("neumo: " + " ".join(message.split()), file=sys.stderr)
+    tell(" ".join(message.split()))
     sys.exit(code)
 
 

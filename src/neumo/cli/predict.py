@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neumo.cli.options import AsJsonLines, ClassifierFile, PathColumn, Radiographs
-from neumo.cli.telling import tell
+from neumo.cli.telling import harmless, tell
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -125,7 +125,8 @@ def _show(rows: list[dict[str, Any]], first: bool) -> None:
     table.add_column("warnings")
     for row in rows:
         warnings = ", ".join(row["warnings"])
-        table.add_row(chance(row["probability"], 4), escape(row["decision"]), escape(row["path"]), warnings)
+        path = escape(harmless(row["path"]))
+        table.add_row(chance(row["probability"], 4), escape(row["decision"]), path, warnings)
     Console(width=None if sys.stdout.isatty() else 100_000).print(table)
 
 
