@@ -130,6 +130,19 @@ def test_trailers_without_end(address: tuple[str, int]) -> None:
     assert sent < 4000
 
 
+@pytest.mark.parametrize("ahead", [20, 5000])
+def test_requests_that_do_not_wait_for_answers(address: tuple[str, int], ahead: int) -> None:
+    """By itself, uvicorn reads on after each answer, and keeps whatever comes."""
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    with socket.create_connection(address) as client:
+        try:
+            for _ in range(0, ahead, 20):
+                client.sendall(20 * request)
+        except OSError:
+            pass
+        assert (answer(client).count(b"200 OK") == ahead) == (ahead == 20)
+
+
 def test_a_slow_body_and_a_second_request(address: tuple[str, int]) -> None:
     head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n"
     with socket.create_connection(address) as client:

@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 65_536  # of a request line with its headers, or of anything else that is no body
 HEAD_SECONDS = 10.0  # from a connection, an answer, or a request's first byte to the end of the next headers
+AHEAD = 32  # requests that may wait for an earlier one of their connection to be answered
 WRITE_SECONDS = 30.0  # from an answer that the client does not take at once until it has taken nearly all
 
 FULL = "neumo.full"
@@ -16,7 +17,7 @@ FULL = "neumo.full"
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, which would keep headers, wait for them and hold answers without end.
+    """uvicorn's, which would keep headers and requests, wait for them and hold answers without end.
 
     uvicorn itself would answer beyond ``limit_concurrency`` with text and without headers; here the
     application is told of it.
@@ -41,7 +42,7 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._not_body += len(data)
         super().data_received(data)
-        if self._not_body > HEAD_BYTES:
+        if self._not_body > HEAD_BYTES or len(self.pipeline) > AHEAD:
             self.transport.close()
 
     def on_message_begin(self) -> None:
