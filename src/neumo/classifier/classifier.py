@@ -305,14 +305,17 @@ class Classifier:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
         return np.asarray(self._compiled_head.create_infer_request().infer([features])[0][:, 0], np.float64)
 
+    def decision(self, probability: float) -> str:
+        """The name of the class that a radiograph of this probability is called."""
+        return self.card["positive" if probability >= self.threshold else "negative"]
+
     def prediction(self, path: str | Path, finding: Finding) -> Prediction:
         """A finding with the file it is about, the operating point and the decision there."""
-        positive = finding.probability >= self.threshold
         return Prediction(
             path=str(path),
             probability=finding.probability,
             threshold=self.threshold,
-            decision=self.card["positive" if positive else "negative"],
+            decision=self.decision(finding.probability),
             notice=self.card["notice"],
             distance=finding.distance,
             warnings=finding.warnings,

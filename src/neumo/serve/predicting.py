@@ -52,11 +52,10 @@ def add_predicting(
     def scored(index: int, examined: Examined) -> dict[str, Any]:
         metrics.images.labels("scored").inc()
         finding = examined.finding
-        positive = finding.probability >= classifier.threshold
         return {
             "index": index,
             "probability": finding.probability,
-            "decision": card["positive" if positive else "negative"],
+            "decision": classifier.decision(finding.probability),
             "warnings": finding.warnings,
             "distance": finding.distance,
             "width": examined.width,
