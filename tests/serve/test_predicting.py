@@ -141,3 +141,20 @@ def test_explain_takes_one_readable_file(client: TestClient) -> None:
     two = client.post("/api/explain", files=sent(drawn(0), drawn(1)))
     assert two.status_code == 413
     assert "more than 1 file" in two.json()["error"]
+
+
+@pytest.mark.parametrize(("fault", "got"), [(MemoryError, "a picture too large for"), (KeyError, "a file,")])
+def test_a_file_that_a_decoder_fails_on_is_no_fault_of_the_server(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], got: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise fault("ZEBRA")
+
+    monkeypatch.setattr("neumo.serve.batching.inspect_radiograph", fail)
+    monkeypatch.setattr("neumo.serve.explaining.inspect_radiograph", fail)
+    (one,) = client.post("/api/predict", files=sent(drawn(0))).json()["predictions"]
+    explained = client.post("/api/explain", files=sent(drawn(0)))
+    assert (explained.status_code, explained.json()["error"]) == (422, one["error"])
+    assert one["error"].startswith(f"got {got}")
+    assert "ZEBRA" not in one["error"]
+    assert "neumo_queue_images 0.0" in client.get("/metrics").text

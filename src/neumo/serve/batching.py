@@ -6,8 +6,9 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -112,13 +113,15 @@ class Batching:
     def _read(self, job: _Job) -> None:
         try:
             if not job.answer.cancelled():
-                job.image = inspect_radiograph(job.upload.file, max_pixels=self._max_pixels)
+                with reading():
+                    job.image = inspect_radiograph(job.upload.file, max_pixels=self._max_pixels)
                 job.upload.drop()
             else:
                 job.upload.close()
-        except BaseException as error:
+        except NeumoError as error:
             job.upload.close()
-            _fail(job, error)
+            if job.answer.set_running_or_notify_cancel():
+                job.answer.set_exception(error)
         with self._change:
             self._reading -= 1
             if job.image is not None:
@@ -170,14 +173,17 @@ class Batching:
         return len(self._waiting) >= self._batch or not (self._reading or self._computing) or self._stopped
 
 
-def _fail(job: _Job, error: BaseException) -> None:
-    """Answer a file that could not be read; only a `NeumoError` says how."""
-    if not isinstance(error, NeumoError):
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let reading a file fail with a `NeumoError` alone: no fault of a decoder is one of the server."""
+    try:
+        yield
+    except NeumoError:
+        raise
+    except BaseException as error:
         log.error("reading a file failed: %s", type(error).__name__)
-        error = UnreadableImageError(
+        raise UnreadableImageError(
             "radiograph",
             "a picture too large for this machine's memory" if isinstance(error, MemoryError) else "a file",
             "a radiograph that can be read",
-        )
-    if job.answer.set_running_or_notify_cancel():
-        job.answer.set_exception(error)
+        ) from None

@@ -11,7 +11,7 @@ from PIL import Image
 
 from neumo.images.checks import as_read, as_scored
 from neumo.images.read import inspect_radiograph, read_radiograph
-from neumo.serve.batching import Examined
+from neumo.serve.batching import Examined, reading
 
 if TYPE_CHECKING:
     from neumo.classifier.classifier import Classifier
@@ -45,9 +45,10 @@ def explain(classifier: Classifier, upload: Upload, max_pixels: int) -> Explaine
     from neumo.explain.cam import heat_map
     from neumo.explain.overlay import coloured
 
-    whole = read_radiograph(upload.file, None, max_pixels=max_pixels)
-    upload.file.seek(0)
-    image = inspect_radiograph(upload.file, max_pixels=max_pixels)
+    with reading():
+        whole = read_radiograph(upload.file, None, max_pixels=max_pixels)
+        upload.file.seek(0)
+        image = inspect_radiograph(upload.file, max_pixels=max_pixels)
     upload.drop()
     finding = classifier.examine(image.pixels[None], [image])[0]
     scored = as_scored(image.pixels, finding.warnings)
