@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import neumo
+from neumo.data.joined import in_folder
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
 from tests.data.pictures import draw
@@ -65,6 +67,24 @@ def test_a_column_of_parts_goes_before_the_tables_names(tmp_path: Path) -> None:
         survey(tmp_path)
     (tmp_path / "test.csv").write_text("image,label,split\n0.png,0,test\n1.png,1,test\n")
     assert sorted(neumo.read(tmp_path).table["official"]) == ["test", "test", "test", "train"]
+
+
+def test_a_row_without_a_label_is_a_fault(tmp_path: Path) -> None:
+    in_parts(tmp_path)
+    (tmp_path / "test.csv").write_text("image,label\n0.png,1\n1.png,\n")
+    with pytest.raises(NeumoError, match=r"test\.csv and train\.csv: got no label in row 2"):
+        neumo.read(tmp_path)
+
+
+def test_names_that_are_of_one_file_in_the_folder_are_found_there(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    for name in ("a.png", "b.dcm", "c.png", "c.jpg", "d.v2.png"):
+        (tmp_path / "train" / name).touch()
+    names = [" a.png ", "a", "b", "c", "c.jpg", "d.v2", "d", "e", "other/a.png"]
+    found = in_folder(pd.Series(names), tmp_path, "train")
+    a, b, c, d = ("train/a.png", "train/b.dcm", "train/c.jpg", "train/d.v2.png")
+    assert found.tolist() == [a, a, b, "c", c, d, "d", "e", "other/a.png"]
+    assert in_folder(pd.Series(names), tmp_path, "test").tolist() == names
 
 
 def test_a_given_column_is_that_of_both(tmp_path: Path) -> None:
