@@ -68,6 +68,22 @@ class TestNearIdentical:
         assert [f.name for f in files][:2] == ["black again.png", "black.png"]
         assert grouped(near_identical_groups(table_of(*files))) == [0, 0, None, None, None]
 
+    def test_24_bits_of_256_are_near_and_what_was_seen_is_not_read_again(self) -> None:
+        """In a chain of 24 bits each; the blank ones are with no others, whatever numbers these have."""
+        bits = np.zeros((6, 256), bool)
+        bits[2, :24] = bits[3, :48] = True
+        bits[4, 100:125] = True  # 25 bits from the first
+        seen = pd.DataFrame(
+            {
+                "phash": [row.tobytes() for row in np.packbits(bits, axis=1)],
+                "problems": [(), ("blank",), (), (), (), ("blank",)],
+            },
+            index=range(100, 106),
+        )
+        sha256 = [f"{i:064}" for i in range(6)]
+        table = pd.DataFrame({"path": "absent.png", "sha256": sha256}, index=seen.index)
+        assert grouped(near_identical_groups(table, seen)) == [0, None, 0, 0, None, None]
+
     def test_no_image_at_all(self) -> None:
         assert near_identical_groups(table_of()).empty
 
