@@ -43,6 +43,14 @@ def test_normal_images_that_resemble_pneumonia_are_held_out(table: pd.DataFrame)
     assert list(held - 1000) == list(range(30, 38))
 
 
+def test_a_group_resembles_pneumonia_as_much_as_its_images_do_together(table: pd.DataFrame) -> None:
+    groups = pd.Series(pd.NA, table.index, dtype="object")
+    groups[[1030, *range(1002, 1012)]] = "mostly sharp"
+    hard = with_hard_validation(table, 6 / 36, groups=groups)
+    held = hard.index[(hard["part"] == "validation") & (hard["label"] == 0)]
+    assert list(held - 1000) == list(range(32, 38))
+
+
 def test_the_test_part_stays_and_is_not_read(table: pd.DataFrame) -> None:
     unread = table.assign(path=table["path"].where(table["part"] != "test", "absent.png"))
     hard = with_hard_validation(unread, 0.2)
@@ -58,6 +66,20 @@ def test_no_patient_is_on_both_sides_and_fractions_are_met(table: pd.DataFrame) 
         assert (sides == 1).all()
         counts = hard[hard["part"] == "validation"].groupby("label").size()
         assert all(abs(n - 0.25 * 36) <= 1 for n in counts)
+
+
+def test_pneumonia_gives_its_own_share_that_of_patients_with_both_classes_included(
+    table: pd.DataFrame,
+) -> None:
+    """A third of 36 normal and of 18 pneumonia images; four of the latter come with normal ones held out."""
+    fewer = table.drop(range(1044, 1062))
+    groups = pd.Series(pd.NA, fewer.index, dtype="object")
+    groups[[1030, 1062, 1064]] = "one"
+    for seed in range(4):
+        hard = with_hard_validation(fewer, 1 / 3, seed, groups=groups)
+        held = hard[hard["part"] == "validation"]
+        assert {1062, 1063, 1064, 1065} <= set(held.index)
+        assert held.groupby("label").size().to_dict() == {0: 12, 1: 6}
 
 
 def test_groups_stay_together(table: pd.DataFrame) -> None:
@@ -81,7 +103,13 @@ def test_an_earlier_validation_part_goes_back_into_the_draw(table: pd.DataFrame)
     assert with_hard_validation(first, 0.2, 0)["part"].equals(with_hard_validation(table, 0.2, 0)["part"])
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, 0.001, 0.999])
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1, float("nan")])
+def test_a_fraction_lies_between_0_and_1(table: pd.DataFrame, fraction: float) -> None:
+    with pytest.raises(NeumoError, match=rf"validation fraction: got {fraction}, expected a number between"):
+        with_hard_validation(table, fraction)
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.999])
 def test_a_fraction_that_leaves_a_side_empty_is_refused(table: pd.DataFrame, fraction: float) -> None:
-    with pytest.raises(NeumoError, match="fraction"):
+    with pytest.raises(NeumoError, match=rf"got a fraction of {fraction} of 72 images"):
         with_hard_validation(table, fraction)
