@@ -97,7 +97,9 @@ def test_images_are_generated_from_the_rarer_class_if_there_is_one() -> None:
 def test_arguments_that_cannot_be_are_told() -> None:
     with pytest.raises(NeumoError, match="generated images per original: got -1, expected 0 or more"):
         balance(SMALL, -1)
-    with pytest.raises(NeumoError, match="validation fraction: got 0, expected a number between 0 and 1"):
-        balance_then_validate(SMALL, validation_fraction=0)
+    for fraction in (0, 1, -0.1):
+        told = f"validation fraction: got {fraction}, expected a number between 0 and 1"
+        with pytest.raises(NeumoError, match=told):
+            balance_then_validate(SMALL, validation_fraction=fraction)
     with pytest.raises(NeumoError, match=r"validation fraction: got 0.001: The test_size = 1 should be"):
         balance_then_validate(SMALL, validation_fraction=0.001)
