@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import neumo
-from neumo.data.image_files import find_radiographs
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
+from tests.data.found import found_at
 from tests.data.pictures import draw
 
 
@@ -76,9 +76,9 @@ def test_named_classes_go_before_a_table_beside_them(tmp_path: Path) -> None:
 def test_masks_are_not_predicted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = draw(tmp_path / "images" / "0.png")
     mask = draw(tmp_path / "infection masks" / "0.png", 1)
-    assert find_radiographs(tmp_path) == [str(image)]
+    assert found_at(tmp_path) == [str(image)]
     assert capsys.readouterr().err == f"neumo: {tmp_path}: leaves out 1 images in folders of masks\n"
-    assert find_radiographs(mask.parent) == [str(mask)]
+    assert found_at(mask.parent) == [str(mask)]
 
 
 def test_images_beside_the_classes_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,7 +109,7 @@ def test_a_folder_that_is_called_after_masks_among_others_is_kept(tmp_path: Path
             draw(folder / "images" / f"{part}{i}.png", i)
             draw(folder / "lung masks" / f"{part}{i}.png", 9)
     assert neumo.read(tmp_path).listed_counts == {0: 2, 1: 2}
-    assert len(find_radiographs(tmp_path)) == 4
+    assert len(found_at(tmp_path)) == 4
 
 
 def test_an_inner_copy_is_known_by_its_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

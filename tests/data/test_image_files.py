@@ -13,7 +13,6 @@ import pytest
 
 from neumo.data.image_files import (
     find_each,
-    find_radiographs,
     images_in,
     is_image,
     name_of,
@@ -21,6 +20,7 @@ from neumo.data.image_files import (
 )
 from neumo.errors import NeumoError
 from neumo.files import SPLIT_MARK
+from tests.data.found import found_at
 from tests.data.pictures import draw
 
 
@@ -89,7 +89,7 @@ def test_what_a_pacs_keeps_beside_images_is_none(
 def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     kept = draw(tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe")
-    code = "import sys; from neumo.data.image_files import *; print(*find_radiographs(sys.argv[1]))"
+    code = "import sys; from neumo.data.image_files import *; print(*find_each([sys.argv[1]]))"
     command = [sys.executable, "-c", code, str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
     assert found.split() == [str(kept)]
@@ -137,33 +137,33 @@ def names(found: list[str], folder: Path) -> list[str]:
     ],
 )
 def test_the_images_at_a_place(scans: Path, place: str, expected: list[str]) -> None:
-    assert names(find_radiographs(scans / place), scans) == expected
+    assert names(found_at(scans / place), scans) == expected
 
 
 def test_a_name_that_looks_like_a_pattern_is_a_name(tmp_path: Path) -> None:
     file = draw(tmp_path / "x[left].png")
-    assert find_radiographs(file) == [str(file)]
+    assert found_at(file) == [str(file)]
 
 
 def test_standard_input_lists_images(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = io.TextIOWrapper(io.BytesIO("a b.png\n\nfolder/ü.png\r\nc.png".encode()))
     monkeypatch.setattr(sys, "stdin", listed)
-    assert find_radiographs("-") == ["a b.png", "folder/ü.png", "c.png"]
+    assert found_at("-") == ["a b.png", "folder/ü.png", "c.png"]
     with pytest.raises(NeumoError, match="got nothing on standard input"):
-        find_radiographs("-")
+        found_at("-")
 
 
 def test_a_list_that_an_editor_began_with_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("ü.png\nb.png\n".encode("utf-8-sig"))))
-    assert find_radiographs("-") == ["ü.png", "b.png"]
+    assert found_at("-") == ["ü.png", "b.png"]
 
 
 def test_no_image_at_a_place(scans: Path) -> None:
     with pytest.raises(NeumoError, match="got a pattern that no image matches"):
-        find_radiographs(scans / "a" / "*.md")
+        found_at(scans / "a" / "*.md")
     (scans / "empty").mkdir()
     with pytest.raises(NeumoError, match="got a folder without images"):
-        find_radiographs(scans / "empty")
+        found_at(scans / "empty")
 
 
 def test_a_name_that_is_no_text(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     for place in (file, tmp_path):
         draw(tmp_path / "a.png").rename(file)
         with pytest.raises(NeumoError, match="not UTF-8"):
-            find_radiographs(place)
+            found_at(place)
 
 
 def test_each_of_several_places(scans: Path) -> None:
@@ -192,10 +192,8 @@ def test_each_of_several_places(scans: Path) -> None:
     assert list(map(str, find_each([scans / "gaps.csv"]))) == [gap, two]
     with pytest.raises(NeumoError, match="got a pattern that no image matches"):
         find_each([scans / "*.dcm"])
-    with pytest.raises(NeumoError, match="got no path in row 1"):
-        find_radiographs(scans / "gaps.csv")
 
 
 def test_looking_for_images_does_without_pandas(scans: Path) -> None:
-    code = "import sys; from neumo.data.image_files import find_radiographs as find; find(sys.argv[1]); "
+    code = "import sys; from neumo.data.image_files import find_each; find_each([sys.argv[1]]); "
     subprocess.run([sys.executable, "-c", code + "sys.exit('pandas' in sys.modules)", scans], check=True)

@@ -14,10 +14,10 @@ import pytest
 import neumo
 from neumo.data import cells
 from neumo.data.columns import load
-from neumo.data.image_files import find_radiographs
 from neumo.data.patients import patients_in
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
+from tests.data.found import found_at
 from tests.data.pictures import draw
 
 
@@ -63,7 +63,7 @@ def test_rows_of_lateral_views_are_left_out_and_told(
     assert (found.lateral, found.unlisted, found.rows) == (["2.png", "3.png"], [], 5)
     assert found.listed_counts == {0: 2, 1: 1}
     assert capsys.readouterr().err == f"neumo: {file}: 2 rows are lateral views; left out\n"
-    assert find_radiographs(file) == [str(tmp_path / f"{i}.png") for i in range(5)]
+    assert found_at(file) == [str(tmp_path / f"{i}.png") for i in range(5)]
     said = f"neumo: {file}: 2 rows are lateral views (column {heading!r}); classifiers know frontal ones\n"
     assert capsys.readouterr().err == said
 
@@ -105,7 +105,7 @@ def test_images_that_are_called_by_their_patient(tmp_path: Path, capsys: pytest.
     assert (
         capsys.readouterr().err == f"neumo: {file}: takes column 'patientId' for paths, as it names images\n"
     )
-    assert [Path(path).stem for path in find_radiographs(file)] == [names[i] for i in (0, 1, 1, 2, 3)]
+    assert [Path(path).stem for path in found_at(file)] == [names[i] for i in (0, 1, 1, 2, 3)]
     assert neumo.read(file, path_column="patientId").table["patient"].tolist() == names
     for name in names[1:]:
         (tmp_path / "stage_2_train_images" / f"{name}.png").unlink()
@@ -422,7 +422,7 @@ def test_a_list_without_a_header_keeps_its_first_image(
     (tmp_path / "imgs" / "IM0001").write_bytes(next(dicom_folder.iterdir()).read_bytes()[:4096])
     for name in ("list.txt", "list.csv"):
         (tmp_path / name).write_text("\n".join([*lines, ""]))
-        assert [Path(path).name for path in find_radiographs(tmp_path / name)] == listed
+        assert [Path(path).name for path in found_at(tmp_path / name)] == listed
 
 
 def test_a_table_without_a_header_names_its_columns(tmp_path: Path) -> None:
@@ -443,7 +443,7 @@ def test_a_first_line_that_names_no_image_is_a_header(
     (tmp_path / "t.csv").write_text("image,scan,,a.b\n0.png,x,y,z\n")
     (tmp_path / "scan").write_text("no image")
     monkeypatch.chdir(tmp_path)
-    assert find_radiographs("t.csv") == ["image/0.png"]
+    assert found_at("t.csv") == ["image/0.png"]
 
 
 ACCENTED = "Übersicht,path,label\nä,0.png,normal\n–,ü.png,pneumonia\n"
@@ -498,7 +498,7 @@ def test_a_compressed_table(name: str, tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / name):
         found = neumo.read(place)
         assert (found.name, found.table["label"].tolist()) == ("a.b", [0, 1])
-    assert len(find_radiographs(tmp_path / name)) == 2
+    assert len(found_at(tmp_path / name)) == 2
     for broken in (content[:-9], content[:20], b"path,label\n0.png,0\n", content[:12] + b"\xff" * 30):
         (tmp_path / name).write_bytes(broken)
         with pytest.raises(NeumoError, match=rf"{name}: got something that is not gzip .*, expected a CSV"):
@@ -681,7 +681,7 @@ def test_an_archives_own_folder_may_be_called_otherwise(tmp_path: Path) -> None:
     found = neumo.read(tmp_path / "valid.csv").table
     assert [Path(path).parts[-3] for path in found["path"]] == [f"patient0000{i}" for i in range(4)]
     assert found["patient"].tolist() == [f"patient0000{i}" for i in range(4)]
-    assert find_radiographs(tmp_path / "valid.csv") == found["path"].tolist()
+    assert found_at(tmp_path / "valid.csv") == found["path"].tolist()
 
 
 def test_no_image_stands_in_for_one_of_another_folder(tmp_path: Path) -> None:
@@ -814,7 +814,7 @@ def test_images_that_were_converted_to_another_format(
     assert (found.missing, found.unlisted) == ([listed.format(3)], [])
     said = "takes images that are called as listed but for the suffix, as none is called so"
     assert f"neumo: {tmp_path}: {said}\n" in capsys.readouterr().err
-    assert find_radiographs(tmp_path / "t.csv")[:3] == found.table["path"].tolist()
+    assert found_at(tmp_path / "t.csv")[:3] == found.table["path"].tolist()
 
 
 @pytest.mark.parametrize("beside", [True, False])
@@ -837,7 +837,7 @@ def test_an_image_of_the_working_folder_stands_in_for_none_of_the_tables_own(
         assert [Path(path).parent for path in found.table["path"]] == [other / "images"] * 3
         said = f"neumo: {tmp_path}: takes paths from the working folder on, {other}, as none is here\n"
         assert capsys.readouterr().err == said
-    assert [Path(path).exists() for path in find_radiographs(table)] == [not beside, True, True]
+    assert [Path(path).exists() for path in found_at(table)] == [not beside, True, True]
 
 
 def test_an_image_of_another_suffix_stands_in_for_none_where_others_are_as_listed(tmp_path: Path) -> None:

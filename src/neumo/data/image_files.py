@@ -29,35 +29,21 @@ Named = str | UnreadableImageError
 """A file that is to be read, or why one, or a folder of them, cannot even be looked for."""
 
 
-def find_radiographs(place: str | Path, path_column: str | None = None) -> list[str]:
-    """The image files at a place, labelled or not; whether they can be read is not looked at.
-
-    Args:
-        place: a file; a folder, with all below it; a CSV or Parquet file that names them; PneumoniaMNIST's
-            archive; a pattern such as ``"scans/**/*.dcm"``; or ``"-"``: standard input names them, one path
-            per line.
-        path_column: of a CSV or Parquet file.
-
-    Raises:
-        NeumoError: there are none, a folder cannot be read, a row of a table has no path, or a name is not
-            UTF-8, so that no table can hold it.
-    """
-    found = []
-    for named in _at(place, path_column):
-        if isinstance(named, UnreadableImageError):
-            raise named
-        found.append(named)
-    return found
-
-
 def find_each(
     places: Sequence[str | Path], path_column: str | None = None, *, lateral: set[str] | None = None
 ) -> list[Named]:
-    """The image files at several places, as `find_radiographs`, where no bad place or file stops the others.
+    """The image files at several places, labelled or not; whether they can be read is not looked at.
 
-    What cannot be looked for has an error in its place in the order, which names the folder, table, pattern
-    or file. A place that is alone must name at least one file, be it a bad one. The files that a table's
-    column of views calls lateral are added to `lateral`.
+    No bad place or file stops the others: what cannot be looked for has an error in its place in the order,
+    which names the folder, table, pattern or file. A place that is alone must name at least one file, be it
+    a bad one.
+
+    Args:
+        places: each a file; a folder, with all below it; a CSV or Parquet file that names them;
+            PneumoniaMNIST's archive; a pattern such as ``"scans/**/*.dcm"``; or ``"-"``: standard input names
+            them, one path per line.
+        path_column: of a CSV or Parquet file.
+        lateral: gets the files that a table's column of views calls lateral.
 
     Raises:
         NeumoError: there is one place, and nothing at it.

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import neumo
-from neumo.data.image_files import find_radiographs
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
+from tests.data.found import found_at
 from tests.data.pictures import draw
 
 TRAIN = """\
@@ -99,5 +99,5 @@ def test_lists_of_another_kind_are_none_of_these(tmp_path: Path) -> None:
 
 def test_a_list_names_its_images(tmp_path: Path) -> None:
     covidx(tmp_path, {"train": TRAIN, "test": TEST})
-    found = find_radiographs(tmp_path / "test.txt")
+    found = found_at(tmp_path / "test.txt")
     assert found == [str(tmp_path / "test" / row.split()[1]) for row in TEST.splitlines()]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neumo.data.image_files import find_radiographs
 from neumo.data.published.medmnist import unpack
 from neumo.data.sources import read
 from neumo.errors import NeumoError
 from tests.cli.here import neumo_here
+from tests.data.found import found_at
 
 PARTS = {"train": 12, "val": 4, "test": 6}
 
@@ -62,20 +62,20 @@ def test_every_image_is_there_as_it_was(archive: Path, arrays: dict[str, np.ndar
 
 
 def test_it_is_unpacked_once_and_again_after_a_kill(archive: Path, cache: Path) -> None:
-    images = [Path(path) for path in find_radiographs(archive)]
+    images = [Path(path) for path in found_at(archive)]
     assert len(images) == sum(PARTS.values())
     first = images[0].stat().st_mtime_ns
-    assert [Path(path) for path in find_radiographs(archive)] == images
+    assert [Path(path) for path in found_at(archive)] == images
     assert images[0].stat().st_mtime_ns == first
     whole = images[0].read_bytes()
     images[0].write_bytes(whole[:20])
     (unpack(archive) / ".whole").unlink()
-    find_radiographs(archive)
+    found_at(archive)
     assert images[0].read_bytes() == whole
     kept = json.loads(neumo_here("cache", "--json", "--clear").stdout)
     assert kept["bytes"]["medmnist"] == 0
     assert not images[0].exists()
-    assert len(find_radiographs(archive)) == len(images)
+    assert len(found_at(archive)) == len(images)
     assert images[0].read_bytes() == whole
 
 
@@ -91,7 +91,7 @@ def test_a_class_that_is_asked_for_is_the_positive_one(archive: Path) -> None:
 
 @pytest.mark.parametrize("written", [None, ""])
 def test_lost_images_are_unpacked_again(written: str | None, archive: Path) -> None:
-    images = sorted(map(Path, find_radiographs(archive)))
+    images = sorted(map(Path, found_at(archive)))
     if written is not None:  # as another version of neumo left it
         (unpack(archive) / ".whole").write_text(written)
     for image in images[::2]:
@@ -99,7 +99,7 @@ def test_lost_images_are_unpacked_again(written: str | None, archive: Path) -> N
     assert len(read(archive).table) == len(images)
     assert all(image.exists() for image in images)
     Image.new("L", (28, 28)).save(images[0].with_name("of nobody.png"))
-    assert sorted(map(Path, find_radiographs(archive))) == images
+    assert sorted(map(Path, found_at(archive))) == images
 
 
 def test_it_is_no_classifier(archive: Path) -> None:

@@ -8,9 +8,9 @@ import pydicom
 import pytest
 
 import neumo
-from neumo.data.image_files import find_radiographs
 from neumo.data.sources import survey
 from neumo.errors import NeumoError
+from tests.data.found import found_at
 
 FINDINGS = """Aortic enlargement,Atelectasis,Calcification,Cardiomegaly,Clavicle fracture,Consolidation,Edema,
 Emphysema,Enlarged PA,ILD,Infiltration,Lung Opacity,Lung cavity,Lung cyst,Mediastinal shift,Nodule/Mass,
@@ -104,5 +104,5 @@ def test_what_is_no_vote(vindr: Path) -> None:
 
 
 def test_a_table_names_each_image_once(vindr: Path) -> None:
-    found = find_radiographs(vindr / "annotations" / "image_labels_train.csv")
+    found = found_at(vindr / "annotations" / "image_labels_train.csv")
     assert found == [str(vindr / "train" / f"{name}.dicom") for name in VOTES]
