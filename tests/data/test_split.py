@@ -134,6 +134,12 @@ def test_validation_of_a_given_split_keeps_patients_apart_where_that_does(table:
         assert set(found.index[found == "validation"]) == chosen
 
 
+def test_validation_of_a_given_split_needs_no_more_than_two_patients_of_a_class() -> None:
+    table = make_table(4, 4, 1).assign(patient=[*"aabbccdd"], part="train")
+    found = with_validation(table, 0.5)
+    assert part_counts(found) == {part: {"normal": 2, "pneumonia": 2} for part in ("train", "validation")}
+
+
 def test_images_that_the_data_set_does_not_divide_are_trained_on() -> None:
     table = TABLES[0].copy()
     table.loc[[1, 2, 3], "official"] = pd.NA
