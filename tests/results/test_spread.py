@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from scipy.stats import ttest_ind
 
 from neumo.results.results import Results
-from neumo.results.spread import Difference, Spread, SpreadOnOnePart, differences, meaning, spread
+from neumo.results.spread import Difference, Spread, SpreadOnOnePart, differences, meaning, spread, summary
 
 
 def test_spread_over_seeds(study: Results) -> None:
@@ -22,12 +23,53 @@ def test_spread_over_seeds(study: Results) -> None:
     assert auc.seeds == 2
 
 
-def test_metric_that_is_not_defined(results: Results) -> None:
+@pytest.mark.parametrize("value", [None, 0.9])
+def test_metric_that_is_not_defined_or_has_no_interval(value: float | None, results: Results) -> None:
     run = results.tested("random")[0]
     assert run.test is not None
-    run.test["metrics"]["auc"] = {"value": None, "low": None, "high": None}
+    run.test["metrics"]["auc"] = {"value": value, "low": None, "high": None}
     assert spread(results.tested("random"), "auc") is None
     assert [one.metric for one in differences(results, "patient")] == ["accuracy"]
+
+
+def test_bounds_are_means_over_the_seeds() -> None:
+    found = Spread.of([0.7, 0.8, 0.9], [(0.6, 0.8), (0.7, 0.9), (0.8, 1.3)])
+    assert (found.low, found.high, found.sd) == pytest.approx((0.7, 1.0, 0.1))
+
+
+def test_summary_is_json_of_every_figure(results: Results) -> None:
+    run = results.tested("patient")[0]
+    assert run.test is not None
+    run.test["metrics"]["auc"] = {"value": None, "low": None, "high": None}
+    found = json.loads(json.dumps(summary(results), allow_nan=False))
+    drawn = [run for run in results.runs if run.validation_drawn == "before-balancing"]
+    assert set(found["ladder"]) == {run.step for run in results.runs}
+    for step, told in found["ladder"].items():
+        of_step = [run for run in drawn if (run.protocol, run.step) == ("random", step)]
+        losses = [run.validation["loss"] for run in of_step]
+        assert told["loss"] == {
+            "mean": pytest.approx(np.mean(losses)),
+            "sd": pytest.approx(np.std(losses, ddof=1)),
+            "minimum": min(losses),
+            "maximum": max(losses),
+            "low": None,
+            "high": None,
+            "seeds": 2,
+        }
+    means = {
+        name: np.mean(
+            [run.test["metrics"]["accuracy"]["value"] for run in drawn if run.test and run.protocol == name]
+        )
+        for name in ("random", "official", "patient")
+    }
+    assert {name: told["accuracy"]["mean"] for name, told in found["tested"].items()} == pytest.approx(means)
+    assert found["tested"]["patient"]["auc"] is None
+    assert {name: set(told) for name, told in found["differences"].items()} == {
+        "official": {"accuracy", "auc"},
+        "patient": {"accuracy"},
+    }
+    patient = found["differences"]["patient"]["accuracy"]
+    assert patient["value"] == pytest.approx(means["patient"] - means["random"])
 
 
 def test_spread_of_one_seed_without_interval() -> None:
