@@ -32,6 +32,7 @@ def test_pairs_the_same_images_of_protocol_and_seed(two_runs: tuple[Path, Path])
     found = compare(*two_runs, replicates=50)
     assert [run.name for run in found.runs] == ["coarse", "fine"]
     assert {pair.protocol for pair in found.pairs} == {"random", "official", "patient"}
+    assert found.by_runs == {("coarse", "fine"): list(found.pairs)}
     tables = [pd.read_csv(run / "predictions.csv") for run in two_runs]
     for pair in found.pairs:
         assert (pair.first, pair.second) == ("coarse", "fine")
@@ -117,7 +118,7 @@ def test_a_third_run_on_other_data_is_told_apart(
         (found.runs[0].name, found.runs[2].name),
         (found.runs[1].name, found.runs[2].name),
     )
-    assert len({run.name for run in found.runs}) == 3
+    assert [run.name for run in found.runs] == ["/".join(run.parts[-2:]) for run in (*two_runs, copied[1])]
     assert {(pair.first, pair.second) for pair in found.pairs} == {(found.runs[0].name, found.runs[1].name)}
 
 
@@ -144,6 +145,17 @@ def test_what_is_no_run_is_refused(
     (copied[0] / "predictions.csv").write_bytes(b"\xff\xfe\x00nothing")
     with pytest.raises(NeumoError, match=r"predictions.csv: got .*expected the predictions of a neumo run"):
         compare(*copied)
+
+
+def test_a_metric_that_is_not_defined_is_told_as_none(copied: tuple[Path, Path]) -> None:
+    results = Results.load(copied[1] / "results.json")
+    for run in results.tested("patient"):
+        assert run.test is not None
+        run.test["metrics"]["auc"] = {"value": None, "low": None, "high": None}
+    results.save(copied[1] / "results.json")
+    found = compare(*copied, replicates=20).to_dict()["metrics"]["patient"]
+    assert found["fine"]["auc"] is None
+    assert found["coarse"]["auc"] is not None
 
 
 def test_is_json(two_runs: tuple[Path, Path]) -> None:
