@@ -72,11 +72,46 @@ def test_blur_takes_detail_away_and_nothing_else() -> None:
     assert sum(np.array_equal(one, stripes) for one in found) >= 10
 
 
+def moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean position (row, column) of what is bright, and the covariance of its positions."""
+    bright = np.argwhere(pixels > 100)
+    return bright.mean(axis=0), np.cov(bright.T)
+
+
+def test_a_rotation_turns_about_the_centre_as_far_as_it_says() -> None:
+    bar = np.zeros((201, 161), np.uint8)
+    bar[95:106, 20:141] = 200
+    _, before = moments(bar)
+    angles = []
+    for seed in range(60):
+        centre, covariance = moments(augment(bar, dataclasses.replace(NONE, rotation=20.0), seed))
+        np.testing.assert_allclose(centre, (100, 80), atol=0.3)
+        across, along = np.linalg.eigvalsh(covariance)
+        assert (across, along) == pytest.approx((before[0, 0], before[1, 1]), rel=0.05)
+        angles.append(np.degrees(np.arctan2(2 * covariance[0, 1], covariance[1, 1] - covariance[0, 0]) / 2))
+    assert -20.5 < min(angles) < -17
+    assert 17 < max(angles) < 20.5
+
+
+def test_zoom_scales_about_the_centre_as_far_as_it_says() -> None:
+    disc = np.hypot(*(np.indices((201, 201)) - 100)) < 40
+    scales = []
+    for seed in range(60):
+        changed = augment(200 * disc.astype(np.uint8), dataclasses.replace(NONE, zoom=0.5), seed)
+        centre, covariance = moments(changed)
+        np.testing.assert_allclose(centre, (100, 100), atol=0.3)
+        assert covariance[0, 0] == pytest.approx(covariance[1, 1], rel=0.02)
+        scales.append(np.sqrt((changed > 100).sum() / disc.sum()))
+    assert 0.66 < min(scales) < 0.7
+    assert 1.43 < max(scales) < 1.51
+
+
 def test_stretch_changes_height_against_width() -> None:
     disc = np.hypot(*(np.indices((201, 201)) - 100)) < 40
     ratios = []
     for seed in range(60):
         changed = augment(200 * disc.astype(np.uint8), dataclasses.replace(NONE, stretch=0.5), seed) > 100
+        assert changed.sum() == pytest.approx(disc.sum(), rel=0.02)
         ratios.append(changed.any(axis=1).sum() / changed.any(axis=0).sum())
     assert 0.63 < min(ratios) < 0.75
     assert 1.35 < max(ratios) < 1.55
@@ -88,6 +123,6 @@ def test_borders_and_corners_are_blanked() -> None:
     assert set(np.unique(bordered)) == {0, 90}
     assert (bordered[11:89, 11:89] == 90).all()
     cornered = augment(grey, dataclasses.replace(NONE, corners=1.0, corner=0.3), 0)
-    assert (cornered != 90).any()
+    assert (cornered[[0, 0, -1, -1], [0, -1, 0, -1]] != 90).all()
     assert (cornered[31:69] == 90).all()
     assert (cornered[:, 31:69] == 90).all()
