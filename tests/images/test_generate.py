@@ -96,19 +96,26 @@ def test_affine_is_scipys(angle: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "expected"),
     [
-        ("rotation_range", -0.2),
-        ("rotation_range", float("nan")),
-        ("width_shift_range", 1.0),
-        ("height_shift_range", float("inf")),
-        ("shear_range", 90),
-        ("zoom_range", 1.5),
+        ("rotation_range", -0.2, "number of degrees below 180"),
+        ("rotation_range", float("nan"), "number of degrees below 180"),
+        ("rotation_range", 180, "number of degrees below 180"),
+        ("width_shift_range", 1.0, "fraction below 1"),
+        ("height_shift_range", float("inf"), "fraction below 1"),
+        ("height_shift_range", 1.0, "fraction below 1"),
+        ("shear_range", 90, "number of degrees below 90"),
+        ("zoom_range", 1.0, "fraction below 1"),
     ],
 )
-def test_senseless_ranges_are_refused(name: str, value: float) -> None:
-    with pytest.raises(NeumoError, match=f"{name}: got {value}, expected"):
+def test_senseless_ranges_are_refused(name: str, value: float, expected: str) -> None:
+    with pytest.raises(NeumoError, match=f"{name}: got {value}, expected a {expected}, 0 or more"):
         replace(Transforms(), **{name: value})  # type: ignore[arg-type]
+
+
+def test_any_range_below_its_limit_will_do() -> None:
+    widest = Transforms(179.9, 0.999, 0.999, 89.9, 0.999)
+    assert generate(np.full((9, 9), 7, np.uint8), widest, 0).tolist() == [[7] * 9] * 9
 
 
 def test_describes_itself() -> None:
