@@ -122,6 +122,29 @@ def test_a_third_run_on_other_data_is_told_apart(
     assert {(pair.first, pair.second) for pair in found.pairs} == {(found.runs[0].name, found.runs[1].name)}
 
 
+def test_one_of_two_runs_may_be_synthetic_and_tested_on_less(copied: tuple[Path, Path]) -> None:
+    real, drawn = (Results.load(run / "results.json") for run in copied)
+    real.dataset["synthetic"], real.notice, drawn.notice = False, "real", "drawn"
+    for run, results in zip(copied, (real, drawn), strict=True):
+        results.runs = [one for one in results.runs if one.protocol != "official" and one.seed == 0]
+        table = pd.read_csv(run / "predictions.csv")
+        table[(table["protocol"] != "official") & (table["seed"] == 0)].to_csv(
+            run / "predictions.csv", index=False
+        )
+    drawn.runs = [one for one in drawn.runs if one.protocol != "patient"]
+    real.save(copied[0] / "results.json")
+    drawn.save(copied[1] / "results.json")
+    found = compare(*copied, replicates=1)
+    assert found.protocols == ["random", "patient"]
+    assert {name: set(told) for name, told in found.to_dict()["metrics"].items()} == {
+        "random": {"coarse", "fine"},
+        "patient": {"coarse"},
+    }
+    assert (found.synthetic, found.notice) == (True, "drawn")
+    (pair,) = found.pairs
+    assert pair.differences["auc"].low == pair.differences["auc"].high  # of one replicate
+
+
 def test_other_labels_are_refused(copied: tuple[Path, Path]) -> None:
     change(copied[1], "label", 1 - pd.read_csv(copied[1] / "predictions.csv")["label"])
     with pytest.raises(NeumoError, match="different labels for"):
