@@ -36,6 +36,8 @@ def test_the_laplacian_of_one_point_is_known() -> None:
     pixels = np.zeros((12, 12), np.uint8)
     pixels[6, 6] = 100
     assert numbers(pixels)["detail"] == pytest.approx((400 + 4 * 100) / 10**2)
+    spread = 100 * (1 / 144 * 143 / 144) ** 0.5
+    assert numbers(pixels)["fineness"] == pytest.approx(8 / spread)
 
 
 def test_squeezing_the_width_raises_the_stretch(radiograph: np.ndarray) -> None:
