@@ -47,8 +47,6 @@ def look(pixels: np.ndarray) -> tuple[str, ...]:
 
 def _spread(pixels: np.ndarray, each: int) -> bool:
     """Whether so many pixels are darker than so many others by `BLANK` or more."""
-    if pixels.size < each:
-        return False
     ordered = np.partition(pixels, (each - 1, -each), axis=None)
     return int(ordered[-each]) - int(ordered[each - 1]) >= BLANK
 
