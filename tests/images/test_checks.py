@@ -15,7 +15,7 @@ from sklearn.datasets import load_sample_images
 import neumo
 from neumo.classifier.classifier import Classifier
 from neumo.files import SHIPPED
-from neumo.images.checks import BLANK, MEANING, TURNED, as_read, as_scored, look
+from neumo.images.checks import BLANK, MEANING, TURNED, as_read, as_scored, look, with_lateral
 from neumo.images.read import read_radiograph
 
 TRAINING, OTHERS = 320, 60
@@ -170,6 +170,28 @@ def test_blank_is_seen_in_the_pixels() -> None:
     specks[0, :100] = 255
     assert look(specks) == ("blank",)
     assert look(np.arange(224, dtype=np.uint8)[None].repeat(224, axis=0)) == ()
+
+
+@pytest.mark.parametrize(("spread", "told"), [(7, ("blank",)), (8, ())])
+def test_blank_is_less_than_8_grey_levels(spread: int, told: tuple[str, ...]) -> None:
+    pixels = np.full((224, 224), 90, np.uint8)
+    pixels[:112] += np.uint8(spread)
+    assert look(pixels) == told
+
+
+@pytest.mark.parametrize(
+    ("warnings", "known", "told"),
+    [
+        (("tiny",), True, ("lateral", "tiny")),
+        (("tiny",), False, ("tiny",)),
+        (("tiny", "lateral"), True, ("tiny", "lateral")),
+        ((), True, ("lateral",)),
+    ],
+)
+def test_lateral_is_told_once_where_it_is_known(
+    warnings: tuple[str, ...], known: bool, told: tuple[str, ...]
+) -> None:
+    assert with_lateral(warnings, known) == told
 
 
 @pytest.mark.parametrize("shape", [(224, 224), (1, 1), (3, 50), (200, 9), (17, 300)])
