@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neumo.classifier.findings import chance, operating_point, percent
+from neumo.classifier.findings import NOTICE, chance, notice, operating_point, percent
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,8 @@ from neumo.classifier.findings import chance, operating_point, percent
         (0.9996, 3, "> 0.999"),
         (1.0, 3, "> 0.999"),
         (0.0001, 3, "< 0.001"),
+        (0.0004, 3, "< 0.001"),
+        (0.0006, 3, "0.001"),
         (0.0, 4, "< 0.0001"),
         (0.9996, 4, "0.9996"),
         (0.99996, 4, "> 0.9999"),
@@ -23,6 +25,16 @@ from neumo.classifier.findings import chance, operating_point, percent
 )
 def test_a_probability_is_never_rounded_to_certainty(probability: float, decimals: int, shown: str) -> None:
     assert chance(probability, decimals) == shown
+
+
+def test_three_decimals_and_one_of_percent_are_usual() -> None:
+    assert (chance(0.25), percent(0.25)) == ("0.250", "25.0%")
+
+
+def test_the_notice_names_synthetic_radiographs_where_they_are() -> None:
+    assert notice(False) == NOTICE
+    assert notice(True).startswith(NOTICE)
+    assert "SYNTHETIC" in notice(True)
 
 
 @pytest.mark.parametrize(
