@@ -63,7 +63,7 @@ def read(out: Path) -> list[Row]:
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".CSV"])
 def test_every_kind_of_file_holds_the_same(tmp_path: Path, suffix: str) -> None:
     n = 25_000 if suffix == ".parquet" else 50  # more than Parquet is written in at a time
-    out, tally = tmp_path / "new" / f"out{suffix}", Tally()
+    out, tally = tmp_path / "new" / "er" / f"out{suffix}", Tally()
     write(out, 0, n, n)
     whole = journal(out, n)
     whole.finish(tally.add)
@@ -94,6 +94,18 @@ def test_a_stopped_run_goes_on_after_its_last_whole_row(tmp_path: Path, torn: st
     assert whole.todo == []
     whole.finish(lambda _: None)
     assert [one["path"] for one in read(out)] == PATHS[:20]
+
+
+@pytest.mark.parametrize(("line", "kept"), [(0, 0), (6, 5)])
+def test_what_comes_after_a_lost_line_is_lost(tmp_path: Path, line: int, kept: int) -> None:
+    """The first line says what the rows are of; a block of zeros is what a power cut leaves."""
+    out = tmp_path / "out.jsonl"
+    write(out, 0, 10, 20)
+    lines = (tmp_path / "out.jsonl.journal").read_bytes().splitlines(keepends=True)
+    lines[line] = b"\0" * (len(lines[line]) - 1) + b"\n"
+    (tmp_path / "out.jsonl.journal").write_bytes(b"".join(lines))
+    write(out, kept, kept + 1, 20)
+    assert journal(out).todo == list(range(kept + 1, 20))
 
 
 def test_stopped_before_the_first_line_was_whole(tmp_path: Path) -> None:
