@@ -36,6 +36,18 @@ def test_none_is_a_class_and_na_a_patient(tmp_path: Path) -> None:
     assert table["patient"].fillna("unknown").tolist() == ["NA", "unknown", "null", "NA"]
 
 
+@pytest.mark.parametrize(("positive", "first"), [(None, None), (["Unknown"], "unknown")])
+def test_what_says_nothing_is_missing(positive: list[str] | None, first: str | None) -> None:
+    """Unless it is given as a positive label; findings in brackets may have quotes, or none."""
+    frame = pd.DataFrame(
+        {"l": ["unknown", "[mass, edema]", "['mass', '']", " "], "s": ["nan", "train", "NaN", " test "]}
+    )
+    found = cells.cleaned(frame, {"label": "l", "official": "s", "patient": None}, positive)
+    assert cells.or_none(found["label"]) == [first, "mass|edema", "mass", None]
+    assert cells.or_none(found["official"]) == [None, "train", None, "test"]
+    assert cells.or_none(found["patient"]) == [None] * 4
+
+
 def with_views(folder: Path, heading: str, views: list[str]) -> Path:
     rows = []
     for i, view in enumerate(views):
