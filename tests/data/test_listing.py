@@ -881,25 +881,28 @@ def test_folders_that_were_not_downloaded_stop_no_audit(tmp_path: Path) -> None:
     assert (len(found.table), found.missing, found.lateral) == (2, ["c/4.png"], ["b/3.png"])
 
 
-def test_rows_of_one_image_are_of_one_patient(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("heading", "column", "called", "agreeing", "found", "other"),
+    [
+        ("patient", "patient", "patient", "0.png,0,P7\n0.png,0,p7\n1.png,1,P8\n", ["P7", "P8"], "P9"),
+        (
+            *("split", "official", "official part"),
+            "0.png,0,test\n0.png,0,test\n1.png,1,val\n1.png,1,train\n",
+            *(["test", "train"], "train"),
+        ),
+    ],
+    ids=["patient", "official part"],
+)
+def test_rows_of_one_image_are_of_one_patient_and_part(
+    heading: str, column: str, called: str, agreeing: str, found: list[str], other: str, tmp_path: Path
+) -> None:
     for i in range(2):
         draw(tmp_path / f"{i}.png", i)
     table = tmp_path / "t.csv"
-    table.write_text("path,label,patient\n0.png,0,\n0.png,0,P7\n0.png,0,p7\n1.png,1,P8\n")
-    assert neumo.read(table).table["patient"].tolist() == ["P7", "P8"]
-    table.write_text("path,label,patient\n0.png,0,P7\n1.png,1,P8\n0.png,0,P9\n")
-    with pytest.raises(NeumoError, match=r"0\.png: got another patient in row 3 of .*, expected one"):
-        neumo.read(table)
-
-
-def test_rows_of_one_image_are_of_one_official_part(tmp_path: Path) -> None:
-    for i in range(2):
-        draw(tmp_path / f"{i}.png", i)
-    table = tmp_path / "t.csv"
-    table.write_text("path,label,split\n0.png,0,\n0.png,0,test\n0.png,0,test\n1.png,1,val\n1.png,1,train\n")
-    assert neumo.read(table).table["official"].tolist() == ["test", "train"]
-    table.write_text("path,label,split\n0.png,0,train\n1.png,1,train\n0.png,0,test\n")
-    with pytest.raises(NeumoError, match=r"0\.png: got another official part in row 3 of .*, expected one"):
+    table.write_text(f"path,label,{heading}\n0.png,0,\n{agreeing}")
+    assert neumo.read(table).table[column].tolist() == found
+    table.write_text(f"path,label,{heading}\n0.png,0,{found[0]}\n1.png,1,{found[1]}\n0.png,0,{other}\n")
+    with pytest.raises(NeumoError, match=rf"0\.png: got another {called} in row 3 of .*, expected one"):
         neumo.read(table)
 
 
