@@ -138,7 +138,7 @@ def survey(
     loose = sorted(_beside(root, classes) - set(map(Path, listed)))
     tell_left_out(root, len(loose), "images beside the class folders")
     kermany = {f.name for f, _ in classes} == {"NORMAL", "PNEUMONIA"} and found["cause"].eq("bacteria").any()
-    kermany &= found["path"].map(patient_of).notna().all()  # others are of nobody knows what ages
+    kermany &= found["path"].map(patient_of).notna().all()  # the ages on any other image are not known
     return Dataset(
         table=new_table(found[there]),
         name="Kermany 2018" if kermany else root.name,
