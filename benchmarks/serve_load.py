@@ -28,7 +28,6 @@ import numpy as np
 from neumo.classifier.classifier import Classifier, load
 from neumo.files import SHIPPED
 from neumo.images.read import inspect_radiograph
-from neumo.serve.app import BATCH
 
 IMAGES = 256
 TOGETHER = 8  # files in a request of several
@@ -49,7 +48,7 @@ def batch_time(classifier: Classifier, pixels: np.ndarray) -> float:
     times = []
     for _ in range(40):
         began = time.perf_counter()
-        classifier.examine(pixels[:BATCH])
+        classifier.examine(pixels[: classifier.batch])
         times.append(time.perf_counter() - began)
     return float(np.median(times))
 
@@ -211,7 +210,7 @@ def main() -> None:
         f"{middle(lambda one: one.several / one.stream):.0%} |",
         f"| processor time per image: engine, with reading, server, server of {TOGETHER} | "
         f"{', '.join(f'{one:.1f}' for one in used)} ms |",
-        f"| one batch of {BATCH}, alone | {1000 * middle(lambda one: one.batch):.0f} ms |",
+        f"| one batch of {classifier.batch}, alone | {1000 * middle(lambda one: one.batch):.0f} ms |",
         f"| latency, one image per request: median | {1000 * middle(lambda one: one.wrk['median']):.0f} ms |",
         f"| 99th percentile | {1000 * middle(lambda one: one.wrk['p99']):.0f} ms, "
         f"{middle(lambda one: one.wrk['p99'] / one.batch):.1f} batches |",

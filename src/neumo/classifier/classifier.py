@@ -20,7 +20,7 @@ from neumo.classifier.origin import Origin
 from neumo.classifier.saved_file import Parts, read_parts, write_parts
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.features.backbones import SIZE
-from neumo.features.compiled import compiled
+from neumo.features.compiled import Requests, compiled
 from neumo.features.engine import Engine
 from neumo.features.precision import resolve_precision
 from neumo.features.reference import Reference, clearly_nearer
@@ -295,15 +295,28 @@ class Classifier:
         precision, graph = self._engine.settle(), lambda: self._backbone
         return Engine(graph, self.scaling, precision, batch=len(TURNED), kept_as=self._kept_as)
 
+    @property
+    def batch(self) -> int:
+        """Images that are computed together; `examine` takes any number."""
+        return self._engine.batch
+
+    @property
+    def at_once(self) -> int:
+        """Batches that are computed at the same time, where several threads ask for one."""
+        return self._engine.at_once
+
     @cached_property
-    def _compiled_head(self) -> openvino.CompiledModel:
+    def _compiled_head(self) -> Requests:
         # a few products of a batch take less time than threads take to meet
         properties = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
-        return compiled(lambda: self._head, properties)
+        return Requests(compiled(lambda: self._head, properties))
 
     def _judge(self, features: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
-        return np.asarray(self._compiled_head.create_infer_request().infer([features])[0][:, 0], np.float64)
+        request = self._compiled_head.take()
+        found = np.array(request.infer([features])[0][:, 0], np.float64)
+        self._compiled_head.give_back(request)
+        return found
 
     def decision(self, probability: float) -> str:
         """The name of the class that a radiograph of this probability is called."""

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,6 +78,34 @@ def compiled(
         with contextlib.suppress(OSError, RuntimeError):
             _write(found, file)
     return found
+
+
+class Requests:
+    """A compiled network with its requests, which are used again and again; threads may share it.
+
+    OpenVINO lets who asks a busy network for a new request or a property wait until it has computed what it
+    is at; for a property, with Python's lock held, so that all other threads wait, too.
+
+    Attributes:
+        network: as `compiled` gives it.
+        at_once: requests that it computes at the same time.
+    """
+
+    def __init__(self, network: openvino.CompiledModel) -> None:
+        self.network = network
+        self.at_once: int = network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        self._idle: deque[openvino.InferRequest] = deque()
+
+    def take(self) -> openvino.InferRequest:
+        """One that nobody uses."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self.network.create_infer_request()
+
+    def give_back(self, request: openvino.InferRequest) -> None:
+        """Let others have it, after what it computed was copied."""
+        self._idle.append(request)
 
 
 def remembered(find_out: Callable[[], str], words: tuple[str, ...], kept_as: str | None = None) -> str:

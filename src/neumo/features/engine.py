@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neumo.features import grey
-from neumo.features.compiled import compiled, remembered
+from neumo.features.compiled import Requests, compiled, remembered
 from neumo.features.precision import FAITHFUL, PROBES, resolve_precision, suited
 from neumo.features.scaling import RAW, Scaling
 
@@ -67,7 +67,7 @@ class Engine:
         self._batch = batch
         self._graph = graph if callable(graph) else lambda: graph
         self._scaling, self._kept_as = scaling, kept_as
-        self._networks: dict[int, openvino.CompiledModel] = {}
+        self._networks: dict[int, Requests] = {}
         self._compiling = threading.Lock()
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
@@ -75,7 +75,8 @@ class Engine:
         size = self.batch
         batches = (pixels[start : start + size] for start in range(0, len(pixels), size))
         return np.concatenate(
-            list(self.map(batches)) or [np.empty((0, *self._network(1).output(0).shape[1:]), np.float32)]
+            list(self.map(batches))
+            or [np.empty((0, *self._requests(1).network.output(0).shape[1:]), np.float32)]
         )
 
     def map(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -91,25 +92,24 @@ class Engine:
         first = list(itertools.islice(taken, 2))
         if not first:
             return
-        network = self._network(1 if [len(batch) for batch in first] == [1] else self.batch)
-        shape = tuple(network.input(0).shape)
-        # one request more than are computed at the same time: it is filled meanwhile
-        ahead = network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS") + 1
-        idle = deque["openvino.InferRequest"]()
+        requests = self._requests(1 if [len(batch) for batch in first] == [1] else self.batch)
+        shape = tuple(requests.network.input(0).shape)
+        ahead = requests.at_once + 1  # one more than are computed at the same time: it is filled meanwhile
         busy = deque[tuple["openvino.InferRequest", int]]()
 
         def oldest() -> np.ndarray:
             request, n = busy.popleft()
             request.wait()
-            idle.append(request)
-            return request.get_output_tensor().data[:n].copy()
+            found = request.get_output_tensor().data[:n].copy()
+            requests.give_back(request)
+            return found
 
         try:
             for pixels in itertools.chain(first, taken):
                 check_batch(pixels, shape)
                 if len(busy) == ahead:
                     yield oldest()
-                request = idle.popleft() if idle else network.create_infer_request()
+                request = requests.take()
                 request.get_input_tensor().data[: len(pixels)] = pixels
                 request.get_input_tensor().data[len(pixels) :] = 0
                 request.start_async()
@@ -117,13 +117,18 @@ class Engine:
             while busy:
                 yield oldest()
         finally:
-            for request, _ in busy:
-                request.wait()
+            while busy:
+                oldest()
 
     @property
     def batch(self) -> int:
         """Images that are computed together."""
         return self._batch or BATCHES[self.settle()]
+
+    @property
+    def at_once(self) -> int:
+        """Batches that are computed at the same time."""
+        return self._requests(self.batch).at_once
 
     def settle(self) -> str:
         """What it computes in: "f32", "bf16" or "int8"; "auto" is looked into now."""
@@ -136,12 +141,12 @@ class Engine:
             self.precision = remembered(lambda: suited(self._compile), ("f32", "bf16"), name)
         return self.precision
 
-    def _network(self, batch: int) -> openvino.CompiledModel:
+    def _requests(self, batch: int) -> Requests:
         """The network, compiled for batches of one size when first asked for it."""
         with self._compiling:
             self._settle()
             if batch not in self._networks:
-                self._networks[batch] = self._compile(batch, self.precision)
+                self._networks[batch] = Requests(self._compile(batch, self.precision))
             return self._networks[batch]
 
     def _compile(self, batch: int, precision: str) -> openvino.CompiledModel:

@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from neumo.classifier.classifier import Classifier
 
 PAGE = Path(__file__).with_name("page")
-BATCH = 8
-"""Images that are examined together; the network computes them in parts, see `neumo.features.engine`."""
-WORKERS = 2
-"""Batches in work at the same time: OpenVINO computes two streams on two cores, more on more."""
 
 
 def create_app(
@@ -101,16 +97,17 @@ async def _running(
     app: FastAPI, classifier: Classifier, limits: Limits, metrics: Metrics
 ) -> AsyncIterator[None]:
     """Threads and a compiled network while the application runs."""
+    batch, at_once = await asyncio.to_thread(lambda: (classifier.batch, classifier.at_once))  # it compiles
     app.state.batching = batching = Batching(
         classifier.examine,
-        batch=BATCH,
-        workers=WORKERS,
+        batch=batch,
+        workers=at_once + 1,  # one is filled, or its findings are written, while the others are computed
         readers=os.cpu_count() or 1,
         max_pixels=limits.pixels,
         told=metrics.batch.observe,
     )
     grey = np.full((1, SIZE, SIZE), 128, np.uint8)
-    await asyncio.to_thread(classifier.examine, grey)  # the first call compiles the network
+    await asyncio.to_thread(classifier.examine, grey)  # one image is computed by another network
     app.state.ready = True
     yield
     app.state.ready = False

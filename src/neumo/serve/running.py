@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 import warnings
+from logging.handlers import MemoryHandler
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def run(
         expected = "expected a free port at an address of this machine"
         raise NeumoError(f"{host}:{port}: got {got}, {expected}") from None
     own_names = () if is_loopback(host) else (host, socket.gethostname(), socket.getfqdn())
-    _keep_logs_clean()
+    log = _start_log()
     app = create_app(classifier, limits, token, (*own_names, *hosts))
     config = uvicorn.Config(
         app,
@@ -104,14 +105,15 @@ def run(
     )
     address = f"[{host}]" if ":" in host else host
     url = f"http://{address}:{listening.getsockname()[1]}/"
-    _Server(config, url + shown, limits.seconds).run(sockets=[listening])
+    _Server(config, url + shown, limits.seconds, log).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
     """uvicorn that, told to stop, first answers what it took while it refuses what is new."""
 
-    def __init__(self, config: uvicorn.Config, url: str, grace: float) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, grace: float, log: logging.Handler) -> None:
         super().__init__(config)
+        self._log = log
         self._url = url
         self._grace = grace
         self._until = 0.0
@@ -132,13 +134,27 @@ class _Server(uvicorn.Server):
         state = self.config.app.state  # type: ignore[union-attr]
         if state.draining and (not state.requests or time.monotonic() > self._until):
             self.should_exit = True
+        self._log.flush()
         return await super().on_tick(counter)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._log.flush()  # uvicorn ends the process by the signal that it got, which Python never sees
 
-def _keep_logs_clean() -> None:
-    """Log to standard error; nothing that quotes a file: libraries warn with values from its header."""
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
+
+def _start_log() -> logging.Handler:
+    """Log to standard error; nothing that quotes a file: libraries warn with values from its header.
+
+    Returns:
+        What keeps lines until it is flushed: to write each by itself takes as long as to answer a third of a
+        request.
+    """
+    written = logging.StreamHandler()
+    written.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    kept = MemoryHandler(1000, logging.WARNING, written)
+    logging.basicConfig(handlers=[kept], level=logging.WARNING)
     logging.getLogger("neumo.serve").setLevel(logging.INFO)
     for chatty in ("PIL", "pydicom", "pylibjpeg", "python_multipart"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL + 1)
     warnings.simplefilter("ignore")
+    return kept
