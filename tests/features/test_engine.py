@@ -67,7 +67,7 @@ def test_a_stream_reads_only_a_few_batches_ahead(engine: Engine, pixels: np.ndar
             yield pixels[:1]
 
     next(engine.map(batches()))
-    assert taken <= 2 + engine._network(engine.batch).get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    assert taken <= 2 + engine.at_once
 
 
 def test_threads_share_an_engine(engine: Engine, pixels: np.ndarray) -> None:

@@ -314,7 +314,7 @@ class Classifier:
     def _judge(self, features: np.ndarray) -> np.ndarray:
         """Probability of the positive class, float64 (n,), of features (n, d)."""
         request = self._compiled_head.take()
-        found = np.array(request.infer([features])[0][:, 0], np.float64)
+        found = np.array(request.infer(features, share_inputs=True)[0][:, 0], np.float64)
         self._compiled_head.give_back(request)
         return found
 
