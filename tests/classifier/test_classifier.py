@@ -53,7 +53,7 @@ def test_the_output_does_not_depend_on_threads_or_neighbours(saved: Path) -> Non
         np.testing.assert_array_equal(
             classifier._judge(features[start : start + 8]), expected[start : start + 8]
         )
-    assert classifier._compiled_head.get_property("INFERENCE_NUM_THREADS") == 1
+    assert classifier._compiled_head.network.get_property("INFERENCE_NUM_THREADS") == 1
 
 
 def test_is_shown_in_one_short_line(saved: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neumo.features import compiled as module
-from neumo.features.compiled import compiled, compiled_folder, core
+from neumo.features.compiled import Requests, compiled, compiled_folder, core
 
 PROPERTIES = {"PERFORMANCE_HINT": "LATENCY"}
 
@@ -29,6 +29,17 @@ def answer(factor: float, kept_as: str | None) -> float:
 
 def files() -> list[Path]:
     return sorted(compiled_folder().glob("*"))
+
+
+def test_a_request_that_was_given_back_is_used_again() -> None:
+    requests = Requests(compiled(lambda: network(1), PROPERTIES))
+    first, second = requests.take(), requests.take()
+    first.get_input_tensor().data[:] = 1
+    second.get_input_tensor().data[:] = 2
+    assert [request.infer()[0][0, 0] for request in (first, second)] == [300, 600]
+    requests.give_back(first)
+    assert requests.take() is first
+    assert requests.take() not in (first, second)
 
 
 def test_what_is_kept_is_used_for_the_same_name_only() -> None:

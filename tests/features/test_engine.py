@@ -70,6 +70,17 @@ def test_a_stream_reads_only_a_few_batches_ahead(engine: Engine, pixels: np.ndar
     assert taken <= 2 + engine.at_once
 
 
+def test_a_second_call_asks_for_no_new_request(engine: Engine, pixels: np.ndarray) -> None:
+    def idle() -> set[int]:
+        return {id(request) for request in engine._requests(engine.batch)._idle}
+
+    engine(pixels)
+    before = idle()
+    engine(pixels)
+    assert before
+    assert idle() == before
+
+
 def test_threads_share_an_engine(engine: Engine, pixels: np.ndarray) -> None:
     together = engine(pixels)
     places = [np.arange(start, start + 9) % len(pixels) for start in range(40)]

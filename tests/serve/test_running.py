@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,16 @@ def test_serves_and_stops(saved: Path, classifier: Classifier, tmp_path: Path) -
         assert "Traceback" not in said
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(server.address)
+
+
+def test_a_request_is_logged_at_once(saved: Path) -> None:
+    with serving(saved) as server:
+        httpx2.get(f"{server.url}health")
+        until = time.monotonic() + 30
+        while not any("GET /health 200" in line for line in server.said):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        server.stop()
 
 
 def test_sigterm_finishes_what_was_taken_and_refuses_what_is_new(saved: Path) -> None:

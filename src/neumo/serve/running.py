@@ -137,17 +137,12 @@ class _Server(uvicorn.Server):
         self._log.flush()
         return await super().on_tick(counter)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
-        self._log.flush()  # uvicorn ends the process by the signal that it got, which Python never sees
-
 
 def _start_log() -> logging.Handler:
     """Log to standard error; nothing that quotes a file: libraries warn with values from its header.
 
     Returns:
-        What keeps lines until it is flushed: to write each by itself takes as long as to answer a third of a
-        request.
+        What keeps lines until it is flushed, or Python ends: under load it is slow to write each by itself.
     """
     written = logging.StreamHandler()
     written.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
