@@ -185,8 +185,6 @@ class Guard:
 
 def _route(scope: Scope) -> str:
     """What a request asks for, done or refused, in words that say nothing of it: a route's path or "page"."""
-    if matched := scope.get("route"):
-        return matched.path
     for route in scope["app"].routes:
         if route.matches(scope)[0] is not Match.NONE:
             return route.path or route.name
