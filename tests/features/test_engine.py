@@ -70,12 +70,14 @@ def test_a_stream_reads_only_a_few_batches_ahead(engine: Engine, pixels: np.ndar
     assert taken <= 2 + engine.at_once
 
 
-def test_a_second_call_asks_for_no_new_request(engine: Engine, pixels: np.ndarray) -> None:
+def test_requests_are_used_again_and_keep_no_radiograph(engine: Engine, pixels: np.ndarray) -> None:
     def idle() -> set[int]:
         return {id(request) for request in engine._requests(engine.batch)._idle}
 
     engine(pixels)
     before = idle()
+    for request in engine._requests(engine.batch)._idle:
+        assert not request.get_input_tensor().data.any()
     engine(pixels)
     assert before
     assert idle() == before
