@@ -36,7 +36,7 @@ def test_a_trial_is_found_by_its_key(tmp_path: Path) -> None:
     found = find_run(tmp_path, "A")
     assert found is not None
     assert found[0] == run(0.1)
-    assert found[1]["probability"].tolist() == [0.1]
+    pd.testing.assert_frame_equal(found[1], predictions(0.1).assign(sha256=0))
     assert find_run(tmp_path, "B") is None
     assert find_run(tmp_path / "nowhere", "A") is None
 
