@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from pathlib import Path
@@ -36,6 +37,24 @@ def test_results_are_those_of_the_run(results: Results) -> None:
         for cause, figures in one["by_cause"].items():
             each = [run.by_cause[cause]["sensitivity"] for run in results.tested(protocol)]
             assert figures["sensitivity"] == pytest.approx(np.mean(each))
+
+
+def test_each_seed_counts_alike(results: Results) -> None:
+    third = copy.deepcopy(results.tested("patient")[-1])
+    third.seed = 2
+    (third.test or {})["confusion"] = [[0, 900], [30, 0]]
+    results.runs.append(third)
+    first, second = (np.array((run.test or {})["confusion"]) for run in results.tested("patient")[:2])
+    mean = (first + second + [[0, 900], [30, 0]]) / 3
+    np.testing.assert_allclose(results_for_card(results)["patient"]["confusion"], mean)
+
+
+def test_a_cause_that_one_seed_did_not_draw_is_of_the_others(results: Results) -> None:
+    first, second = results.tested("patient")
+    cause = next(iter(first.by_cause))
+    del first.by_cause[cause]
+    found = results_for_card(results)["patient"]["by_cause"][cause]
+    assert found["sensitivity"] == second.by_cause[cause]["sensitivity"]
 
 
 def test_is_json_with_the_command_and_the_means(results: Results) -> None:
