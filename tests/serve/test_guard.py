@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
 from neumo.classifier.classifier import Classifier
 from neumo.serve.app import PAGE, create_app
@@ -166,6 +169,19 @@ def test_a_fault_says_nothing_of_its_cause(
     assert answer.json() == {"error": "the server failed on this request"}
     assert any("RuntimeError" in record.getMessage() for record in caplog.records)
     assert "ZEBRA" not in caplog.text
+
+
+def test_a_fault_within_an_answer_begins_no_other(client: TestClient) -> None:
+    """HTTP has one status per answer; the server would fail on a second, and log more than it may."""
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b"half"
+        raise RuntimeError
+
+    app: Any = client.app
+    app.router.routes.insert(0, Route("/half", lambda _: StreamingResponse(half())))
+    answer = client.get("/half")
+    assert (answer.status_code, answer.content) == (200, b"half")
 
 
 def test_a_fault_of_the_network_is_one_of_the_server(
