@@ -16,6 +16,7 @@ from PIL import Image
 
 from neumo.classifier.classifier import Classifier
 from neumo.errors import NeumoError
+from neumo.explain import cam
 from neumo.explain.cam import enlarge, evidence, evidence_graph, heat_map
 from neumo.features.precision import resolve_precision
 
@@ -90,6 +91,16 @@ def test_the_hottest_place_is_as_hot_as_the_probability(
     assert len(heat_map(classifier, radiographs[:0])) == 0
 
 
+def test_faint_evidence_is_as_hot_as_the_probability_too(
+    classifier: Classifier, radiographs: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = np.full((2, 7, 7), -1, np.float32)
+    maps[0, 3, 3] = 0.01
+    monkeypatch.setattr(cam, "evidence", lambda *_: (np.array([0.3, 0.2], np.float32), maps))
+    heat = heat_map(classifier, radiographs[:2])
+    np.testing.assert_allclose(heat.max(axis=(1, 2)), [0.3, 0])
+
+
 def test_threads_may_share_a_classifier(classifier: Classifier, radiographs: np.ndarray) -> None:
     alone = [heat_map(classifier, radiographs[i : i + 2]) for i in range(7)]
     with ThreadPoolExecutor(4) as pool:
@@ -145,11 +156,12 @@ def _network(tail: Callable[[Any], Any], *, grids: int = 1) -> tuple[Any, Any]:
     return keras.Model(picture, layers.Activation("sigmoid")(logit)), keras.Model(picture, [*maps, logit])
 
 
-def _dense(activation: str) -> Callable[[Any], Any]:
+def _dense(activation: str, scale: float = 2) -> Callable[[Any], Any]:
     def tail(x: Any) -> Any:
         from neumo.backend import keras
 
-        return keras.layers.Dense(6, activation, kernel_initializer=keras.initializers.HeNormal(2))(x)
+        kernel = keras.initializers.VarianceScaling(scale, seed=2)
+        return keras.layers.Dense(6, activation, kernel_initializer=kernel)(x)
 
     return tail
 
@@ -167,7 +179,8 @@ def _branches(x: Any) -> Any:
     return keras.layers.Concatenate()([keras.layers.ReLU(0.6)(_dense("linear")(x)), _dense("silu")(x)])
 
 
-TAILS = [lambda x: x, *map(_dense, ("relu", "silu", "gelu", "sigmoid", "hard_silu")), _norms, _branches]
+KINDS = ("relu", "silu", "gelu", "sigmoid", "hard_silu")
+TAILS = [lambda x: x, *map(_dense, KINDS), _dense("hard_silu", 40), _norms, _branches]
 
 
 @pytest.mark.parametrize("grids", [1, 2])
