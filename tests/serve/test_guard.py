@@ -185,13 +185,14 @@ def test_a_fault_within_an_answer_begins_no_other(client: TestClient) -> None:
 
 
 def test_a_fault_of_the_network_is_one_of_the_server(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A batch that cannot be computed is answered, and the next one is computed."""
+    """A batch that cannot be computed is answered and logged, and the next one is computed."""
     batching = client.app.state.batching  # type: ignore[attr-defined]
     with monkeypatch.context() as patched:
         patched.setattr(batching, "_examine", lambda *_: 1 / 0)
         assert client.post("/api/predict", files=sent(drawn(0))).status_code == 500
+    assert "computing a batch failed: ZeroDivisionError" in caplog.text
     assert client.post("/api/predict", files=sent(drawn(0))).status_code == 200
     metrics = client.get("/metrics").text
     assert "neumo_queue_images 0.0" in metrics
