@@ -89,6 +89,8 @@ def test_a_request_too_large(classifier: Classifier) -> None:
         png = {"content-type": "image/png"}
         status, asked = chunks_read(client, png)
         assert (status, asked < 30) == (413, True)
+        status, told = chunks_read(client, {**png, "content-length": "100001"})
+        assert (status, told < asked - 5) == (413, True)  # not read first, only to be thrown away
 
 
 def test_too_many_files(classifier: Classifier) -> None:
