@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import neumo
+from neumo.data.inspections import inspect_images
 from neumo.features.backbones import PHANTOM_FILE
 
 CHOICES = {"backbone": "MobileNetV2-0.35", "weights": "none", "epochs": 2}
@@ -67,3 +68,15 @@ def test_a_path_of_weights_and_a_seed_of_numpy_are_told_on_the_card(phantoms: Pa
     neumo.train(phantoms, **choices).save(tmp_path / "mine.neumo")  # type: ignore[arg-type]
     told = neumo.load(tmp_path / "mine.neumo").card["training"]
     assert (told["seed"], told["settings"]["weights"]) == (1, PHANTOM_FILE.name)
+
+
+def test_is_made_from_the_parts_that_the_protocol_and_the_seed_draw(phantoms: Path) -> None:
+    table = neumo.read(phantoms).table
+    classifier = neumo.train(phantoms, protocol="random", seed=5, **CHOICES)  # type: ignore[arg-type]
+    assert classifier.card["training"]["step"] == "early stopping"
+    assert list(classifier.card["test"]) == ["random"]
+    assert classifier.origin is not None
+    made_from, _ = classifier.origin.has(table, inspect_images(table))
+    own = table.set_index("path")["sha256"][made_from.tolist()]
+    divided = neumo.split(table, "random", seed=5)
+    assert set(own) == set(divided.loc[divided["part"] != "test", "sha256"])
