@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -105,3 +106,24 @@ def test_training_on_generated_images_alone_of_a_class_is_refused(data: neumo.Da
     bench = Bench(data, choices, backbone(choices.backbone, choices.weights))
     with pytest.raises(NeumoError, match=r"training part: got .* beside generated images, all of one class"):
         bench.fit(Plan(divided, "random", step("base"), seed, "after-balancing", tested=False))
+
+
+@pytest.mark.parametrize(
+    ("name", "normalise"), [("base", "dataset"), ("normalised", "dataset"), ("normalised", "imagenet")]
+)
+def test_what_a_step_is_normalised_with(data: neumo.Dataset, name: str, normalise: str) -> None:
+    divided = neumo.split(data.table)
+    choices = Settings(backbone="MobileNetV2-0.35", weights="none", epochs=1, normalise=normalise)
+    bench = Bench(data, choices, backbone(choices.backbone, choices.weights))
+    run = bench.fit(Plan(divided, "random", step(name), 0, "before-balancing", tested=False)).run
+    own = divided[divided["part"] == "train"]
+    pixels = np.stack([neumo.read_radiograph(path) for path in own["path"]])
+    expected = {
+        "base": {"mean": 0.0, "std": 1.0},
+        "dataset": {"mean": round(pixels.mean()), "std": round(pixels.std())},
+        "imagenet": {"mean": 127.5, "std": 127.5},  # keras.applications.mobilenet_v2.preprocess_input
+    }
+    assert run.scaling == expected[name if name == "base" else normalise]
+    for part, of_part in divided.groupby("part"):
+        told = (run.counts[str(part)]["normal"], run.counts[str(part)]["pneumonia"])
+        assert told == ((of_part["label"] == 0).sum(), (of_part["label"] == 1).sum())
