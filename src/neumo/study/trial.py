@@ -154,7 +154,6 @@ class Bench:
             epochs=settings.epochs,
             batch_size=settings.batch_size,
         )
-        _check_finite(step, fitted.history)
         trained = time.perf_counter()
         kept = fitted.best_epoch - 1
         point = choose_threshold(
@@ -246,7 +245,7 @@ class Bench:
         if self.settings.normalise == "imagenet":
             return self.backbone.scaling
         if self._measured is None or self._measured[0] is not rows:
-            self._measured = rows, fit_scaling(rows[(rows["part"] == "train") & (rows["copy"] == 0)])
+            self._measured = rows, fit_scaling(rows[rows["part"] == "train"])
         return self._measured[1]
 
     def _features(self, rows: pd.DataFrame, scaling: Scaling) -> np.ndarray:
@@ -286,14 +285,6 @@ def _check_own(rows: pd.DataFrame) -> None:
             raise NeumoError(
                 f"{name}: got {len(own):,} radiographs beside generated images, all of one class, expected "
                 "some of both classes; draw validation before balancing, or with another seed"
-            )
-
-
-def _check_finite(step: Step, history: dict[str, list[float]]) -> None:
-    for epoch, values in enumerate(zip(*history.values(), strict=True), 1):
-        if not np.isfinite(values).all():
-            raise NeumoError(
-                f"step {step.name!r}: got a loss that is not finite in epoch {epoch}, expected numbers"
             )
 
 
