@@ -319,6 +319,25 @@ def table(first: int, entries: np.ndarray, bits: int) -> list[Dataset]:
     return [item]
 
 
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        (["RescaleSlope", "RescaleIntercept"], "DS"),
+        (["VOILUTFunction"], "CS"),
+        (["PixelPaddingRangeLimit"], "US"),
+    ],
+)
+def test_an_element_without_a_value_is_none(
+    deep: Dataset, tmp_path: Path, names: list[str], kind: str
+) -> None:
+    deep.WindowCenter, deep.WindowWidth = 1500, 2000
+    deep.add_new("PixelPaddingValue", "US", 4095)
+    expected = read(deep, tmp_path)
+    for name in names:
+        deep.add_new(name, kind, None)
+    np.testing.assert_array_equal(read(deep, tmp_path), expected)
+
+
 def test_lookup_tables_come_first(deep: Dataset, tmp_path: Path) -> None:
     entries = np.linspace(0, 1, 4096) ** 2 * 1023
     square = (deep.pixel_array / 4095) ** 2 * 255

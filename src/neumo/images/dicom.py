@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 PERCENTILES = (0.5, 99.5)
+OPTIONAL = ("RescaleSlope", "RescaleIntercept", "VOILUTFunction", "PixelPaddingRangeLimit")
+"""What pydicom goes by; one that is there without a value says as little as one that is not (PS3.5 7.4.5)."""
+
 ENDLESS = 1e12  # of a window, in units of the rescaled values: no detector's
 
 # Modalities (PS3.3 C.7.3.1.1.1) that are no projection radiographs of a body: nothing learned from chest
@@ -107,6 +110,9 @@ def read_dicom(
         check_sequences(dataset)
         if dataset.get("PixelRepresentation") is None:
             dataset.PixelRepresentation = 0  # as viewers take it
+        for name in OPTIONAL:
+            if dataset.get(name) in (None, ""):
+                dataset.pop(name, None)
         kind = _check(path, dataset, max_pixels)
         stored = _stored(path, dataset)
         first = int(stored.min())
