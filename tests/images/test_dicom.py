@@ -355,6 +355,22 @@ def test_lookup_tables_come_first(deep: Dataset, tmp_path: Path) -> None:
     assert np.abs(shown - square).max() < 1
 
 
+@pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian], ids=str)
+@pytest.mark.parametrize(("signed", "intercept"), [(0, -1024), (1, 0), (1, 2048), (1, 40000), (0, 0)])
+def test_the_first_value_of_a_table_is_signed_as_what_it_is_given(
+    deep: Dataset, tmp_path: Path, syntax: UID, signed: int, intercept: int
+) -> None:
+    deep.file_meta.TransferSyntaxUID = syntax
+    square = (deep.pixel_array / 4095) ** 2 * 255
+    deep.PixelData = (deep.pixel_array.astype(np.int16) - signed * 2048).tobytes()
+    deep.PixelRepresentation = signed
+    deep.RescaleSlope, deep.RescaleIntercept = 1, intercept
+    voi = table(0, (np.linspace(0, 1, 4096) ** 2 * 65535).astype(np.uint16), 16)
+    first = intercept - signed * 2048
+    voi[0].add_new("LUTDescriptor", "SS" if first < 0 else "US", [4096, first, 16])
+    assert np.abs(read(deep, tmp_path, VOILUTSequence=voi) - square).max() < 1
+
+
 @pytest.mark.parametrize("name", ["ModalityLUTSequence", "VOILUTSequence"])
 @pytest.mark.parametrize("unknown", [["LUTData"], ["LUTDescriptor", "LUTData"]])
 def test_lookup_tables_that_are_too_long_for_their_kind(

@@ -249,8 +249,11 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     _tables_as_words(dataset)
     values = np.asarray(apply_modality_lut(levels, dataset), dtype=np.float64)
     bits, signed = dataset.BitsStored, dataset.PixelRepresentation == 1
+    ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
+    ends = np.sort(np.asarray(apply_modality_lut(ends, dataset), dtype=np.float64))
     tables = dataset.get("VOILUTSequence")
     if tables and "LUTData" in tables[0]:
+        _take_sign_from(ends, tables[0])
         values = apply_voi(np.rint(values).astype(np.int64), dataset)
         black, white = 0.0, 2.0 ** tables[0].LUTDescriptor[2] - 1
     elif window := _window(dataset):
@@ -259,8 +262,7 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
         black, white = apply_windowing(far, dataset, place)
         values = apply_windowing(values, dataset, place)
     elif bits <= 8:
-        ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
-        black, white = np.sort(np.asarray(apply_modality_lut(ends, dataset), dtype=np.float64))
+        black, white = ends
     else:
         counts = np.bincount(stored.astype(np.int32).ravel() - levels[0], minlength=len(levels))
         order = np.argsort(values, kind="stable")
@@ -279,6 +281,18 @@ def _tables_as_words(dataset: Dataset) -> None:
         for table in dataset.get(name) or ():
             if isinstance(table.get("LUTData"), bytes):
                 table["LUTData"].VR = "OW"
+
+
+def _take_sign_from(ends: np.ndarray, table: Dataset) -> None:
+    """Let the first value that a VOI LUT maps have the sign of what it can be given, at most `ends`.
+
+    Sixteen bits stand for it. Where their kind is not written, what the rescale gives tells whether they are
+    signed (PS3.3 C.11.2.1.1); pydicom goes by the stored values.
+    """
+    first = table.LUTDescriptor[1]
+    other = first + 2**16 if first < 0 else first - 2**16
+    if not ends[0] <= first <= ends[1] and ends[0] <= other <= ends[1]:
+        table.LUTDescriptor[1] = other
 
 
 def _window(dataset: Dataset) -> tuple[float, float, int] | None:
