@@ -121,6 +121,21 @@ def test_sigterm_finishes_what_was_taken_and_refuses_what_is_new(saved: Path) ->
         server.ended()
 
 
+def test_a_second_signal_cuts_off_what_was_taken_without_a_traceback(saved: Path) -> None:
+    told = ("Host: localhost", "Content-Type: image/png", "Content-Length: 1000", "", "")
+    head = "\r\n".join(("POST /api/predict HTTP/1.1", *told))
+    with serving(saved) as server, socket.create_connection(server.address) as taken:
+        taken.sendall(head.encode())
+        while not re.search(r'route="/api/limits"', httpx2.get(f"{server.url}metrics").text):
+            httpx2.get(f"{server.url}api/limits")  # until the first request has surely arrived, too
+        server.process.send_signal(signal.SIGTERM)
+        while httpx2.get(f"{server.url}api/limits").status_code != 503:
+            pass
+        said = server.stop()
+        assert "POST /api/predict" in said
+        assert "Traceback" not in said
+
+
 def test_elsewhere_than_loopback_a_token_is_made(saved: Path) -> None:
     with serving(saved, "--host", "0.0.0.0") as server:
         token = server.url.rpartition("#token=")[2]

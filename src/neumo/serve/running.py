@@ -127,6 +127,7 @@ class _Server(uvicorn.Server):
         state = self.config.app.state  # type: ignore[union-attr]
         if state.draining:  # told again: at once
             self.should_exit = self.force_exit = True
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # of requests that are cut off
         state.draining = True
         self._until = time.monotonic() + self._grace
 
