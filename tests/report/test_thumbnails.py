@@ -61,3 +61,13 @@ def test_most_wrong_merges_the_seeds(results: Results) -> None:
     assert [(one["path"], one["seeds"]) for one in merged] == [(path, 2), (other, 1)]
     assert np.isclose(merged[0]["probability"], 0.8)
     assert off(merged[0]["image"], read_radiograph(path)) < 3
+
+
+def test_the_most_wrong_of_both_classes_come_first_and_the_rest_is_left_out(results: Results) -> None:
+    run = results.tested("random")[0]
+    far = [(0.75 + i / 64, i) for i in range(9)]
+    missed = [{"path": f"1-{i}", "label": 1, "probability": 1 - p} for p, i in far]
+    alarmed = [{"path": f"0-{i}", "label": 0, "probability": p} for p, i in far]
+    run.mistakes = [*missed, *alarmed]
+    found = [one["path"] for one in most_wrong([run])]
+    assert found == [f"{label}-{i}" for i in (8, 7, 6, 5, 4, 3) for label in (0, 1)]
