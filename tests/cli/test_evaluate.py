@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from neumo.classifier.saved_file import read_parts, write_parts
 from neumo.data.sources import read
@@ -52,6 +53,30 @@ def test_json_of_a_table_with_columns_of_its_own(trained: tuple[Path, Path], tmp
     found = json.loads(neumo("evaluate", classifier, tmp_path / "list.csv", *options).stdout)
     assert found["all"]["n"] == 16
     assert found["shift"]["prevalence"]["here"] == 0.5
+
+
+def test_says_of_which_images_each_count_is(trained: tuple[Path, Path], tmp_path: Path) -> None:
+    """What the classifier was made from counts among the warnings, and not in how far the others lie."""
+    data, classifier = trained
+    files = sorted(data.rglob("*.jpeg"))
+    rows = [{"image": str(path), "label": int("person" in path.name)} for path in files]
+    Image.effect_noise((64, 64), 200).save(tmp_path / "noise.png")
+    rows.append({"image": str(tmp_path / "noise.png"), "label": 0})
+    pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
+    done = neumo("evaluate", classifier, tmp_path / "list.csv", "--out", tmp_path / "out")
+    predictions = pd.read_csv(tmp_path / "out" / "predictions.csv", keep_default_na=False)
+    far = predictions["warnings"].str.contains("unfamiliar")
+    new = predictions["seen"] == ""
+    assert far.any()
+    assert 0 < new.sum() < len(new)
+    said = " ".join(done.stdout.split())
+    warnings = next(line for line in done.stdout.splitlines() if line.startswith("Warnings, all images: "))
+    assert f"unfamiliar {far.sum()}" in warnings
+    unlike = f"Of the radiographs that it was not made from: {far[new].mean():.1%} of the radiographs look"
+    assert unlike in said
+    assert "How far from the classifier's own, not made from, median" in said
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    assert page.count(unlike) == 2
 
 
 @pytest.mark.parametrize("kept", [(), ("test", "training"), ("results",)])

@@ -106,7 +106,10 @@ def _show(found: External, page: Path | None) -> None:
     point = f"{found.card['positive']} from {operating_point(found.card['threshold']['threshold'])} on"
     console.print(f"Decisions, {which}; {escape(point)}:")
     console.print(_confusion(found))
-    console.print("How far from the classifier's own, median (5 to 95 %):")
+    if found.warnings:
+        told = ", ".join(f"{name} {n:,}" for name, n in found.warnings.items())
+        console.print(f"Warnings, all images: {escape(told)}")
+    console.print(f"How far from the classifier's own, {which}, median (5 to 95 %):")
     console.print(_properties(found))
     console.print(_legend(), style="dim")
     there = found.shift.prevalence["there"]
@@ -115,10 +118,7 @@ def _show(found: External, page: Path | None) -> None:
     own = "" if there is None else f", {percent(there)}{what} in training"
     here = percent(found.shift.prevalence["here"] or 0.0)
     console.print(escape(f"Share of {here_named}: {here} here{own}"))
-    if found.warnings:
-        told = ", ".join(f"{name} {n:,}" for name, n in found.warnings.items())
-        console.print(f"Warnings: {escape(told)}")
-    console.print(escape(found.shift.verdict))
+    console.print(escape(found.verdict))
     console.print(found.notice)
     if page is not None:
         print(f"\nPage: {page.resolve()}")

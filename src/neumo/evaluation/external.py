@@ -136,6 +136,12 @@ class External:
         return said
 
     @property
+    def verdict(self) -> str:
+        """How far the source lies from the classifier's own, and of which radiographs that is said."""
+        of = "Of the radiographs that it was not made from: " if self.unseen else ""
+        return of + self.shift.verdict
+
+    @property
     def mistakes(self) -> list[dict[str, Any]]:
         """The images on which it was surest of the wrong answer."""
         return worst_mistakes(self.predictions, self.card["threshold"]["threshold"])
