@@ -249,3 +249,9 @@ def test_what_is_left_must_be_of_both_classes(
             file.write_text("no image")
     with pytest.raises(NeumoError, match=f"got {got}, expected both classes"):
         evaluate_source(classifier, read(some), skip_unreadable=True)
+
+
+def test_a_classifier_and_a_data_set_are_no_predictions(trained: tuple[Path, Path]) -> None:
+    """Who calls `neumo.evaluate` as the verb is called is told what takes these two."""
+    with pytest.raises(NeumoError, match=r"a Classifier and a Dataset, expected .*evaluate_source$"):
+        neumo.evaluate(neumo.load(trained[1]), neumo.read(trained[0]))  # type: ignore[arg-type]

@@ -103,7 +103,8 @@ def evaluate(
         seed: of the bootstrap.
 
     Raises:
-        NeumoError: sizes differ, a label is not 0 or 1, a probability not in [0, 1], or a class is absent.
+        NeumoError: no numbers are given, sizes differ, a label is not 0 or 1, a probability not in [0, 1],
+            or a class is absent.
 
     Example:
         >>> evaluate([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9]).metrics["auc"].value
@@ -242,7 +243,14 @@ def checked(y: ArrayLike, p: ArrayLike) -> tuple[Floats, Floats]:
     Raises:
         NeumoError: as `evaluate`.
     """
-    y, p = np.asarray(y), np.asarray(p, np.float64)
+    try:
+        y, p = np.asarray(y), np.asarray(p, np.float64)
+    except (TypeError, ValueError):
+        got = f"a {type(y).__name__} and a {type(p).__name__}"
+        raise NeumoError(
+            f"predictions: got {got}, expected labels and probabilities as numbers; a classifier on a data "
+            "set is evaluated by neumo.evaluation.external.evaluate_source"
+        ) from None
     p = p[:, 0] if p.ndim == 2 and p.shape[1] == 1 else p
     if y.ndim != 1 or y.shape != p.shape:
         raise NeumoError(f"predictions: got labels {y.shape}, probabilities {p.shape}, expected (n,) of both")
