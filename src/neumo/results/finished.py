@@ -69,12 +69,15 @@ def check_data(folder: str | Path, dataset: Dataset) -> None:
         found = Results.load(Path(folder, "results.json"))
     except (NeumoError, OSError):  # none yet, or none that could be lost
         return
-    name, before, images = found.dataset["name"], found.audit["images"], len(dataset.table)
+    before, images = found.audit["images"], len(dataset.table)
     moved = found.audit.get("root") != str(dataset.root) and before != images
-    if name != dataset.name or moved:
+    had = found.dataset["name"], *found.classes
+    has = dataset.name, dataset.positive_name, dataset.negative_name
+    if had != has or moved:
+        told = "{} or {}, {:,} radiographs".format
         raise NeumoError(
-            f"{folder}: got the results of other data ({name}, {before:,} radiographs), expected a new "
-            f"folder for {dataset.name} ({images:,} radiographs); name it with --out"
+            f"{folder}: got the results of other data ({had[0]}, {told(*had[1:], before)}), expected a new "
+            f"folder for {has[0]} ({told(*has[1:], images)}); name it with --out"
         )
 
 
