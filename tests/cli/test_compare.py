@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
+
+import pandas as pd
 
 from tests.cli.here import neumo_here
 
@@ -26,6 +29,18 @@ def test_prints_tables_and_leaves_a_page(two_runs: tuple[Path, Path], tmp_path: 
     assert f"{official['seeds'][0]['delong']['p']:.3f}" in done.stdout
     assert (tmp_path / "out" / "comparison.html").is_file()
     assert {file.suffix for file in (tmp_path / "out" / "figures").iterdir()} == {".png", ".svg"}
+
+
+def test_no_p_value_is_zero(two_runs: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copytree(two_runs[0], tmp_path / "turned")
+    file = tmp_path / "turned" / "predictions.csv"
+    table = pd.read_csv(file)
+    table.assign(probability=1 - table["probability"]).to_csv(file, index=False)
+    told = neumo("compare", two_runs[0], file.parent).stdout
+    pairs = json.loads(neumo("compare", two_runs[0], file.parent, "--json").stdout)["pairs"]
+    tests = [one[test]["p"] for pair in pairs for one in pair["seeds"] for test in ("mcnemar", "delong")]
+    small = sum(p < 0.0005 for p in tests)
+    assert told.count("< 0.001") >= small > 0
 
 
 def test_json_is_one_document(two_runs: tuple[Path, Path]) -> None:

@@ -105,6 +105,8 @@ def _pairs(found: Comparison) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from neumo.report.template import p_value
+
     def told(pair: PairTest, metric: str) -> str:
         one = pair.differences[metric]
         return f"{one.value:+.3f}\n{one.low:+.3f}…{one.high:+.3f}\n{pair.verdict(metric)}"
@@ -123,8 +125,8 @@ def _pairs(found: Comparison) -> Table:
             + f"\nseed{'s' * (len(pair.seeds) > 1)} {', '.join(str(one.seed) for one in pair.seeds)}",
             escape(f"{pair.second}\n- {pair.first}"),
             told(pair, "accuracy"),
-            "\n".join(f"{one.mcnemar.p:.3f}" for one in pair.seeds),
+            "\n".join(p_value(one.mcnemar.p) for one in pair.seeds),
             told(pair, "auc"),
-            "\n".join(f"{one.delong.p:.3f}" for one in pair.seeds),
+            "\n".join(p_value(one.delong.p) for one in pair.seeds),
         )
     return table
