@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -45,6 +46,25 @@ def are_lateral(views: pd.Series) -> pd.Series:
     """Whether each cell of a column of views tells one that is not frontal."""
     named = each(views, is_lateral).eq(True)
     return named | views.str.strip().str.upper().isin(_SIDEWAYS)
+
+
+def contradictions(found: pd.DataFrame, file: Path, what: str = "label") -> list[str]:
+    """A fault for each row that says something else of an image than the first row that says anything.
+
+    Args:
+        found: columns path and `what`, in which blanks say nothing; the index counts the rows of the file
+            from 0.
+        file: that lists them.
+        what: the column: "label", "patient" or "official".
+    """
+    called = "official part" if what == "official" else what
+    said = found[found[what].notna()]
+    first = said.drop_duplicates("path").set_index("path")[what]
+    others = said[said["path"].map(first).ne(said[what])]
+    return [
+        f"{path}: got another {called} in row {row + 1} of {file} than in an earlier row, expected one"
+        for row, path in zip(others.index, others["path"], strict=True)
+    ]
 
 
 def _one_spelling(patient: pd.Series) -> pd.Series:

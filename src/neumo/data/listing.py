@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.data.cells import are_lateral, cleaned, each, or_none
+from neumo.data.cells import are_lateral, cleaned, contradictions, each, or_none
 from neumo.data.columns import columns, load, naming_images
 from neumo.data.dicom_ids import as_number, element_of
 from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
@@ -295,25 +295,6 @@ def _changed(listed: pd.DataFrame, table: pd.DataFrame, file: Path) -> list[str]
         f"{path}: got SHA-256 {got[:12]}..., expected {known[:12]}... as row {row + 1} of {file} lists it"
         for row, path, got, known in rows
         if known and known.lower() != got
-    ]
-
-
-def contradictions(found: pd.DataFrame, file: Path, what: str = "label") -> list[str]:
-    """A fault for each row that says something else of an image than the first row that says anything.
-
-    Args:
-        found: columns path and `what`, in which blanks say nothing; the index counts the rows of the file
-            from 0.
-        file: that lists them.
-        what: the column: "label", "patient" or "official".
-    """
-    called = "official part" if what == "official" else what
-    said = found[found[what].notna()]
-    first = said.drop_duplicates("path").set_index("path")[what]
-    others = said[said["path"].map(first).ne(said[what])]
-    return [
-        f"{path}: got another {called} in row {row + 1} of {file} than in an earlier row, expected one"
-        for row, path in zip(others.index, others["path"], strict=True)
     ]
 
 

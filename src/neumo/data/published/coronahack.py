@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from neumo.data.cells import contradictions
 from neumo.data.columns import is_headed, load
 from neumo.data.image_files import images_in, subfolders
-from neumo.data.listing import contradictions
 from neumo.data.patients import patient_of
 from neumo.data.places import relative
 from neumo.data.table import (
