@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hmac
 import ipaddress
 import logging
@@ -174,13 +175,20 @@ class Guard:
             raise Refused(503, "the server is stopping", "stopping", {"Retry-After": "5"})
 
     def _known(self, host: str) -> bool:
-        name = ""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-            ipaddress.ip_address(name)
-        except ValueError:
-            return name in self.hosts
-        return True
+        name = _name(host)
+        return name is None or name in self.hosts
+
+
+@functools.lru_cache(64)
+def _name(host: str) -> str | None:
+    """The name in a Host header, "" where it has none; None where it has an address."""
+    name = ""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name
+    return None
 
 
 def _route(scope: Scope) -> str:
