@@ -1,5 +1,20 @@
-"""``python -m neumo``."""
+"""The command line, as ``neumo`` and as ``python -m neumo``."""
 
-from neumo.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it in one line, also while it is still being loaded."""
+    try:
+        from neumo.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("neumo: stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
