@@ -386,6 +386,39 @@ def test_lookup_tables_that_are_too_long_for_their_kind(
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian], ids=str)
+@pytest.mark.parametrize("stored", ["bytes", "words", "numbers"])
+@pytest.mark.parametrize("bits", [8, 12])
+@pytest.mark.parametrize("name", ["ModalityLUTSequence", "VOILUTSequence"])
+def test_entries_of_few_bits(
+    deep: Dataset, tmp_path: Path, syntax: UID, stored: str, bits: int, name: str
+) -> None:
+    order, most = ">" if syntax == uid.ExplicitVRBigEndian else "<", 2**bits - 1
+    square = (deep.pixel_array / 4095) ** 2 * 255
+    deep.PixelData = deep.pixel_array.astype(f"{order}u2").tobytes()
+    anew = Dataset()  # without the order of bytes that it was read in
+    anew.update(deep)
+    anew.file_meta = deep.file_meta
+    anew.file_meta.TransferSyntaxUID = syntax
+    entries = np.rint(np.linspace(0, 1, 4096) ** 2 * most).astype(np.uint16)
+    words = entries if bits > 8 or stored == "words" else entries.astype(np.uint8).view("<u2")
+    lut = table(0, entries, bits)
+    if stored == "numbers":
+        lut[0].add_new("LUTData", "US", words.tolist())
+    else:
+        lut[0].add_new("LUTData", "OW", words.astype(f"{order}u2").tobytes())
+    whole = {"WindowCenter": (most + 1) / 2, "WindowWidth": most + 1}
+    shown = read(anew, tmp_path, **{name: lut}, **(whole if name == "ModalityLUTSequence" else {}))
+    assert np.abs(shown - square).max() < 1
+
+
+def test_a_lookup_table_with_too_few_entries_is_refused(deep: Dataset, tmp_path: Path) -> None:
+    short = table(0, np.arange(4096), 16)
+    short[0].LUTData = short[0].LUTData[:4000]
+    refused(saved(deep, tmp_path / "a.dcm", VOILUTSequence=short), "a broken DICOM file")
+    refused(saved(deep, tmp_path / "a.dcm", VOILUTSequence=table(0, np.arange(4096), 0)), "a broken DICOM")
+
+
 @pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
 def test_padding_is_black_and_not_counted(deep: Dataset, tmp_path: Path, kind: str) -> None:
     deep.PhotometricInterpretation = kind

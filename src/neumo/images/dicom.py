@@ -21,6 +21,7 @@ import simplejpeg
 from neumo.errors import UnreadableImageError
 from neumo.images.dicom_age import age_in_years
 from neumo.images.dicom_bombs import BombError, check_sequences, compressed_frame, frame_bits, metered
+from neumo.images.dicom_lut import look_up, lookup_table, most_of
 from neumo.images.dicom_view import odd_view, upright
 from neumo.images.jpeg_codes import check_codes
 
@@ -239,23 +240,20 @@ def _right_aligned(stored: np.ndarray, bits: int, shift: int) -> bool:
 
 def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind: str) -> np.ndarray:
     """The grey, float32 from 0 to 255, that each of the stored values `levels` is shown as."""
-    from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
+    from pydicom.pixels import apply_windowing
 
     padding = np.zeros(levels.shape, dtype=bool)
     if (value := dataset.get("PixelPaddingValue")) is not None:  # PS3.3 C.7.5.1.1.2
         limit = dataset.get("PixelPaddingRangeLimit", value)
         padding = (levels >= min(value, limit)) & (levels <= max(value, limit))
 
-    _tables_as_words(dataset)
-    values = np.asarray(apply_modality_lut(levels, dataset), dtype=np.float64)
     bits, signed = dataset.BitsStored, dataset.PixelRepresentation == 1
     ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
-    ends = np.sort(np.asarray(apply_modality_lut(ends, dataset), dtype=np.float64))
-    tables = dataset.get("VOILUTSequence")
-    if tables and "LUTData" in tables[0]:
-        _take_sign_from(ends, tables[0])
-        values = apply_voi(np.rint(values).astype(np.int64), dataset)
-        black, white = 0.0, 2.0 ** tables[0].LUTDescriptor[2] - 1
+    values, ends = _rescaled(levels, ends, dataset), np.sort(_rescaled(ends, ends, dataset))
+    if table := lookup_table(dataset, "VOILUTSequence"):
+        whole = np.rint(values).astype(np.int64)
+        values = look_up(whole, table, ends, little_endian=_little_endian(dataset))
+        black, white = 0, most_of(table)
     elif window := _window(dataset):
         centre, width, place = window
         far = centre + width * np.array([-50, 50])  # outside, where it has its ends
@@ -275,24 +273,18 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     return (255 * np.where(padding, 0, grey)).astype(np.float32)
 
 
-def _tables_as_words(dataset: Dataset) -> None:
-    """Let pydicom take lookup tables that are written as bytes of unknown kind (UN) for 16-bit words."""
-    for name in ("ModalityLUTSequence", "VOILUTSequence"):
-        for table in dataset.get(name) or ():
-            if isinstance(table.get("LUTData"), bytes):
-                table["LUTData"].VR = "OW"
+def _rescaled(stored: np.ndarray, ends: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """What the modality LUT or rescale makes of stored values, which lie between `ends`; float64."""
+    from pydicom.pixels import apply_rescale
+
+    if table := lookup_table(dataset, "ModalityLUTSequence"):
+        return look_up(stored, table, ends, little_endian=_little_endian(dataset)).astype(np.float64)
+    dataset.pop("ModalityLUTSequence", None)
+    return np.asarray(apply_rescale(stored, dataset), np.float64)
 
 
-def _take_sign_from(ends: np.ndarray, table: Dataset) -> None:
-    """Let the first value that a VOI LUT maps have the sign of what it can be given, at most `ends`.
-
-    Sixteen bits stand for it. Where their kind is not written, what the rescale gives tells whether they are
-    signed (PS3.3 C.11.2.1.1); pydicom goes by the stored values.
-    """
-    first = table.LUTDescriptor[1]
-    other = first + 2**16 if first < 0 else first - 2**16
-    if not ends[0] <= first <= ends[1] and ends[0] <= other <= ends[1]:
-        table.LUTDescriptor[1] = other
+def _little_endian(dataset: Dataset) -> bool:
+    return dataset.original_encoding[1] is not False
 
 
 def _window(dataset: Dataset) -> tuple[float, float, int] | None:
