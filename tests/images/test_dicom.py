@@ -437,6 +437,20 @@ def test_padding_is_black_and_not_counted(deep: Dataset, tmp_path: Path, kind: s
     assert np.abs(read(deep, tmp_path) - expected).mean() > 1
 
 
+@pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian], ids=str)
+@pytest.mark.parametrize("kind", ["US", "SS"])
+def test_padding_of_signed_values(deep: Dataset, tmp_path: Path, syntax: UID, kind: str) -> None:
+    deep.file_meta.TransferSyntaxUID = syntax
+    values = deep.pixel_array.astype(np.int16) - 2048
+    values[:, :40] = -2048
+    deep.PixelData, deep.PixelRepresentation = values.tobytes(), 1
+    deep.add_new("PixelPaddingValue", kind, -2048 % 2**16 if kind == "US" else -2048)
+    low, high = np.percentile(values[:, 40:], (0.5, 99.5))
+    shown = read(deep, tmp_path)
+    assert np.abs(shown[:, 40:] - np.clip((values[:, 40:] - low) / (high - low), 0, 1) * 255).max() < 0.51
+    assert not shown[:, :40].any()
+
+
 def test_signed_values(deep: Dataset, tmp_path: Path) -> None:
     expected = read(deep, tmp_path)
     deep.PixelData = (deep.pixel_array.astype(np.int16) - 2048).tobytes()

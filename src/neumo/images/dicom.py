@@ -21,7 +21,7 @@ import simplejpeg
 from neumo.errors import UnreadableImageError
 from neumo.images.dicom_age import age_in_years
 from neumo.images.dicom_bombs import BombError, check_sequences, compressed_frame, frame_bits, metered
-from neumo.images.dicom_lut import look_up, lookup_table, most_of
+from neumo.images.dicom_lut import look_up, lookup_table, most_of, signed_as
 from neumo.images.dicom_view import odd_view, upright
 from neumo.images.jpeg_codes import check_codes
 
@@ -242,13 +242,12 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     """The grey, float32 from 0 to 255, that each of the stored values `levels` is shown as."""
     from pydicom.pixels import apply_windowing
 
-    padding = np.zeros(levels.shape, dtype=bool)
-    if (value := dataset.get("PixelPaddingValue")) is not None:  # PS3.3 C.7.5.1.1.2
-        limit = dataset.get("PixelPaddingRangeLimit", value)
-        padding = (levels >= min(value, limit)) & (levels <= max(value, limit))
-
     bits, signed = dataset.BitsStored, dataset.PixelRepresentation == 1
     ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
+    padding = np.zeros(levels.shape, dtype=bool)
+    if (value := dataset.get("PixelPaddingValue")) is not None:  # PS3.3 C.7.5.1.1.2
+        value, limit = (signed_as(one, ends) for one in (value, dataset.get("PixelPaddingRangeLimit", value)))
+        padding = (levels >= min(value, limit)) & (levels <= max(value, limit))
     values, ends = _rescaled(levels, ends, dataset), np.sort(_rescaled(ends, ends, dataset))
     if table := lookup_table(dataset, "VOILUTSequence"):
         whole = np.rint(values).astype(np.int64)

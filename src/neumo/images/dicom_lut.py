@@ -27,8 +27,7 @@ def look_up(values: np.ndarray, table: Dataset, ends: np.ndarray, *, little_endi
         values: integers; those before the first that the table maps get the first entry, beyond the last the
             last.
         table: its LUT Descriptor and LUT Data, in bytes or numbers, as pydicom reads them.
-        ends: least and largest value that the table can be given. Sixteen bits stand for the first value that
-            it maps, and their sign is that of what it is given, whichever way they were read.
+        ends: least and largest value that the table can be given.
         little_endian: how the file's bytes are ordered.
 
     Returns:
@@ -38,10 +37,7 @@ def look_up(values: np.ndarray, table: Dataset, ends: np.ndarray, *, little_endi
         ValueError: it has fewer entries than its descriptor says, or of no number of bits that they can have.
     """
     count, first, _ = table.LUTDescriptor
-    other = first + 2**16 if first < 0 else first - 2**16
-    if not ends[0] <= first <= ends[1] and ends[0] <= other <= ends[1]:
-        first = other
-    count = count % 2**16 or 2**16
+    first, count = signed_as(first, ends), count % 2**16 or 2**16
     data = table.LUTData
     if isinstance(data, bytes):
         words = np.frombuffer(data, "<u2" if little_endian else ">u2", len(data) // 2)
@@ -53,6 +49,15 @@ def look_up(values: np.ndarray, table: Dataset, ends: np.ndarray, *, little_endi
     if len(entries) < count:
         raise ValueError(f"a lookup table of {len(entries):,} entries that should have {count:,}")
     return entries[np.clip(values - first, 0, count - 1)].astype(np.int64)
+
+
+def signed_as(value: int, ends: np.ndarray) -> int:
+    """A number of 16 bits, read as signed or not, the way that puts it between `ends`, or as it was read.
+
+    The standard lets such an element have the sign of the pixels that it is about, and not all files do.
+    """
+    other = value + 2**16 if value < 0 else value - 2**16
+    return value if ends[0] <= value <= ends[1] or not ends[0] <= other <= ends[1] else other
 
 
 def most_of(table: Dataset) -> int:
