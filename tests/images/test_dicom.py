@@ -338,6 +338,15 @@ def test_an_element_without_a_value_is_none(
     np.testing.assert_array_equal(read(deep, tmp_path), expected)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_samples_that_are_not_counted_are_one(deep: Dataset, tmp_path: Path, there: bool) -> None:
+    expected = read(deep, tmp_path)
+    deep.SamplesPerPixel = None
+    if not there:
+        del deep.SamplesPerPixel
+    np.testing.assert_array_equal(read(deep, tmp_path), expected)
+
+
 def test_lookup_tables_come_first(deep: Dataset, tmp_path: Path) -> None:
     entries = np.linspace(0, 1, 4096) ** 2 * 1023
     square = (deep.pixel_array / 4095) ** 2 * 255

@@ -32,6 +32,9 @@ PERCENTILES = (0.5, 99.5)
 OPTIONAL = ("RescaleSlope", "RescaleIntercept", "VOILUTFunction", "PixelPaddingRangeLimit")
 """What pydicom goes by; one that is there without a value says as little as one that is not (PS3.5 7.4.5)."""
 
+USUAL = {"PixelRepresentation": 0, "SamplesPerPixel": 1}
+"""What viewers take where a file does not say, though it must."""
+
 ENDLESS = 1e12  # of a window, in units of the rescaled values: no detector's
 
 # Modalities (PS3.3 C.7.3.1.1.1) that are no projection radiographs of a body: nothing learned from chest
@@ -109,8 +112,9 @@ def read_dicom(
     try:
         dataset = pydicom.dcmread(metered(file, max_pixels), force=True)
         check_sequences(dataset)
-        if dataset.get("PixelRepresentation") is None:
-            dataset.PixelRepresentation = 0  # as viewers take it
+        for name, usual in USUAL.items():
+            if dataset.get(name) is None:
+                setattr(dataset, name, usual)
         for name in OPTIONAL:
             if dataset.get(name) in (None, ""):
                 dataset.pop(name, None)
@@ -154,7 +158,7 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
     if frames > 1:
         raise refuse(f"DICOM of {frames} frames")
     kind = str(dataset.get("PhotometricInterpretation", ""))
-    if kind not in ("MONOCHROME1", "MONOCHROME2") or dataset.get("SamplesPerPixel", 1) != 1:
+    if kind not in ("MONOCHROME1", "MONOCHROME2") or dataset.SamplesPerPixel != 1:
         raise refuse("DICOM in colour", detail=kind or "no photometric interpretation")
     if dataset.Rows * dataset.Columns > max_pixels:
         raise refuse(f"DICOM of {dataset.Columns} x {dataset.Rows} pixels", f"at most {max_pixels:,} pixels")
