@@ -13,7 +13,6 @@ def judge(run: Run, predictions: pd.DataFrame) -> None:
     """Write what the test part says into `run`."""
     y, p = predictions["label"].to_numpy(), predictions["probability"].to_numpy()
     threshold = run.threshold["threshold"]
-    patients = predictions["patient"] if predictions["patient"].notna().any() else None
-    run.test = evaluate(y, p, threshold=threshold, groups=patients).to_dict()
+    run.test = evaluate(y, p, threshold=threshold, groups=predictions["patient"]).to_dict()
     run.by_cause = by_cause(y, p, predictions["cause"].to_numpy(), threshold)
     run.mistakes = worst_mistakes(predictions, threshold)
