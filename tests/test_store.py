@@ -212,6 +212,45 @@ def test_a_lock_that_stays(store: FeatureStore, monkeypatch: pytest.MonkeyPatch)
     check(store, vectors(2))
 
 
+def test_an_interrupted_write_leaves_nothing_and_holds_up_nobody(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    store.put_many(SPACE, vectors(1))
+    monkeypatch.setattr(module, "WAIT", 0.1)
+    crc = module._crc
+    monkeypatch.setattr(module, "_crc", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        store.put_many(OTHER, vectors(2))
+    monkeypatch.setattr(module, "_crc", crc)
+    FeatureStore(store.path).put_many(SPACE, vectors(1, start=1))
+    store.put_many(SPACE, vectors(1, start=2))
+    check(store, vectors(3))
+    assert [space["backbone"] for space in store.summary()] == ["ResNet50"]
+
+
+def test_a_new_store_in_the_place_of_a_damaged_one_stays(
+    store: FeatureStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two processes had it open: the first that meets the damage moves it aside, the second goes along."""
+    store.put_many(SPACE, vectors(500))
+    store.close()
+    second = FeatureStore(store.path)
+    for one in (store, second):
+        one.get_many(SPACE, [])
+    with store.path.open("r+b") as file:
+        for page in range(4096, store.path.stat().st_size, 4096):
+            file.seek(page)
+            file.write(b"\xff" * 64)
+    store.put_many(SPACE, vectors(1, start=900))
+    second.put_many(SPACE, vectors(1, start=901))
+    for one in (store, second, FeatureStore(store.path)):
+        check(one, vectors(2, start=900))
+    assert capsys.readouterr().err.count("got a damaged file") == 1
+
+
 def test_two_processes_at_once(tmp_path: Path) -> None:
     script = (
         "import sys\n"
