@@ -53,6 +53,16 @@ def test_no_changed_byte_alters_a_member(file: Path) -> None:
     assert refused > 200
 
 
+def test_another_kind_of_file_is_called_so(file: Path) -> None:
+    for data, got in (
+        (b"", "another kind of file"),
+        (file.read_bytes()[:-30], "a truncated or damaged file"),
+    ):
+        file.write_bytes(data)
+        with pytest.raises(NeumoError, match=rf"a\.zip: got {got}, expected an archive"):
+            read_archive(file, "expected an archive")
+
+
 def _member(file: Path, **about: bytes) -> None:
     info = zipfile.ZipInfo("c.txt")
     for name, value in about.items():
