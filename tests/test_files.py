@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from neumo.files import cache_folder, size_on_disk, whole_file
+from neumo.errors import NeumoError
+from neumo.files import cache_folder, claim, same_file, size_on_disk, whole_file
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
-    file = tmp_path / "folder" / "file.txt"
+    file = tmp_path / "new" / "folder" / "file.txt"
     with whole_file(file) as part:
         part.write_text("old")
     with whole_file(file) as part:
@@ -71,3 +72,26 @@ def test_a_file_that_is_taken_away_while_sizes_are_summed_counts_nothing(
 
     monkeypatch.setattr(Path, "stat", taken_away)
     assert size_on_disk(tmp_path, "*.one") == 5
+
+
+def test_a_folder_of_results_is_no_file_and_has_no_others(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    for _ in range(2):
+        assert claim(folder, "study") == folder
+        (folder / "results.json").touch()
+    with pytest.raises(NeumoError, match=r"folder: got a folder with other files, expected .* neumo train$"):
+        claim(folder, "train")
+    with pytest.raises(NeumoError, match=r"results\.json: got a file, expected a folder for the results"):
+        claim(folder / "results.json", "study")
+    (tmp_path / "empty").mkdir()
+    assert list(claim(tmp_path / "empty", "train").iterdir()) == [tmp_path / "empty" / ".neumo-train"]
+
+
+def test_two_paths_to_one_file(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "b").touch()
+    (tmp_path / "link").symlink_to("a")
+    assert same_file(tmp_path / "a", tmp_path / "link")
+    assert not same_file(tmp_path / "a", tmp_path / "b")
+    assert not same_file(tmp_path / "a", tmp_path / "nowhere")
+    assert not same_file(tmp_path / "a", "nul\0")
