@@ -50,6 +50,9 @@ def test_two_seeds_fit_eighty_columns(results: Results, capsys: pytest.CaptureFi
         assert spread(values) in line
     assert "│ Calibration error (ECE) │" in printed
     assert "report's" in printed
+    assert "The ladder, on validation (mean ± sd over 2 seeds)" in printed
+    assert "SYNTHETIC" not in printed
+    assert printed.endswith("A research tool, not a medical device.\n")
 
 
 def test_the_report_stands_beside_its_own_data_only(
@@ -64,7 +67,21 @@ def test_the_report_stands_beside_its_own_data_only(
 def test_a_step_that_learned_nothing_is_named(results: Results, capsys: pytest.CaptureFixture[str]) -> None:
     show(results)
     assert "Worse than the same answer for every image: base." in capsys.readouterr().out
-    for run in results.runs:
-        run.validation = {"loss": 0.2345, "accuracy": 0.99}
-    show(results)
-    assert "Worse than" not in capsys.readouterr().out
+    for accuracy, worse in ((0.61, True), (0.62, False)):  # of 80 pneumonias and 50, as 80 / 130 is 0.615
+        for run in results.runs:
+            run.counts["validation"] = {"normal": 20, "pneumonia": 80, "generated": 30}
+            run.validation = {"loss": 0.2345, "accuracy": accuracy}
+        show(results)
+        assert ("Worse than" in capsys.readouterr().out) == worse
+
+
+def test_one_seed_and_what_was_left_out_are_told(
+    results: Results, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results.settings["seeds"] = [0]
+    results.skipped = {"patient": "patient: got no patients [/none], expected some"}
+    show_recipe(results)
+    printed = capsys.readouterr().out
+    assert "on the test part of each protocol (1 seed)" in printed
+    assert "Left out: patient: got no patients [/none], expected some" in printed
+    assert "SYNTHETIC radiographs" in printed
