@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from statistics import mean, stdev
 
 import pandas as pd
 
@@ -27,6 +28,12 @@ def test_prints_tables_and_leaves_a_page(two_runs: tuple[Path, Path], tmp_path: 
     official = next(pair for pair in found["pairs"] if pair["protocol"] == "official")
     assert f"{official['differences']['auc']['value']:+.3f}" in done.stdout
     assert f"{official['seeds'][0]['delong']['p']:.3f}" in done.stdout
+    for folder in two_runs:
+        each = json.loads((folder / "results.json").read_text())["runs"]
+        for protocol in {one["protocol"] for one in each}:
+            auc = [one["test"]["metrics"]["auc"]["value"] for one in each if one["protocol"] == protocol]
+            assert f" {mean(auc):.3f} " in done.stdout
+            assert f" ± {stdev(auc):.3f} " in done.stdout
     assert (tmp_path / "out" / "comparison.html").is_file()
     assert {file.suffix for file in (tmp_path / "out" / "figures").iterdir()} == {".png", ".svg"}
 
