@@ -152,7 +152,6 @@ def _grouped(write: _Writer, node: Any, inputs: list[str]) -> str:
 def _pool(write: _Writer, node: Any, inputs: list[str]) -> str:
     has = node.get_attributes()
     options = _window(node) | {"kernel_shape": list(has["kernel"])}
-    options["ceil_mode"] = int(has["rounding_type"] != "floor")
     if node.get_type_name() == "MaxPool":
         return write.node("MaxPool", inputs, **options)
     return write.node("AveragePool", inputs, count_include_pad=int(not has["exclude-pad"]), **options)
