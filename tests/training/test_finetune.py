@@ -67,6 +67,69 @@ def test_it_learns_what_the_frozen_network_cannot_tell(tmp_path: Path) -> None:
     assert {len(values) for values in history.values()} == {12}
 
 
+@pytest.mark.parametrize("ema_rate", [1.0, 0.0], ids=["last weights", "mean of all"])
+def test_steps_equal_those_of_keras(ema_rate: float, tmp_path: Path) -> None:
+    """One batch an epoch, of all images once, so that no draw matters; each group has its Keras optimizer."""
+    recipe = dataclasses.replace(
+        RECIPE,
+        epochs=12,
+        batch_size=80,
+        head_learning_rate=0.03,
+        weight_decay=0.5,
+        dropout=0.0,
+        label_smoothing=0.1,
+        ema_rate=ema_rate,
+    )
+    table = rows()
+    once = Maps(maps(table).values[:1])
+    x = once.values.astype(np.float32)[0].transpose(0, 2, 3, 1)
+    train = (table["part"] == "train").to_numpy()
+    y = table["label"].to_numpy(np.float32)[:, None]
+
+    def network() -> tuple[keras.Model, keras.Model]:
+        given = keras.Input((6, 6, 2))
+        one = keras.layers.Conv2D(8, 3, activation="relu", kernel_initializer=keras.initializers.HeNormal(3))
+        body = keras.Model(given, keras.layers.GlobalAveragePooling2D()(one(given)))
+        return body, build_head(step("normalised"), 8, 0)
+
+    body, head = network()
+    peers = [keras.optimizers.AdamW(weight_decay=0.5, epsilon=1e-8) for _ in range(2)]
+    smoothed = keras.losses.BinaryCrossentropy(label_smoothing=0.2)
+    exact = keras.losses.BinaryCrossentropy()
+    after: list[list[np.ndarray]] = []
+    expected: dict[str, list[float]] = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
+    for epoch in range(12):
+        told = head(body(x[train]))
+        loss = smoothed(y[train], told)
+        expected["loss"].append(loss.item())
+        expected["accuracy"].append(float(((keras.ops.convert_to_numpy(told) > 0.5) == y[train]).mean()))
+        groups = [one.trainable_weights for one in (body, head)]
+        gradients = torch.autograd.grad(loss, [weight.value for group in groups for weight in group])
+        for peer, group, peak, own in zip(
+            peers, groups, (0.01, 0.03), (gradients[:2], gradients[2:]), strict=True
+        ):
+            peer.learning_rate = peak * rate(epoch / 12)
+            with torch.no_grad():
+                peer.apply(own, group)
+        after.append([*body.get_weights(), *head.get_weights()])
+        kept = after[-1] if ema_rate else [np.mean(one, axis=0) for one in zip(*after, strict=True)]
+        body.set_weights(kept[:2])
+        head.set_weights(kept[2:])
+        told = keras.ops.convert_to_numpy(head(body(x[~train])))
+        expected["val_loss"].append(float(exact(y[~train], told)))
+        expected["val_accuracy"].append(float(((told > 0.5) == y[~train]).mean()))
+        body.set_weights(after[-1][:2])
+        head.set_weights(after[-1][2:])
+
+    base, top = network()
+    found = fine_tune(base, top, once, table, recipe, seed=1, kept=tmp_path, network_id="a")
+    for one, other in zip([*base.get_weights(), *top.get_weights()], kept, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+    assert np.abs(kept[0] - after[0][0]).max() > 0.01
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-4)
+
+
 def test_a_killed_run_goes_on_to_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "whole").mkdir()
     whole = run(tmp_path / "whole")
