@@ -61,6 +61,7 @@ def test_people_see_sizes(filled: Path) -> None:
     assert str(filled) in run.stdout.replace("\n", "")
     (line,) = [line for line in run.stdout.splitlines() if "ResNet50 " in line]
     assert [cell.strip() for cell in line.split("│")[1:-1]] == ["ResNet50", "none-1", "f32", "3,000", "24.6"]
+    assert "┃ entries ┃" in run.stdout
     assert "inspections <0.1 MB" in run.stdout
     assert "Features take more room there than in the table" in run.stdout
     (line,) = [line for line in run.stdout.splitlines() if "│ - " in line]

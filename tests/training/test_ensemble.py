@@ -43,6 +43,7 @@ def test_the_mean_of_the_logits(members: list[Member]) -> None:
     base, head = averaged(members)
     expected = np.mean([logits(member, member.scaling(GREY)) for member in members], axis=0)
     assert np.ptp(expected) > 0.05
+    assert base.output_shape[1] == sum(member.base.output_shape[1] for member in members)
     joint = Member(base, head, members[0].scaling, Maps(np.empty(0)))
     np.testing.assert_allclose(logits(joint, members[0].scaling(GREY)), expected, atol=2e-3)
     features = Engine(convert(base), members[0].scaling, "f32")(GREY)
