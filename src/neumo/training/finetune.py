@@ -199,7 +199,6 @@ class _Tuning:
         state = {"averaged": self.averaged, "history": self.history, "steps": self.steps}
         if len(self.history["loss"]) < self.recipe.epochs:
             state |= {"weights": self.weights, "adam": self.adam.state_dict()}
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(self.file) as part, part.open("wb") as written:
             try:
                 torch.save(state, written)
