@@ -122,6 +122,7 @@ def test_steps_equal_those_of_keras(ema_rate: float, tmp_path: Path) -> None:
         head.set_weights(after[-1][2:])
 
     base, top = network()
+    base.trainable = False  # as a backbone comes
     found = fine_tune(base, top, once, table, recipe, seed=1, kept=tmp_path, network_id="a")
     for one, other in zip([*base.get_weights(), *top.get_weights()], kept, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-4)
