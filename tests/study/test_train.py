@@ -63,10 +63,12 @@ def test_a_split_without_validation_gets_one_from_its_training_part(phantoms: Pa
     assert sum(counts["test"].values()) == int((divided["part"] == "test").sum())
 
 
-def test_a_path_of_weights_and_a_seed_of_numpy_are_told_on_the_card(phantoms: Path, tmp_path: Path) -> None:
-    choices = {**CHOICES, "weights": PHANTOM_FILE, "seed": np.int64(1)}
+def test_the_choices_of_a_call_are_told_on_the_card(phantoms: Path, tmp_path: Path) -> None:
+    choices = {**CHOICES, "weights": PHANTOM_FILE, "seed": np.int64(1), "precision": "f32"}
     neumo.train(phantoms, **choices).save(tmp_path / "mine.neumo")  # type: ignore[arg-type]
-    told = neumo.load(tmp_path / "mine.neumo").card["training"]
+    card = neumo.load(tmp_path / "mine.neumo").card
+    assert card["precision"] == "f32"  # what it computes in from then on
+    told = card["training"]
     assert (told["seed"], told["settings"]["weights"]) == (1, PHANTOM_FILE.name)
 
 
@@ -74,6 +76,7 @@ def test_is_made_from_the_parts_that_the_protocol_and_the_seed_draw(phantoms: Pa
     table = neumo.read(phantoms).table
     classifier = neumo.train(phantoms, protocol="random", seed=5, **CHOICES)  # type: ignore[arg-type]
     assert classifier.card["training"]["step"] == "early stopping"
+    assert "precision" not in classifier.card  # so that each machine takes its own
     assert list(classifier.card["test"]) == ["random"]
     assert classifier.origin is not None
     made_from, _ = classifier.origin.has(table, inspect_images(table))
