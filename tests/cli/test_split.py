@@ -182,13 +182,15 @@ def test_brackets_in_the_name_of_a_class_are_shown(data: Path, tmp_path: Path) -
     assert "pneumonia [viral]" in said
 
 
-def test_patients_that_are_not_known_are_told_as_such(data: Path, tmp_path: Path) -> None:
-    for i, file in enumerate(sorted(data.rglob("*.jpeg"))):
+@pytest.mark.parametrize("unknown", ["*", "train", "test"])
+def test_patients_that_are_not_known_are_told_as_such(unknown: str, data: Path, tmp_path: Path) -> None:
+    for i, file in enumerate(sorted(data.glob(f"{unknown}/*/*.jpeg"))):
         file.rename(file.with_name(f"{i}.jpeg"))
-    said, _ = neumo("split", data, "--out", tmp_path / "out")
+    official = (data, "--out", tmp_path / "out", "--protocol", "official")
+    said, _ = neumo("split", *official)
     assert "Patients are not known" in said
     assert "No known patient" not in said
-    said, _ = neumo("split", data, "--out", tmp_path / "out", "--json")
+    said, _ = neumo("split", *official, "--json")
     assert json.loads(said)["patients_on_both_sides"] is None
 
 
