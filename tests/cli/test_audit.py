@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -69,6 +70,22 @@ def test_people_get_a_table(folder: Path) -> None:
     ):
         assert shown in run.stdout
     assert run.stderr == ""
+
+
+def test_images_are_counted_by_official_part(folder: Path) -> None:
+    parts = ["train", "train", "train", "test", "test", ""]
+    lines = ["path,label,official"]
+    for i, part in enumerate(parts):
+        draw(folder / f"{i}.png", 10 + i)
+        lines.append(f"{i}.png,{'sick' if i % 2 else 'normal'},{part}")
+    (folder / "parts.csv").write_text("\n".join(lines))
+    table = [re.split(r"\s*[┃│]\s*", line)[1:-1] for line in neumo(folder / "parts.csv").stdout.splitlines()]
+    assert [row for row in table if row] == [
+        ["class", "official train", "official test", "in neither", "images"],
+        ["normal", "2", "1", "0", "3"],
+        ["sick", "1", "1", "1", "3"],
+        ["all", "3", "2", "1", "6"],
+    ]
 
 
 def test_says_nothing_twice(folder: Path) -> None:
