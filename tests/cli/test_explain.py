@@ -87,6 +87,7 @@ def test_a_folder_of_one_becomes_a_page(run: Run, model: Path, images: Path) -> 
 
 
 def test_suffixes_in_capitals(run: Run, model: Path, images: Path) -> None:
+    Path("a.PNG").touch()  # as an earlier result, which is written over
     assert run("explain", model, images / "0.png", "--out", "a.PNG")[0] == 0
     with Image.open("a.PNG") as picture:
         assert picture.format == "PNG"
