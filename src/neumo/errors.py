@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 
 class NeumoError(Exception):
@@ -15,6 +19,34 @@ class NeumoError(Exception):
 
 class TooFewImagesError(NeumoError):
     """A data set that cannot be divided at the shares that were asked for."""
+
+
+def told(value: object) -> str:
+    """What an argument was given, on one line: a number, a text or a path as it is, all else by its type."""
+    if isinstance(value, str | os.PathLike):
+        return repr(os.fspath(value))
+    return str(value) if value is None or isinstance(value, Real) else f"a {type(value).__name__}"
+
+
+def as_number(name: str, value: object, right: Callable[[Any], bool], expected: str) -> int | float:
+    """An argument that must be a number, as Python's own: of NumPy's, JSON knows none.
+
+    Raises:
+        NeumoError: it is none, or not `right`.
+    """
+    if not isinstance(value, Real) or not right(value):
+        raise NeumoError(f"{name}: got {told(value)}, expected {expected}")
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def as_whole(name: str, value: object, least: int) -> int:
+    """An argument that must be a whole number of at least so much, as Python's own.
+
+    Raises:
+        NeumoError: it is not.
+    """
+    right = isinstance(value, Integral) and int(value) >= least
+    return int(as_number(name, value, lambda _: right, f"{least} or more, whole"))
 
 
 LONGEST = 120

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from neumo.errors import NeumoError
 from neumo.images.augment import Augmentation, augment
 from neumo.phantom.radiograph import draw_radiograph
 
@@ -126,3 +127,11 @@ def test_borders_and_corners_are_blanked() -> None:
     assert (cornered[[0, 0, -1, -1], [0, -1, 0, -1]] != 90).all()
     assert (cornered[31:69] == 90).all()
     assert (cornered[:, 31:69] == 90).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("rotation", -1), ("gamma", -2), ("stretch", None), ("noise", "5"), ("corners", 3)]
+)
+def test_reaches_that_mean_nothing_are_told(name: str, value: object) -> None:
+    with pytest.raises(NeumoError, match=f"augmentation, {name}: got .*, expected "):
+        Augmentation(**{name: value})  # type: ignore[arg-type]

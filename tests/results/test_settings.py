@@ -32,7 +32,13 @@ from neumo.results.settings import Settings
         ("test_fraction", math.nan),
         ("validation_fraction", 0.0),
         ("dropout", 1.0),
+        ("test_fraction", "0.2"),
+        ("validation_fraction", None),
+        ("dropout", (0.5,)),
         ("sensitivity", 1.5),
+        ("sensitivity", "0.9"),
+        ("precision", np.array(["f32", "bf16"])),
+        ("transforms", {"rotation_range": 1}),
         ("validation_drawn", "whenever"),
         ("normalise", "somehow"),
     ],
@@ -57,3 +63,9 @@ def test_a_path_and_seeds_of_numpy_can_be_written_down(tmp_path: Path) -> None:
     choices = Settings(weights=tmp_path / "x.weights.h5", seeds=tuple(np.arange(2)))  # type: ignore[arg-type]
     written = json.loads(json.dumps(choices.to_dict()))
     assert (written["weights"], written["seeds"]) == (str(tmp_path / "x.weights.h5"), [0, 1])
+
+
+def test_numbers_of_numpy_can_be_written_down() -> None:
+    choices = Settings(dropout=np.float32(0.25), epochs=np.int64(3), sensitivity=np.float32(0.5))  # type: ignore[arg-type]
+    written = json.loads(json.dumps(choices.to_dict()))
+    assert (written["dropout"], written["epochs"], written["sensitivity"]) == (0.25, 3, 0.5)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from PIL import Image
 from PIL.Image import Resampling
 
+from neumo.errors import as_number
 from neumo.images.generate import affine
 
 
@@ -34,6 +35,9 @@ class Augmentation:
         border: most share of each side that a collimator blackens.
         corners: probability, of each corner, that a patch is blanked where letters and markers are.
         corner: most share of width and height of such a patch.
+
+    Raises:
+        NeumoError: a value that is no number, negative, or a share above 1.
     """
 
     rotation: float = 7.0
@@ -48,6 +52,18 @@ class Augmentation:
     border: float = 0.06
     corners: float = 0.2
     corner: float = 0.25
+
+    def __post_init__(self) -> None:
+        for name in (item.name for item in fields(self)):
+            called, reach = f"augmentation, {name}", getattr(self, name)
+            if name in _SHARES:
+                reach = as_number(called, reach, lambda share: 0 <= share <= 1, "a share from 0 to 1")
+            else:
+                reach = as_number(called, reach, lambda most: 0 <= most < math.inf, "0 or more")
+            object.__setattr__(self, name, reach)
+
+
+_SHARES = ("shift", "border", "corners", "corner")
 
 
 def augment(pixels: np.ndarray, by: Augmentation, seed: int) -> np.ndarray:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from neumo.errors import NeumoError
+from neumo.errors import as_number
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,9 @@ class Transforms:
 
     def __post_init__(self) -> None:
         for name, limit in _LIMITS.items():
-            value = getattr(self, name)
-            if not 0 <= value < limit:
-                unit = "fraction below 1" if limit == 1 else f"number of degrees below {limit}"
-                raise NeumoError(f"{name}: got {value}, expected a {unit}, 0 or more")
+            unit = "fraction below 1" if limit == 1 else f"number of degrees below {limit}"
+            expected = f"a {unit}, 0 or more"
+            object.__setattr__(self, name, as_number(name, getattr(self, name), _below(limit), expected))
 
     def describe(self) -> str:
         """One plain sentence, for the report page."""
@@ -68,6 +68,10 @@ class Transforms:
         done = [move for move, reach in moves.items() if reach]
         text = " and ".join(filter(None, [", ".join(done[:-1]), *done[-1:]])) or "left as it is"
         return f"Each generated image is its original {text}."
+
+
+def _below(limit: float) -> Callable[[float], bool]:
+    return lambda reach: 0 <= reach < limit
 
 
 _LIMITS = {

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
 from typing import Any
 
 from neumo.data.split import SEEDS, is_seed
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, as_number, as_whole, told
 from neumo.features.gpu import PRECISIONS_FOR_MANY
 from neumo.images.generate import Transforms
 
@@ -67,21 +65,28 @@ class Settings:
         object.__setattr__(self, "seeds", tuple(map(int, given)))  # of NumPy, JSON knows none
         object.__setattr__(self, "weights", str(self.weights))  # a path
         for name, least in (("epochs", 1), ("batch_size", 1), ("copies", 0)):
-            value = getattr(self, name)
-            self._range(name, isinstance(value, Integral) and int(value) >= least, f"{least} or more, whole")
-            object.__setattr__(self, name, int(value))
-        self._range("test_fraction", 0 < self.test_fraction < 1, "a share between 0 and 1")
-        self._range("validation_fraction", 0 < self.validation_fraction < 1, "a share between 0 and 1")
-        self._range("dropout", 0 <= self.dropout < 1, "a rate from 0 to below 1")
-        self._range("sensitivity", self.sensitivity is None or 0 < self.sensitivity <= 1, "a share up to 1")
-        self._range("validation_drawn", self.validation_drawn in VALIDATION, " or ".join(VALIDATION))
-        self._range("precision", self.precision in PRECISIONS_FOR_MANY, " or ".join(PRECISIONS_FOR_MANY))
-        self._range("normalise", self.normalise in NORMALISE, " or ".join(NORMALISE))
+            object.__setattr__(self, name, as_whole(name.replace("_", " "), getattr(self, name), least))
+        self._number("test_fraction", lambda share: 0 < share < 1, "a share between 0 and 1")
+        self._number("validation_fraction", lambda share: 0 < share < 1, "a share between 0 and 1")
+        self._number("dropout", lambda rate: 0 <= rate < 1, "a rate from 0 to below 1")
+        if self.sensitivity is not None:
+            self._number("sensitivity", lambda share: 0 < share <= 1, "a share up to 1")
+        self._one_of("validation_drawn", VALIDATION)
+        self._one_of("precision", PRECISIONS_FOR_MANY)
+        self._one_of("normalise", NORMALISE)
+        if not isinstance(self.transforms, Transforms):
+            raise NeumoError(f"transforms: got {told(self.transforms)}, expected neumo's Transforms")
 
-    def _range(self, name: str, right: bool, expected: str) -> None:
+    def _number(self, name: str, right: Callable[[Any], bool], expected: str) -> None:
+        object.__setattr__(
+            self, name, as_number(name.replace("_", " "), getattr(self, name), right, expected)
+        )
+
+    def _one_of(self, name: str, names: Sequence[str]) -> None:
         value = getattr(self, name)
-        if not right or (isinstance(value, float) and math.isnan(value)):
-            raise NeumoError(f"{name.replace('_', ' ')}: got {value}, expected {expected}")
+        if not isinstance(value, str) or value not in names:
+            got = value if isinstance(value, str) else told(value)
+            raise NeumoError(f"{name.replace('_', ' ')}: got {got}, expected {' or '.join(names)}")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from math import inf
 from typing import Any
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, as_number, as_whole, told
+from neumo.features.backbones import SIZE
 from neumo.images.augment import Augmentation
 
 
@@ -38,6 +41,9 @@ class Recipe:
             and the logits are averaged.
         matched: images are drawn by `neumo.data.resemblance.overlap_weights`, so that how they were stretched
             and resampled does not tell the classes apart.
+
+    Raises:
+        NeumoError: a value out of range.
     """
 
     name: str
@@ -58,12 +64,38 @@ class Recipe:
     tta_shift: int = 0
     matched: bool = False
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.augmentation, Augmentation):
+            raise NeumoError(f"augmentation: got {told(self.augmentation)}, expected neumo's Augmentation")
+        for name, least in _WHOLE.items():
+            object.__setattr__(self, name, as_whole(_said(name), getattr(self, name), least))
+        for name, (right, expected) in _NUMBERS.items():
+            object.__setattr__(self, name, as_number(_said(name), getattr(self, name), right, expected))
+
     def identity(self) -> dict[str, Any]:
         """All that one trained network depends on, JSON-able; recipes that train the same ones share them."""
         others = {"name", "meaning", "members", "distilled", "tta_shift"}
         if not self.matched:
             others.add("matched")  # networks of versions that could not match classes stay found
         return {key: value for key, value in asdict(self).items() if key not in others}
+
+
+_WHOLE = {"epochs": 1, "batch_size": 1, "views": 0, "members": 1, "tta_shift": 0}
+
+_NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
+    "trainable_fraction": (lambda share: 0 < share <= 1, "a share above 0 and at most 1"),
+    "learning_rate": (lambda rate: 0 <= rate < inf, "0 or more"),
+    "head_learning_rate": (lambda rate: 0 <= rate < inf, "0 or more"),
+    "weight_decay": (lambda decay: 0 <= decay < inf, "0 or more"),
+    "dropout": (lambda rate: 0 <= rate < 1, "a rate from 0 to below 1"),
+    "label_smoothing": (lambda distance: 0 <= distance < 0.5, "a distance from 0 to below 0.5"),
+    "ema_rate": (lambda share: 0 < share <= 1, "a share above 0 and at most 1"),
+    "tta_shift": (lambda pixels: pixels < SIZE, f"fewer pixels than the {SIZE} of an image"),
+}
+
+
+def _said(name: str) -> str:
+    return f"recipe, {name.replace('_', ' ')}"
 
 
 GENTLE = Augmentation(
