@@ -103,3 +103,8 @@ def test_arguments_that_cannot_be_are_told() -> None:
             balance_then_validate(SMALL, validation_fraction=fraction)
     with pytest.raises(NeumoError, match=r"validation fraction: got 0.001: The test_size = 1 should be"):
         balance_then_validate(SMALL, validation_fraction=0.001)
+
+
+def test_what_is_not_divided_is_told() -> None:
+    with pytest.raises(NeumoError, match=r"^table: got no column part, expected .* as neumo\.split gives it"):
+        balance(SMALL.drop(columns="part"))

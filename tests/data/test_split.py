@@ -257,6 +257,8 @@ def test_a_protocol_is_left_out_where_one_seed_does_not_allow_it(monkeypatch: py
         ({"test_fraction": 0}, "test fraction: got 0, expected a number between 0 and 1"),
         ({"test_fraction": 1.5}, "test fraction: got 1.5"),
         ({"test_fraction": float("nan")}, "test fraction: got nan"),
+        ({"test_fraction": "0.2"}, "test fraction: got '0.2'"),
+        ({"groups": [1, 2]}, "groups: got a list, expected one for each of 130 rows"),
         ({"validation_fraction": 1}, "validation fraction: got 1, expected 0 or a number between 0 and 1"),
         ({"validation_fraction": -0.1}, "validation fraction: got -0.1"),
         ({"seed": 1.5}, "seed: got 1.5, expected one of the whole numbers"),
@@ -323,3 +325,16 @@ def test_real_data(coronahack: Path) -> None:
     }
     assert patients_on_both_sides(whole) == 0
     assert whole.groupby("sha256")["part"].nunique().max() == 1
+
+
+def test_fractions_of_numpy_draw_the_same() -> None:
+    half = split(TABLES[0], test_fraction=0.5, validation_fraction=0.25)
+    same = split(TABLES[0], test_fraction=np.float32(0.5), validation_fraction=np.float32(0.25))  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(same, half)
+
+
+@pytest.mark.parametrize("table", ["CoronaHack", [1, 2], TABLES[0].drop(columns="label")])
+def test_what_is_no_table_is_told(table: object) -> None:
+    with pytest.raises(NeumoError, match=r"^table: got .*, expected .*neumo\.read\(\.\.\.\)\.table") as told:
+        split(table)  # type: ignore[arg-type]
+    assert "\n" not in str(told.value)

@@ -119,3 +119,11 @@ def test_real_data(coronahack: Path, tmp_path: Path) -> None:
     whole = split(table, "patient")
     save_split(whole, tmp_path / "split.csv")
     assert load_split(tmp_path / "split.csv", table)["part"].equals(whole["part"])
+
+
+def test_what_is_no_table_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NeumoError, match=r"^table: got no column part, expected"):
+        save_split(TABLES[0], tmp_path / "split.csv")
+    save_split(split(TABLES[0]), tmp_path / "split.csv")
+    with pytest.raises(NeumoError, match=r"^table: got 'CoronaHack', expected"):
+        load_split(tmp_path / "split.csv", "CoronaHack")  # type: ignore[arg-type]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from neumo.errors import NeumoError
+from neumo.data.table import check_table
+from neumo.errors import NeumoError, as_whole
 
 
 def balance(split: pd.DataFrame, copies: int = 2) -> pd.DataFrame:
@@ -23,8 +24,9 @@ def balance(split: pd.DataFrame, copies: int = 2) -> pd.DataFrame:
         the original, k for the k-th image generated from it (see `neumo.images.generate`).
 
     Raises:
-        NeumoError: `copies` is negative.
+        NeumoError: `copies` is negative, or `split` is not divided.
     """
+    check_table(split, "label", "part")
     return _with_copies(split, split["part"] == "train", copies)
 
 
@@ -78,8 +80,7 @@ def balance_then_validate(
 
 def _with_copies(split: pd.DataFrame, where: pd.Series, copies: int) -> pd.DataFrame:
     """Add `copies` rows for each row of the rarer class among the rows `where` is true."""
-    if copies < 0:
-        raise NeumoError(f"generated images per original: got {copies}, expected 0 or more")
+    copies = as_whole("generated images per original", copies, 0)
     originals = copied(split, where)
     return pd.concat(
         [split.assign(copy=0), *(originals.assign(copy=k) for k in range(1, copies + 1))], ignore_index=True

@@ -9,7 +9,8 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from neumo.errors import NeumoError, TooFewImagesError
+from neumo.data.table import check_table
+from neumo.errors import NeumoError, TooFewImagesError, as_number, told
 
 PARTS = ("train", "validation", "test")
 CLASSES = ("normal", "pneumonia")
@@ -165,14 +166,19 @@ def split(
     chosen = PROTOCOLS.get(protocol)
     if chosen is None:
         raise NeumoError(f"protocol: got {protocol!r}, expected one of {', '.join(PROTOCOLS)}")
-    if not 0 < test_fraction < 1:
-        raise NeumoError(f"test fraction: got {test_fraction}, expected a number between 0 and 1")
-    if not 0 <= validation_fraction < 1:
-        raise NeumoError(
-            f"validation fraction: got {validation_fraction}, expected 0 or a number between 0 and 1"
-        )
+    # scikit-learn takes no float32
+    test_fraction = as_number(
+        "test fraction", test_fraction, lambda share: 0 < share < 1, "a number between 0 and 1"
+    )
+    validation_fraction = as_number(
+        "validation fraction",
+        validation_fraction,
+        lambda share: 0 <= share < 1,
+        "0 or a number between 0 and 1",
+    )
     if not is_seed(seed):
         raise NeumoError(f"seed: got {seed}, expected one of the {SEEDS}")
+    check_table(table, "path", "label", "patient", "official", "sha256")
     _check_classes(table)
     if missing := chosen.lacks(table):
         raise NeumoError(f"{protocol} protocol: expected {missing}, got a data set without")
@@ -273,10 +279,9 @@ def together(table: pd.DataFrame, groups: pd.Series | None = None) -> np.ndarray
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    if groups is not None and not groups.index.equals(table.index):
-        raise NeumoError(
-            f"groups: got {len(groups)} ids on another index, expected one for each of {len(table)} rows"
-        )
+    if groups is not None and not (isinstance(groups, pd.Series) and groups.index.equals(table.index)):
+        got = f"{len(groups)} ids on another index" if isinstance(groups, pd.Series) else told(groups)
+        raise NeumoError(f"groups: got {got}, expected one for each of {len(table)} rows")
     n = nodes = len(table)
     ends: list[tuple[np.ndarray, np.ndarray]] = []
     for column in (table["patient"], table["sha256"], *([] if groups is None else [groups])):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from neumo.data.split import CLASSES, PARTS, lacking
+from neumo.data.table import check_table
 from neumo.errors import NeumoError
 from neumo.files import whole_file
 
@@ -22,8 +23,9 @@ def save_split(split: pd.DataFrame, file: str | Path) -> None:
     Paths are relative to the folder that holds all images, so that the file holds on another machine.
 
     Raises:
-        NeumoError: another suffix.
+        NeumoError: another suffix, or `split` is not divided.
     """
+    check_table(split, *_COLUMNS)
     saved = split[["sha256", "label", "part"]].assign(path=_relative(split["path"], _root(split)))[_COLUMNS]
     _check_suffix(file)
     with whole_file(file) as part:
@@ -46,6 +48,7 @@ def load_split(file: str | Path, table: pd.DataFrame, left_out: Iterable[str] = 
         NeumoError: the file cannot be read or lacks a column; a part has another name than those in `PARTS`;
             an image is in one of the two only, has other bytes or another label; a part lacks a class.
     """
+    check_table(table, "path", "sha256", "label")
     saved = _read(file)
     first = 2 if Path(file).suffix.lower() == ".csv" else 0  # a CSV's first row stands on line 2
     where = "line" if first else "row"

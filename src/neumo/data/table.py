@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, told
 from neumo.images.dicom_age import OLDEST
 from neumo.progress import track
 from neumo.threads import in_threads
@@ -35,6 +35,19 @@ OFFICIAL = {
 
 _ENDING = r"(?:data|sets?|images?|imgs?|files?|split|part|partition|folder|fold|samples|cases|radiographs)"
 _PART = re.compile(rf"({'|'.join(OFFICIAL)}){_ENDING}*")
+
+
+def check_table(table: pd.DataFrame, *columns: str) -> None:
+    """See that an argument is a table of images with these columns, `part` if it must be divided.
+
+    Raises:
+        NeumoError: it is not.
+    """
+    gives = "neumo.split gives it" if "part" in columns else "neumo.read(...).table is"
+    if not isinstance(table, pd.DataFrame):
+        raise NeumoError(f"table: got {told(table)}, expected a DataFrame of images, as {gives}")
+    if lacking := [name for name in columns if name not in table]:
+        raise NeumoError(f"table: got no column {' and '.join(lacking)}, expected one of images, as {gives}")
 
 
 def official_part(name: str) -> str | None:
