@@ -584,6 +584,9 @@ def test_the_token(browser: Browser, classifier: Classifier, files: list[Path]) 
         page.goto(address)
         page.locator("#ask").wait_for()
         assert page.locator("#denied").is_hidden()
+        drop(page, files[1:2])
+        assert page.inner_text("tbody td:nth-child(4)") == "not examined: the server asks for its token"
+        page.click("#clear")
         for _ in range(2):
             page.fill("#token", "wrong")
             page.keyboard.press("Enter")
@@ -816,3 +819,19 @@ def test_no_serious_fault_of_accessibility(
     assert [
         (one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")
     ] == []
+
+
+def test_a_heat_map_that_is_not_drawn_yet_is_not_printed(
+    browser: Browser, address: str, files: list[Path]
+) -> None:
+    page = opened(browser, address)
+    drop(page, files[1:2])
+    page.locator("#cards article .heat[src]").wait_for()
+    page.route("**/api/explain", lambda route: None)  # never answered
+    drop(page, files[1:3])
+    last = page.locator("#cards article").last
+    last.locator(".wait").wait_for()
+    page.emulate_media(media="print")
+    assert page.locator("#cards article .figure").first.is_visible()
+    assert last.locator(".decision").is_visible()
+    assert not last.locator(".figure").is_visible()

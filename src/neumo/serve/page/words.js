@@ -61,6 +61,7 @@ const en = {
     [/^unreachable$/, "the server cannot be reached"],
     [/^replaced$/, "the server has another classifier now"],
     [/^lost$/, "the browser cannot read it; was it changed or deleted since it was chosen?"],
+    [/Authorization/, "the server asks for its token"],
   ],
   warnings: {},
   names: {},
