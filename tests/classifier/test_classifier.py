@@ -188,3 +188,30 @@ def test_bf16_that_was_asked_for_is_kept_where_the_processor_has_it(
     monkeypatch.setattr(precision, "_granted", has.get)
     asked = new_classifier({**CARD, "precision": "bf16"}, convert(base), base, head)
     assert asked._engine.precision == ("bf16" if there else "f32")
+
+
+@pytest.mark.parametrize(
+    "given", [None, 3, b"a.png", np.zeros((2, 224, 224), np.uint8), [np.zeros((224, 224), np.uint8)]]
+)
+def test_what_is_no_path_is_told(given: object, classifier: Classifier) -> None:
+    with pytest.raises(
+        NeumoError, match=r"^radiographs: got .*, expected a path or several; pixels in memory"
+    ):
+        classifier.predict(given)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [
+        (np.zeros((224, 224), np.uint8), r"uint8 \(224, 224\)"),
+        (np.zeros((9, 300, 300), np.uint8), r"uint8 \(9, 300, 300\)"),
+        (np.zeros((1, 224, 224, 3), np.uint8), r"uint8 \(1, 224, 224, 3\)"),
+        (np.zeros((2, 224, 224), np.float32), r"float32 \(2, 224, 224\)"),
+        ([np.zeros((224, 224), np.uint8)], "a list"),
+        (None, "None"),
+    ],
+)
+def test_what_are_no_pixels_is_told(given: object, got: str, classifier: Classifier) -> None:
+    for judge in (classifier.probabilities, classifier.examine):
+        with pytest.raises(NeumoError, match=rf"^pixels: got {got}, expected uint8 \(n, 224, 224\)"):
+            judge(given)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT
 
-from neumo.errors import UnreadableImageError
+from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.read import (
     COLOUR_LEVELS,
     COLOUR_SHARE,
@@ -417,3 +417,18 @@ def test_fewer_pixels_can_be_asked_for(tmp_path: Path, grey: np.ndarray, dicom_f
         read_radiograph(file, max_pixels=pixels)
         with pytest.raises(UnreadableImageError, match=f"at most {pixels - 1:,} pixels"):
             read_radiograph(file, max_pixels=pixels - 1)
+
+
+@pytest.mark.parametrize("size", [0, -1, (224, 224), "224", 10.5])
+def test_a_size_that_is_none_is_not_blamed_on_the_file(size: object, tmp_path: Path) -> None:
+    Image.new("L", (300, 300)).save(file := tmp_path / "a.jpg")
+    with pytest.raises(NeumoError, match=r"^size: got .*, expected 1 or more, whole$"):
+        read_radiograph(file, size)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", [None, ["a.jpg"], b"a.jpg", np.zeros((3, 3), np.uint8)])
+def test_a_source_that_is_neither_path_nor_file_is_told(source: object) -> None:
+    with pytest.raises(
+        NeumoError, match=r"^source: got .*, expected a path or a file that is open in binary"
+    ):
+        read_radiograph(source)  # type: ignore[arg-type]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
+from io import IOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,7 +20,7 @@ from neumo.archive import Data
 from neumo.classifier.findings import Finding, Prediction
 from neumo.classifier.origin import Origin
 from neumo.classifier.saved_file import Parts, read_parts, write_parts
-from neumo.errors import NeumoError, UnreadableImageError
+from neumo.errors import NeumoError, UnreadableImageError, told
 from neumo.features.backbones import SIZE
 from neumo.features.compiled import Requests, compiled
 from neumo.features.engine import Engine
@@ -115,7 +117,7 @@ class Classifier:
             radiographs: a file that `neumo.read_radiograph` can read, or several.
 
         Raises:
-            NeumoError: a file cannot be read as a radiograph.
+            NeumoError: a file cannot be read as a radiograph, or something else than paths is given.
 
         Example:
             >>> neumo.load("classifier.neumo").predict("xray.jpg").probability
@@ -123,7 +125,9 @@ class Classifier:
         """
         if isinstance(radiographs, str | Path):
             return next(self.stream([radiographs]))
-        return list(self.stream(radiographs))
+        if not isinstance(radiographs, Iterable) or isinstance(radiographs, bytes | IOBase):
+            raise NeumoError(f"radiographs: got {told(radiographs)}, {_PATHS}")
+        return list(self.stream(_paths(radiographs)))
 
     def stream(
         self,
@@ -158,7 +162,12 @@ class Classifier:
                     unreadable(image)
 
     def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224)."""
+        """Probability of the positive class, float64 (n,), of grey levels, uint8 (n, 224, 224).
+
+        Raises:
+            NeumoError: the pixels are no such array.
+        """
+        _check(pixels)
         return self._judge(self._engine(pixels))
 
     def examine(self, pixels: np.ndarray, images: Sequence[Inspection] | None = None) -> list[Finding]:
@@ -170,7 +179,11 @@ class Classifier:
         Args:
             pixels: grey levels, uint8 (n, 224, 224).
             images: what was seen when each file was read; nothing where they are no files.
+
+        Raises:
+            NeumoError: the pixels are no such array.
         """
+        _check(pixels)
         return self._findings(pixels, self._engine(pixels), images)
 
     def _findings(
@@ -332,6 +345,24 @@ class Classifier:
             notice=self.card["notice"],
             distance=finding.distance,
             warnings=finding.warnings,
+        )
+
+
+_PATHS = "expected a path or several; pixels in memory go to Classifier.probabilities or .examine"
+
+
+def _paths(radiographs: Iterable[str | Path]) -> Iterator[str | Path]:
+    for one in radiographs:
+        if not isinstance(one, str | os.PathLike) and not hasattr(one, "read"):
+            raise NeumoError(f"radiographs: got {told(one)}, {_PATHS}")
+        yield one
+
+
+def _check(pixels: np.ndarray) -> None:
+    got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else told(pixels)
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[1:] != (SIZE, SIZE):
+        raise NeumoError(
+            f"pixels: got {got}, expected uint8 (n, {SIZE}, {SIZE}), as neumo.read_radiograph gives each"
         )
 
 

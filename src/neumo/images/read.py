@@ -7,6 +7,7 @@ averaging is done by its decoder then. A picture that already has the asked size
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ import simplejpeg
 from PIL import ExifTags, Image, ImageChops, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-from neumo.errors import UnreadableImageError
+from neumo.errors import NeumoError, UnreadableImageError, as_whole, told
 from neumo.images.checks import look
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
@@ -91,6 +92,7 @@ def read_radiograph(
 
     Raises:
         UnreadableImageError: the file is missing or cannot be used as a radiograph.
+        NeumoError: the source is neither a path nor such a file, or the size no such number.
         PermissionError: the file may not be read.
 
     Example:
@@ -111,6 +113,10 @@ def inspect_radiograph(
 
 
 def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, inspect: bool) -> Inspection:
+    if not isinstance(source, str | os.PathLike) and not hasattr(source, "read"):
+        raise NeumoError(f"source: got {told(source)}, expected a path or a file that is open in binary mode")
+    if size is not None:
+        size = as_whole("size", size, 1)
     odd: tuple[str, ...] = ()
     age: float | None = None
     path = Path(source if isinstance(source, str | Path) else str(getattr(source, "name", "radiograph")))
