@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from neumo.data.audit import audit
 from neumo.data.layout import lay_out
 from neumo.data.sources import read, survey
 from neumo.data.table import COLUMNS, Dataset
@@ -547,3 +548,10 @@ class TestNothingToRead:
             (tmp_path / name).write_text("path,label\na.png,0\n")
         with pytest.raises(NeumoError, match=r"got several tables \(one.csv, two.csv\)"):
             read(tmp_path)
+
+
+@pytest.mark.parametrize("data", [None, 3, ["CoronaHack"], pd.DataFrame({"path": ["a.png"], "label": [0]})])
+def test_what_is_no_path_is_told(data: object) -> None:
+    for look in (read, audit):
+        with pytest.raises(NeumoError, match=r"^data: got .*, expected the path of a folder or a file$"):
+            look(data)  # type: ignore[arg-type]

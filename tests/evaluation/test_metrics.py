@@ -241,3 +241,27 @@ def test_by_cause_of_some_that_are_not_known() -> None:
 def test_by_cause_wants_a_cause_for_each_image() -> None:
     with pytest.raises(NeumoError, match="cause: got 1 causes, expected 2"):
         by_cause([0, 1], [0.1, 0.9], ["virus"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("threshold", "0.5"),
+        ("threshold", None),
+        ("threshold", np.array([0.5, 0.6])),
+        ("replicates", 1.5),
+        ("seed", -1),
+        ("seed", "0"),
+        ("groups", 3),
+        ("groups", "abcd"),
+        ("groups", [[1, 2], [3, 4]]),
+    ],
+)
+def test_arguments_of_another_kind_are_told(name: str, value: object) -> None:
+    with pytest.raises(NeumoError, match=f"^{name}: got .*, expected "):
+        evaluate([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], **{name: value})  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_can_be_written_down() -> None:
+    found = evaluate([0, 0, 1, 1], [0.1, 0.6, 0.4, 0.9], threshold=np.float32(0.5), replicates=np.int64(9))  # type: ignore[arg-type]
+    assert json.loads(json.dumps(found.to_dict()))["bootstrap"]["replicates"] == 9

@@ -233,3 +233,11 @@ def test_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "Name or service not known" in str(told.value)
     assert "--weights FILE" in str(told.value)
     assert "--weights none" in str(told.value)
+
+
+@pytest.mark.parametrize("given", [None, 3, ("MobileNetV2-0.35", "ResNet50")])
+def test_what_is_no_name_is_told(given: object) -> None:
+    with pytest.raises(NeumoError, match=r"^backbone: got .*, expected the name of one$"):
+        backbone(given)  # type: ignore[arg-type]
+    with pytest.raises(NeumoError, match=r"^weights: got .*, expected the name of one$"):
+        backbone("MobileNetV2-0.35", given)  # type: ignore[arg-type]

@@ -201,6 +201,9 @@ def test_checksums_can_be_checked(small: Path) -> None:
     ("wrong", "message"),
     [
         ({"patients": 5}, "patients: got 5"),
+        ({"patients": "5"}, "patients: got .5."),
+        ({"size": "64"}, "size: got .64."),
+        ({"seed": 1.5}, "seed: got 1.5"),
         ({"images": 3}, "images: got 3 for 24 patients"),
         ({"size": 16}, "size: got 16"),
         ({"difficulty": 1.5}, "difficulty: got 1.5"),

@@ -189,3 +189,17 @@ def test_is_json(two_runs: tuple[Path, Path]) -> None:
     accuracies = [run.test["metrics"]["accuracy"]["value"] for run in results.tested("patient") if run.test]
     assert again["metrics"]["patient"]["coarse"]["accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
     assert len(again["pairs"]) == 3
+
+
+def test_results_that_are_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(NeumoError, match=r"none\.json: got no such file, expected results\.json"):
+        Results.load(tmp_path / "none.json")
+    with pytest.raises(NeumoError, match="got a folder, expected its results"):
+        Results.load(tmp_path)
+
+
+def test_a_list_of_runs_is_told() -> None:
+    with pytest.raises(
+        NeumoError, match=r"^compare: got a list, expected folders, as compare\('RUN', 'TUNED'\)$"
+    ):
+        compare(["RUN", "TUNED"])  # type: ignore[arg-type]

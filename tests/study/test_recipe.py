@@ -376,3 +376,12 @@ def test_how_often_a_backbone_counts_matters(phantoms: Path) -> None:
         )
     ]
     assert len({run._key(run._divided("official", 0), "official", 0) for run in pairs}) == 2
+
+
+def test_one_protocol_by_its_name(phantoms: Path) -> None:
+    assert RecipeRun(phantoms, weights="phantom", protocols="patient").protocols == ("patient",)
+
+
+def test_no_backbone_is_told(phantoms: Path) -> None:
+    with pytest.raises(NeumoError, match=r"^backbone: got none, expected one or more$"):
+        RecipeRun(phantoms, weights="phantom", backbone=())

@@ -19,7 +19,7 @@ from neumo.data.patients import cause_of, patients_in
 from neumo.data.published import coronahack, medmnist
 from neumo.data.published.known import is_detail, joined
 from neumo.data.table import NORMAL, PNEUMONIA, UNLABELLED, Dataset, new_table, official_part
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, told
 from neumo.files import ARRAYS, expanded
 
 EXPECTED = (
@@ -100,6 +100,8 @@ def survey(
         NeumoError: there is nothing to look at: no such file, no image, a table that cannot be read, or none
             that has a column that is asked for.
     """
+    if not isinstance(data, str | os.PathLike):
+        raise NeumoError(f"data: got {told(data)}, expected the path of a folder or a file")
     path = Path(os.path.abspath(expanded(data)))  # noqa: PTH100 - links are not followed, '..' is
     if not path.exists():
         raise NeumoError(f"{data}: got no such file or folder, {EXPECTED}")

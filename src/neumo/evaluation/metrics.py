@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, as_number, as_whole, told
 from neumo.evaluation.intervals import LEVEL, Statistics, Weights, bootstrap, units, wilson
 
 METRICS = {
@@ -111,14 +111,13 @@ def evaluate(
         0.75
     """
     y, p = checked(y, p)
-    if not 0 <= threshold <= 1:
-        raise NeumoError(f"threshold: got {threshold}, expected a probability from 0 to 1")
-    if groups is not None and len(np.asarray(groups, object)) != len(y):
-        raise NeumoError(
-            f"groups: got {len(np.asarray(groups, object))} patients, expected {len(y)}, one per image"
-        )
-    if replicates < 1:
-        raise NeumoError(f"replicates: got {replicates}, expected 1 or more")
+    threshold = as_number("threshold", threshold, lambda one: 0 <= one <= 1, "a probability from 0 to 1")
+    if groups is not None:
+        groups = np.asarray(groups, object)
+        if groups.shape != y.shape:
+            got = f"{len(groups)} patients" if groups.ndim == 1 else told(groups.tolist())
+            raise NeumoError(f"groups: got {got}, expected {len(y)}, one per image")
+    replicates, seed = as_whole("replicates", replicates, 1), as_whole("seed", seed, 0)
     values = measure(y, p, threshold, np.ones((1, len(y))))
     intervals = bootstrap(
         partial(measure, y, p, threshold),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, as_number
 from neumo.evaluation.metrics import checked
 from neumo.evaluation.rule import Rule
 
@@ -65,12 +65,13 @@ def choose_threshold(
     if threshold is not None:
         if sensitivity is not None:
             raise NeumoError(f"threshold: got {threshold} with a sensitivity of {sensitivity}, expected one")
-        if not 0 < threshold < 1:
-            raise NeumoError(f"threshold: got {threshold}, expected a probability between 0 and 1")
+        threshold = as_number(
+            "threshold", threshold, lambda one: 0 < one < 1, "a probability between 0 and 1"
+        )
         rule = Rule("threshold", threshold)
     elif sensitivity is not None:
-        if not 0 < sensitivity <= 1:
-            raise NeumoError(f"sensitivity: got {sensitivity}, expected a fraction above 0 and at most 1")
+        expected = "a fraction above 0 and at most 1"
+        sensitivity = as_number("sensitivity", sensitivity, lambda one: 0 < one <= 1, expected)
         highest_first = np.sort(p[y == 1])[::-1]
         needed = max(1, math.ceil(sensitivity * len(highest_first) - 1e-9))  # 0.07 * 100 > 7
         last = float(highest_first[needed - 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, told
 from neumo.features import efficientnet_lite
 from neumo.features.scaling import Scaling
 from neumo.files import expanded
@@ -110,6 +111,10 @@ def backbone(name: str = "ResNet50", weights: str | Path = "imagenet") -> Backbo
         1280
     """
     names = {known.lower(): known for known in BACKBONES}
+    for what, given in (("backbone", name), ("weights", weights)):
+        if not isinstance(given, str | os.PathLike):
+            raise NeumoError(f"{what}: got {told(given)}, expected the name of one")
+    name = os.fspath(name)
     if name.lower() not in names:
         close = [names[found] for found in difflib.get_close_matches(name.lower(), names, 5)]
         expected = " or ".join(close) or (

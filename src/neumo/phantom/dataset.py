@@ -7,6 +7,7 @@ import hashlib
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from neumo import __version__
 from neumo.data.published.coronahack import CSV_NAME, SYNTHETIC_NAME
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, as_number, as_whole
 from neumo.files import named
 from neumo.phantom.radiograph import draw_radiograph
 from neumo.progress import track
@@ -90,7 +91,8 @@ def make_phantoms(
         >>> make_phantoms("phantoms", patients=20, seed=1)
     """
     folder = Path(folder)
-    images = round(IMAGES_PER_PATIENT * patients) if images is None else images
+    as_number("patients", patients, _enough_patients, "at least 6 (three kinds in two parts)")
+    images = round(IMAGES_PER_PATIENT * patients) if images is None else as_whole("images", images, 1)
     level = _level(difficulty)
     _check(patients, images, size, seed)
     notice = _notice(patients, images, size, level, seed, masks)
@@ -172,15 +174,15 @@ def _level(difficulty: float | str) -> float:
     return level
 
 
+def _enough_patients(patients: object) -> bool:
+    return isinstance(patients, Integral) and int(patients) >= 6
+
+
 def _check(patients: int, images: int, size: int, seed: int) -> None:
-    if patients < 6:
-        raise NeumoError(f"patients: got {patients}, expected at least 6 (three kinds in two parts)")
     if images < patients:
         raise NeumoError(f"images: got {images} for {patients} patients, expected at least one each")
-    if not 64 <= size <= 2048:
-        raise NeumoError(f"size: got {size}, expected 64 to 2048 pixels")
-    if seed < 0:
-        raise NeumoError(f"seed: got {seed}, expected 0 or more")
+    as_number("size", size, lambda side: 64 <= side == int(side) <= 2048, "64 to 2048 pixels")
+    as_whole("seed", seed, 0)
 
 
 def _holds(folder: Path, notice: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -11,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from neumo.data.split import PROTOCOLS
-from neumo.errors import NeumoError
+from neumo.errors import NeumoError, told
 from neumo.evaluation.metrics import LOWER_IS_BETTER, Estimate, without_nan
 from neumo.evaluation.paired import DeLong, McNemar, Pair, delong, differences, mcnemar
 from neumo.results.finished import FinishedRun, read_run
@@ -160,6 +161,9 @@ def compare(*runs: str | Path, replicates: int = 1000) -> Comparison:
         >>> compare("runs/frozen", "runs/fine-tuned").pairs[0].verdict("auc")
         'better'
     """
+    for run in runs:
+        if not isinstance(run, str | os.PathLike):
+            raise NeumoError(f"compare: got {told(run)}, expected folders, as compare('RUN', 'TUNED')")
     folders = [Path(run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(folders)):
         raise NeumoError(f"compare: got {', '.join(map(str, runs)) or 'no run'}, expected two or more runs")

@@ -146,5 +146,9 @@ class Results:
             if found["version"] != VERSION:
                 raise NeumoError(f"{file}: got version {found.get('version')} of results, expected {VERSION}")
             return cls(**{**found, "runs": [Run(**run) for run in found["runs"]]})
+        except FileNotFoundError as error:
+            raise NeumoError(f"{file}: got no such file, expected results.json of a neumo study") from error
+        except IsADirectoryError as error:
+            raise NeumoError(f"{file}: got a folder, expected its results.json") from error
         except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, KeyError, TypeError) as error:
             raise NeumoError(f"{file}: got {error}, expected results.json of a neumo study") from error

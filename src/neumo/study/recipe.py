@@ -98,7 +98,7 @@ class RecipeRun:
             averages them or, distilled, teaches the first.
         weights: what it starts from, see there; one for all backbones, or one for each.
         seeds: of the split, the order of the images and their changes.
-        protocols: which ones; all that the data set allows if not given.
+        protocols: which one, or several; all that the data set allows if not given.
         test_fraction: share of the images in the test part, where neumo draws it.
         validation_fraction: share of the rest in the validation part.
         validation: what calibration and operating point are chosen on: "changed", images drawn at random, as
@@ -130,7 +130,7 @@ class RecipeRun:
         backbone: str | Sequence[str] = SMALL,
         weights: str | Path | Sequence[str | Path] = "imagenet",
         seeds: tuple[int, ...] = (0,),
-        protocols: tuple[str, ...] | None = None,
+        protocols: str | Sequence[str] | None = None,
         test_fraction: float = 0.2,
         validation_fraction: float = 0.2,
         validation: str = "changed",
@@ -178,11 +178,14 @@ class RecipeRun:
         if len(errors) == len(PROTOCOLS):
             raise errors["random"]
         self.skipped = {name: str(error) for name, error in errors.items()}
+        protocols = (protocols,) if isinstance(protocols, str) else protocols
         for name in protocols or ():
             if name not in PROTOCOLS or name in self.skipped:
                 why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(PROTOCOLS)}")
                 raise NeumoError(f"protocol: {why}")
-        self.protocols = protocols or tuple(name for name in PROTOCOLS if name not in self.skipped)
+        self.protocols = tuple(protocols or ()) or tuple(
+            name for name in PROTOCOLS if name not in self.skipped
+        )
         if validation == "hard" and "official" not in self.protocols:
             why = self.skipped.get("official", "it is not among the protocols that were asked for")
             raise NeumoError(f"validation: got 'hard', expected data with an official test set ({why})")
@@ -374,8 +377,10 @@ class RecipeRun:
 
 
 def _look_up(names: str | Sequence[str], weights: str | Path | Sequence[str | Path]) -> list[Backbone]:
-    names = [names] if isinstance(names, str) else list(names)
-    weights = [weights] if isinstance(weights, str | Path) else list(weights)
+    names = list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [names]
+    weights = list(weights) if isinstance(weights, Sequence) and not isinstance(weights, str) else [weights]
+    if not names:
+        raise NeumoError("backbone: got none, expected one or more")
     if len(weights) not in (1, len(names)):
         raise NeumoError(
             f"weights: got {len(weights)} for {len(names)} backbones, expected one for all or one for each"

@@ -69,7 +69,7 @@ class Study:
         **settings: Any,
     ) -> None:
         if data is None:
-            own = settings.get("backbone", PHANTOM["backbone"]).lower() == PHANTOM["backbone"].lower()
+            own = str(settings.get("backbone", PHANTOM["backbone"])).lower() == PHANTOM["backbone"].lower()
             settings = {**(PHANTOM if own else {"weights": "none"}), **settings}
         self.settings = Settings(**settings)
         self.data = data
