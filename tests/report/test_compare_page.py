@@ -12,6 +12,7 @@ from neumo.report.draw_compare import draw_comparison, run_looks
 from neumo.report.template import signed, three
 from neumo.results.comparison import Comparison, compare
 from neumo.results.results import Results
+from tests.browser import chromium
 from tests.report.test_page import Page
 
 
@@ -51,6 +52,22 @@ def test_loads_nothing_and_says_what_it_is(page: Page) -> None:
     assert page.said().index("A research tool, not a medical device.") < page.said().index("Which run")
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
+
+
+def test_every_table_fits_a_desktop(comparison: Comparison, tmp_path: Path) -> None:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
+    if (installed := chromium()) is None:
+        pytest.skip("needs Chromium on the PATH")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto(write_comparison(comparison, tmp_path).as_uri())
+        page.evaluate("for (const hidden of document.querySelectorAll('details')) hidden.open = true")
+        wide = "[...document.querySelectorAll('.scroll')].map(one => [one.clientWidth, one.scrollWidth])"
+        widths = page.evaluate(wide)
+        browser.close()
+    assert len(widths) > 3
+    assert all(wanted <= there for there, wanted in widths)
 
 
 def test_has_every_figure(comparison: Comparison, page: Page) -> None:
