@@ -11,7 +11,7 @@ from neumo.errors import NeumoError
 class Step:
     """One rung of the ladder: what stands on the frozen, average-pooled backbone.
 
-    `dataclasses.replace(step, dropout=0.3)` gives a variant of a step.
+    `neumo.training.head` takes variants, too, as `dataclasses.replace(step, dense=(200,))`.
 
     Args:
         name: short name, as in ``step("deeper")``.
