@@ -112,8 +112,8 @@ class Reference:
 
     def _distance(self, features: np.ndarray) -> np.ndarray:
         centred = np.asarray(features, np.float64) - self.mean
-        # not by BLAS, whose threads take far longer to meet than a batch's few products take to compute
-        along = np.einsum("nd,kd->nk", centred, self._directions)
+        # one by one: as a product of matrices, threads would take longer to meet than to compute it
+        along = np.vecdot(centred[:, None], self._directions)
         rest = (centred**2).sum(axis=1) - (along**2).sum(axis=1)
         square = (along**2 / self.variance).mean(axis=1) + np.maximum(rest, 0) / self.rest
         return np.sqrt(square) / self.limit
