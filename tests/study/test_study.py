@@ -194,7 +194,9 @@ def test_results_of_other_data_are_not_written_over(out: Path, phantoms: Path, t
     expected = r"out: got the results of other data \(.*radiographs\), expected a new folder for .*--out$"
     with pytest.raises(NeumoError, match=expected):
         Study(other, **CHOICES).run(out)
-    of_sex = dataclasses.replace(neumo.read(phantoms), positive_name="female", negative_name="male")
+    data = neumo.read(phantoms)
+    halves = data.table.assign(label=np.arange(len(data.table)) % 2)
+    of_sex = dataclasses.replace(data, table=halves, positive_name="female", negative_name="male")
     with pytest.raises(NeumoError, match=r"pneumonia or normal, .*\), expected .* \(female or male, "):
         Study(of_sex, **CHOICES).run(out)
     recipe = RecipeRun(phantoms, backbone="MobileNetV2-0.35", weights="none")

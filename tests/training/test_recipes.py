@@ -32,7 +32,7 @@ from neumo.training.recipes import RECIPES, recipe
         ("weight_decay", -0.1),
         ("dropout", 1),
         ("label_smoothing", 0.5),
-        ("ema_rate", 0),
+        ("ema_rate", -0.1),
         ("ema_rate", 1.5),
         ("augmentation", None),
     ],

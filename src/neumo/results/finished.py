@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.split import PROTOCOLS
-from neumo.data.table import Dataset
+from neumo.data.table import PNEUMONIA, Dataset
 from neumo.errors import NeumoError
 from neumo.results.results import Results, Run
 from neumo.results.run_folder import read_predictions
@@ -56,7 +56,7 @@ class FinishedRun:
 
 
 def check_data(folder: str | Path, dataset: Dataset) -> None:
-    """See that a folder has no results of other data, which a run would write over.
+    """See that a folder has no results of other data or another label, which a run would write over.
 
     Args:
         folder: where a run is about to write.
@@ -73,7 +73,9 @@ def check_data(folder: str | Path, dataset: Dataset) -> None:
     moved = found.audit.get("root") != str(dataset.root) and before != images
     had = found.dataset["name"], *found.classes
     has = dataset.name, dataset.positive_name, dataset.negative_name
-    if had != has or moved:
+    positive = sum(one["images"] for one in found.audit["classes"] if one["label"] == PNEUMONIA)
+    relabelled = had[1:] != has[1:] and positive != (dataset.table["label"] == PNEUMONIA).sum()
+    if had[0] != has[0] or moved or relabelled:
         told = "{} or {}, {:,} radiographs".format
         raise NeumoError(
             f"{folder}: got the results of other data ({had[0]}, {told(*had[1:], before)}), expected a new "

@@ -31,7 +31,8 @@ class Recipe:
         label_smoothing: labels are this far from 0 and 1 (Szegedy et al. 2016, arXiv:1512.00567); half of
             what Keras calls so.
         ema_rate: the weights that are kept are an exponential moving average, which goes this share of the
-            way to the last ones in each step; 1 minus the momentum, or decay, of other libraries.
+            way to the last ones in each step; 1 minus the momentum, or decay, of other libraries. With 0
+            they are the mean of all steps.
         views: changed images of each radiograph, one of which, or itself, is seen in an epoch.
         augmentation: how they are changed.
         members: networks that are trained, whose logits are averaged.
@@ -89,7 +90,7 @@ _NUMBERS: dict[str, tuple[Callable[[float], bool], str]] = {
     "weight_decay": (lambda decay: 0 <= decay < inf, "0 or more"),
     "dropout": (lambda rate: 0 <= rate < 1, "a rate from 0 to below 1"),
     "label_smoothing": (lambda distance: 0 <= distance < 0.5, "a distance from 0 to below 0.5"),
-    "ema_rate": (lambda share: 0 < share <= 1, "a share above 0 and at most 1"),
+    "ema_rate": (lambda share: 0 <= share <= 1, "a share from 0 to 1"),
     "tta_shift": (lambda pixels: pixels < SIZE, f"fewer pixels than the {SIZE} of an image"),
 }
 
