@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,11 +23,13 @@ class Intervals:
         bounds: for each statistic the ends of its 95 % percentile interval; NaN where no replicate has it.
         undefined: for each statistic how many replicates do not have it; they are left out of its interval.
         units: how many patients (or images of unknown patients) were drawn from.
+        values: the replicates of each statistic, (replicates,).
     """
 
     bounds: dict[str, tuple[float, float]]
     undefined: dict[str, int]
     units: int
+    values: Statistics = field(compare=False, repr=False)
 
 
 def bootstrap(
@@ -60,6 +62,7 @@ def bootstrap(
         bounds={name: _percentiles(v) for name, v in values.items()},
         undefined={name: int(np.isnan(v).sum()) for name, v in values.items()},
         units=drawn,
+        values=values,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,7 @@ LOWER_IS_BETTER = ("loss", "brier", "ece")
 """Metrics of which less is better; of all others, more."""
 
 BINS = 10
+GAPS = tuple(f"gap {i}" for i in range(BINS))
 _EDGE = 1e-7  # Keras' epsilon: the loss of a certain, wrong prediction is 16.1 instead of infinite
 
 Floats = NDArray[np.float64]
@@ -56,7 +57,8 @@ class Evaluation:
             calibration error, Guo et al., arXiv:1706.04599), each with its bootstrap interval. Where all that
             a share is of are right, or none, all draws agree: it has Wilson's interval instead, with as many
             patients, and balanced accuracy one made of its two halves' (Zou and Donner, Statistics in
-            Medicine 27, 2008). The interval of an AUC or average precision of 1 has no width.
+            Medicine 27, 2008). The interval of an AUC or average precision of 1 has no width. That of ece
+            begins where chance no longer explains it, at 0 for a calibrated classifier: `_least_error`.
         confusion: [[true negatives, false positives], [false negatives, true positives]].
         roc: "fpr", "tpr" and "threshold", a number per point; the first calls nothing pneumonia (NaN).
         precision_recall: "precision", "recall" and "threshold" likewise; the last calls nothing pneumonia.
@@ -118,15 +120,18 @@ def evaluate(
             got = f"{len(groups)} patients" if groups.ndim == 1 else told(groups.tolist())
             raise NeumoError(f"groups: got {got}, expected {len(y)}, one per image")
     replicates, seed = as_whole("replicates", replicates, 1), as_whole("seed", seed, 0)
-    values = measure(y, p, threshold, np.ones((1, len(y))))
+    one = np.ones((1, len(y)))
+    values = measure(y, p, threshold, one)
     intervals = bootstrap(
-        partial(measure, y, p, threshold),
+        partial(_replicate, y, p, threshold),
         len(y),
         groups=groups,
         replicates=replicates,
         seed=seed,
     )
     metrics = {name: Estimate(float(v[0]), *intervals.bounds[name]) for name, v in values.items()}
+    own, drawn = (np.stack([of[name] for name in GAPS]) for of in (_gaps(y, p, one), intervals.values))
+    metrics["ece"] = replace(metrics["ece"], low=_least_error(own, drawn))
     called = p >= threshold
     return Evaluation(
         n=len(y),
@@ -163,6 +168,38 @@ def _without_spread(metrics: dict[str, Estimate], y: Floats, groups: ArrayLike |
     return found
 
 
+def _replicate(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statistics:
+    return measure(y, p, threshold, weights) | _gaps(y, p, weights)
+
+
+def _gaps(y: Floats, p: Floats, weights: Weights) -> Statistics:
+    """By bin how far probability and truth lie apart, times the bin's share of the images: (r,) values."""
+    in_bin = np.eye(BINS)[_bin(p)]
+    gaps = weights @ (in_bin * (p - y)[:, None]) / weights.sum(axis=1, keepdims=True)
+    return dict(zip(GAPS, gaps.T, strict=True))
+
+
+def _least_error(own: Floats, drawn: Floats) -> float:
+    """Where the 95 % interval of the calibration error begins.
+
+    Chance opens gaps, too, and their sizes add up: draws lie above the value, as the value lies above the
+    truth, so that their percentiles miss the error of a calibrated classifier nearly always. Instead a
+    bootstrap test is inverted (Carpenter, JRSS B 61, 1999): all gaps are made narrower by one factor, with
+    the chance of the draws about them, and those count that still reach the value in one draw of 40. Gaps as
+    wide as they are give the other end, which is the percentile.
+
+    Args:
+        own: (BINS, 1) gaps of the images, signed.
+        drawn: (BINS, r) of each replicate.
+    """
+    value, chance = float(np.abs(own).sum()), drawn - own
+    for factor in np.linspace(0, 1, 100, endpoint=False):
+        reached = np.quantile(np.abs(factor * own + chance).sum(axis=0), (1 + LEVEL) / 2)
+        if reached >= value:
+            return float(factor * value)
+    return value
+
+
 def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statistics:
     """Every metric of `Evaluation.metrics` for many weightings of the same predictions at once.
 
@@ -186,7 +223,7 @@ def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statist
     area = (np.diff(false_positives, axis=1, prepend=0) * (true_positives - gained / 2)).sum(axis=1)
 
     called = p >= threshold
-    in_bin = np.eye(BINS)[_bin(p)]
+    gaps = np.stack([*_gaps(y, p, weights).values()])
     sure = np.clip(p, _EDGE, 1 - _EDGE)
     with np.errstate(invalid="ignore"):
         sensitivity = weights @ (y * called) / positives
@@ -200,7 +237,7 @@ def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statist
             "specificity": specificity,
             "balanced_accuracy": (sensitivity + specificity) / 2,
             "brier": weights @ (p - y) ** 2 / total,
-            "ece": np.abs(weights @ (in_bin * (p - y)[:, None])).sum(axis=1) / total,
+            "ece": np.abs(gaps).sum(axis=0),
         }
 
 

@@ -138,7 +138,9 @@ def differences(pairs: Sequence[Pair], *, replicates: int = 1000) -> dict[str, E
         replicates: of the bootstrap.
 
     Returns:
-        Metric, as in `neumo.evaluation.metrics.Evaluation`, -> value with its 95 % interval.
+        Metric, as in `neumo.evaluation.metrics.Evaluation`, -> value with its 95 % interval. That of ece is
+        of the errors as measured, which chance lifts above the true ones, by more where answers are less
+        sure: it says little of which of two classifiers is calibrated better.
     """
     parts = [(*_checked(pair), pair.thresholds) for pair in pairs]
     ends = np.cumsum([0, *(len(y) for y, *_ in parts)])
