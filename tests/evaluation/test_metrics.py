@@ -211,6 +211,24 @@ def test_a_share_of_all_or_none_has_wilsons_interval_of_as_many_patients() -> No
     assert found["balanced_accuracy"].high == pytest.approx(0.5 + reach)
 
 
+@pytest.mark.parametrize(
+    ("patients", "ends"),
+    [
+        (["a"] * 4 + ["b", "c"], (0.05462076, 0.9453792)),  # all pneumonias are of one patient
+        (["a", "b", "a", "b", "c", "d"], (0.09453121, 0.9054688)),  # half are found, whoever is drawn
+    ],
+)
+def test_a_share_that_is_the_same_in_every_draw_has_wilsons_interval(
+    patients: list[str], ends: tuple[float, float]
+) -> None:
+    """Ends are those of R's prop.test(n / 2, n, correct = FALSE), n patients."""
+    y, p = [1, 1, 1, 1, 0, 0], [0.9, 0.9, 0.1, 0.2, 0.3, 0.8]
+    found = evaluate(y, p, groups=patients, replicates=50).metrics
+    assert found["sensitivity"].value == 0.5
+    assert (found["sensitivity"].low, found["sensitivity"].high) == pytest.approx(ends, abs=1e-6)
+    assert found["balanced_accuracy"].low < 0.3
+
+
 def test_equal_seeds_give_equal_intervals_and_others_do_not() -> None:
     y, p = _predictions()
     first, again, other = (evaluate(y, p, replicates=50, seed=s).to_dict() for s in (1, 1, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -79,12 +80,14 @@ def units(n: int, groups: ArrayLike | None) -> tuple[NDArray[np.int64], int]:
     return of_image, len(known) + int(alone.sum())
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
+def wilson(hits: float, n: int) -> tuple[float, float]:
     """95 % score interval of a share (Wilson, JASA 22, 1927); it has width where all are hits, too."""
-    from scipy.stats import binomtest
+    from scipy.special import ndtri
 
-    interval = binomtest(hits, n).proportion_ci(LEVEL, method="wilson")
-    return float(interval.low), float(interval.high)
+    z2 = float(ndtri((1 + LEVEL) / 2)) ** 2
+    middle = (hits + z2 / 2) / (n + z2)
+    reach = math.sqrt(z2 * (hits * (n - hits) / n + z2 / 4)) / (n + z2)
+    return 0.0 if hits == 0 else middle - reach, 1.0 if hits == n else middle + reach
 
 
 def _resamples(of_image: NDArray[np.int64], units: int, replicates: int, seed: int) -> Iterator[Weights]:

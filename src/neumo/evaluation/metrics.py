@@ -54,10 +54,11 @@ class Evaluation:
         threshold: images with a probability of at least this are called pneumonia.
         metrics: loss (binary cross-entropy, in nats), accuracy, auc (area under the ROC curve),
             average_precision, sensitivity, specificity, balanced_accuracy, brier and ece (expected
-            calibration error, Guo et al., arXiv:1706.04599), each with its bootstrap interval. Where all that
-            a share is of are right, or none, all draws agree: it has Wilson's interval instead, with as many
-            patients, and balanced accuracy one made of its two halves' (Zou and Donner, Statistics in
-            Medicine 27, 2008). The interval of an AUC or average precision of 1 has no width. That of ece
+            calibration error, Guo et al., arXiv:1706.04599), each with its bootstrap interval. Where all
+            draws of a share agree, as where all that it is of are right, or none, or they are of one patient,
+            it has Wilson's interval instead, with as many patients, and balanced accuracy one made of its two
+            halves' (Zou and Donner, Statistics in Medicine 27, 2008). The interval of an AUC or average
+            precision of 1, or of one patient of each class, has no width that means anything. That of ece
             begins where chance no longer explains it, at 0 for a calibrated classifier: `_least_error`.
         confusion: [[true negatives, false positives], [false negatives, true positives]].
         roc: "fpr", "tpr" and "threshold", a number per point; the first calls nothing pneumonia (NaN).
@@ -152,13 +153,13 @@ def evaluate(
 
 
 def _without_spread(metrics: dict[str, Estimate], y: Floats, groups: ArrayLike | None) -> dict[str, Estimate]:
-    """Shares of 0 or 1, which are so in every draw, and what is made of them, with other intervals."""
+    """Shares that are the same in every draw, and what is made of them, with other intervals."""
     of_image, _ = units(len(y), groups)
     found = {}
     for name, own in (("accuracy", y >= 0), ("sensitivity", y == 1), ("specificity", y == 0)):
-        if (value := metrics[name].value) in (0, 1):
-            n = len(np.unique(of_image[own]))
-            found[name] = Estimate(value, *wilson(n * int(value), n))
+        if metrics[name].low == metrics[name].high:
+            value, n = metrics[name].value, len(np.unique(of_image[own]))
+            found[name] = Estimate(value, *wilson(n * value, n))
     halves = [found.get(name, metrics[name]) for name in ("sensitivity", "specificity")]
     if found.keys() & {"sensitivity", "specificity"}:
         value = metrics["balanced_accuracy"].value
