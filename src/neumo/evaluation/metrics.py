@@ -256,7 +256,8 @@ def by_cause(
 
     Returns:
         By cause "n", the number of its images, "sensitivity", and "low" and "high", its 95 % Wilson score
-        interval, which stays honest where a small group is found completely.
+        interval, which stays honest where a small group is found completely, but takes images as independent:
+        where patients have several, it is too narrow.
 
     Raises:
         NeumoError: as `evaluate`; or `cause` has another length.

@@ -229,7 +229,8 @@ def _by_cause(results: dict[str, Any], card: dict[str, Any], say: Say) -> Iterat
     yield "table", rows
     yield (
         "text",
-        say("Sensitivity by cause, with 95 % intervals (Wilson).") + _means_said(results, say),
+        say("Sensitivity by cause, with 95 % intervals (Wilson), which take radiographs as independent.")
+        + _means_said(results, say),
     )
 
 

@@ -129,8 +129,9 @@ PHRASES = {
     ),
     "This classifier": "Este clasificador",
     "Share found": "Proporción encontrada",
-    ("Sensitivity by cause, with 95 % intervals (Wilson)."): (
-        "Sensibilidad por causa, con intervalos del 95 % (Wilson)."
+    ("Sensitivity by cause, with 95 % intervals (Wilson), which take radiographs as independent."): (
+        "Sensibilidad por causa, con intervalos del 95 % (Wilson), que toman las radiografías por "
+        "independientes."
     ),
     ("Numbers of radiographs are means over the seeds."): (
         "Los números de radiografías son medias de las semillas."
