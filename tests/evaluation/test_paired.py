@@ -100,6 +100,21 @@ def test_classifiers_that_agree_have_no_difference() -> None:
     assert differences([same], replicates=50)["accuracy"].high == 0
 
 
+def test_delong_is_not_certain_of_what_has_no_variance() -> None:
+    """Of 4 images, swapping the two answers on any of them gives 16 differences, none rarer than 1 in 16."""
+    y, perfect, constant = np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]), np.full(4, 0.5)
+    found = delong(Pair(y, perfect, constant))
+    swapped = [
+        roc_auc_score(y, np.where(swap, *pair)) - roc_auc_score(y, np.where(swap, *pair[::-1]))
+        for swap in itertools.product((False, True), repeat=4)
+        for pair in [(perfect, constant)]
+    ]
+    chance = np.mean(np.abs(swapped) >= 0.5)
+    assert found.difference == -0.5
+    assert not found.p < chance
+    assert np.isnan([found.low, found.high]).all()
+
+
 def test_mcnemar_of_a_published_table() -> None:
     """Bentur et al. (2009), in Fagerland et al. (2013), table 1: 1 and 7 discordant; 0.0703 and 0.0391."""
     y = np.r_[np.zeros(11), np.ones(10)]

@@ -42,9 +42,10 @@ class DeLong:
         first: AUC of the first classifier.
         second: AUC of the second.
         difference: second - first.
-        low: of the 95 % interval of the difference.
+        low: of the 95 % interval of the difference; NaN where the images do not tell its variance, as where
+            a class has one patient, or one AUC is 1 and all answers of the other classifier are equal.
         high: likewise.
-        p: two-sided.
+        p: two-sided; likewise.
     """
 
     first: float
@@ -119,10 +120,10 @@ def delong(pair: Pair) -> DeLong:
     covariance += _unbiased(of_image) * (both_classes + both_classes.T)
     difference = aucs[1] - aucs[0]
     error = math.sqrt(max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0))
-    if error < 1e-12:  # one order of all images, or none that can be told
-        return DeLong(
-            aucs[0], aucs[1], difference, difference, difference, 1.0 if abs(difference) < 1e-12 else 0.0
-        )
+    if error < 1e-12:  # no image moves the difference more than another: the same order, or 1 against 0.5
+        same = abs(difference) < 1e-12
+        low, high, p = (0.0, 0.0, 1.0) if same else (math.nan, math.nan, math.nan)
+        return DeLong(aucs[0], aucs[1], difference, low, high, p)
     reach = float(norm.ppf((1 + LEVEL) / 2)) * error
     p = 2 * float(norm.sf(abs(difference) / error))
     return DeLong(aucs[0], aucs[1], difference, difference - reach, difference + reach, p)
