@@ -312,6 +312,26 @@ def test_window_after_rescale(deep: Dataset, tmp_path: Path) -> None:
     assert np.abs(read(deep, tmp_path, VOILUTFunction="SIGMOID") - sigmoid).max() < 0.51
 
 
+@pytest.mark.parametrize("function", ["", "LINEAR", "LINEAR_EXACT", "SIGMOID"])
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_a_window_after_a_negative_slope(deep: Dataset, tmp_path: Path, kind: str, function: str) -> None:
+    # the same window on the mirrored values, shown with the other sense; LINEAR lies half a value lower
+    shift = 0 if function in ("LINEAR_EXACT", "SIGMOID") else 1
+    deep.VOILUTFunction, deep.WindowWidth = function, 2000
+    expected = read(deep, tmp_path, WindowCenter=1500, PhotometricInterpretation=kind)
+    other = {"MONOCHROME1": "MONOCHROME2", "MONOCHROME2": "MONOCHROME1"}[kind]
+    deep.RescaleSlope, deep.RescaleIntercept = -1, 4095
+    found = read(deep, tmp_path, WindowCenter=4095 - 1500 + shift, PhotometricInterpretation=other)
+    assert np.ptp(expected) > 200
+    assert np.abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize("function", ["linear", "IDENTITY", "LINEAR\\LINEAR"])
+def test_a_window_of_an_unknown_function_is_linear(deep: Dataset, tmp_path: Path, function: str) -> None:
+    expected = read(deep, tmp_path, WindowCenter=1500, WindowWidth=2000)
+    np.testing.assert_array_equal(read(deep, tmp_path, VOILUTFunction=function), expected)
+
+
 def table(first: int, entries: np.ndarray, bits: int) -> list[Dataset]:
     item = Dataset()
     item.add_new("LUTDescriptor", "US", [len(entries) % 65536, first, bits])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 PERCENTILES = (0.5, 99.5)
-OPTIONAL = ("RescaleSlope", "RescaleIntercept", "VOILUTFunction", "PixelPaddingRangeLimit")
+OPTIONAL = ("RescaleSlope", "RescaleIntercept", "PixelPaddingRangeLimit")
 """What pydicom goes by; one that is there without a value says as little as one that is not (PS3.5 7.4.5)."""
 
 USUAL = {"PixelRepresentation": 0, "SamplesPerPixel": 1}
@@ -244,8 +244,6 @@ def _right_aligned(stored: np.ndarray, bits: int, shift: int) -> bool:
 
 def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind: str) -> np.ndarray:
     """The grey, float32 from 0 to 255, that each of the stored values `levels` is shown as."""
-    from pydicom.pixels import apply_windowing
-
     bits, signed = dataset.BitsStored, dataset.PixelRepresentation == 1
     ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
     padding = np.zeros(levels.shape, dtype=bool)
@@ -258,10 +256,7 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
         values = look_up(whole, table, ends, little_endian=_little_endian(dataset))
         black, white = 0, most_of(table)
     elif window := _window(dataset):
-        centre, width, place = window
-        far = centre + width * np.array([-50, 50])  # outside, where it has its ends
-        black, white = apply_windowing(far, dataset, place)
-        values = apply_windowing(values, dataset, place)
+        values, black, white = _windowed(values, *window), 0, 1
     elif bits <= 8:
         black, white = ends
     else:
@@ -290,19 +285,33 @@ def _little_endian(dataset: Dataset) -> bool:
     return dataset.original_encoding[1] is not False
 
 
-def _window(dataset: Dataset) -> tuple[float, float, int] | None:
-    """Centre, width and place of the first window; None where there is none.
+def _window(dataset: Dataset) -> tuple[float, float, str] | None:
+    """Centre, width and VOI LUT Function of the first window; None where there is none.
 
     One that is empty, no number, endless or too narrow for PS3.3 C.11.2.1.2 (width 0) is none.
     """
-    linear = dataset.get("VOILUTFunction", "LINEAR") == "LINEAR"
+    function = str(dataset.get("VOILUTFunction") or "").upper()
+    least = 0 if function in ("SIGMOID", "LINEAR_EXACT") else 1
     centres, widths = (_several(dataset.get(name)) for name in ("WindowCenter", "WindowWidth"))
-    for place, pair in enumerate(zip(centres, widths, strict=False)):
+    for pair in zip(centres, widths, strict=False):
         centre, width = (math.nan if value in (None, "") else float(value) for value in pair)
-        wide = width >= 1 or (width > 0 and not linear)
-        if wide and width < ENDLESS and abs(centre) < ENDLESS:
-            return centre, width, place
+        if width >= least and 0 < width < ENDLESS and abs(centre) < ENDLESS:
+            return centre, width, function
     return None
+
+
+def _windowed(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
+    """What a window makes of rescaled values, from 0 to 1 (PS3.3 C.11.2.1.2 and C.11.2.1.3).
+
+    Not by pydicom 3, whose result runs from white to black where the rescale slope is negative.
+    """
+    if function == "SIGMOID":
+        return 0.5 + np.tanh(2 * (values - centre) / width) / 2
+    if function != "LINEAR_EXACT":  # LINEAR, also where the file does not say
+        centre, width = centre - 0.5, width - 1
+    if not width:
+        return (values > centre).astype(np.float64)
+    return np.clip((values - centre) / width + 0.5, 0, 1)
 
 
 def _several(value: Any) -> Sequence[Any]:
