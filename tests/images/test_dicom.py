@@ -493,6 +493,24 @@ def test_bits_above_the_stored_ones_are_not_seen(deep: Dataset, tmp_path: Path) 
     np.testing.assert_array_equal(read(deep, tmp_path), expected)
 
 
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("above", [0, 0xA000])
+def test_bits_above_the_stored_ones_in_whole_words_of_jpeg_ls(
+    deep: Dataset, tmp_path: Path, signed: bool, above: int
+) -> None:
+    deep.WindowCenter, deep.WindowWidth = 1500 - 2048 * signed, 2500
+    deep.PixelRepresentation = int(signed)
+    words = (deep.pixel_array.astype(np.int64) - 2048 * signed) & 0xFFF | above
+    deep.PixelData = words.astype("<u2").tobytes()
+    expected = read(deep, tmp_path)
+    # coded as 16 bits, as DCMTK's dcmcjpls does
+    deep.BitsStored, deep.HighBit, deep.PixelRepresentation = 16, 15, 0
+    deep.compress(uid.JPEGLSLossless)
+    found = read(deep, tmp_path, BitsStored=12, HighBit=11, PixelRepresentation=int(signed))
+    assert np.ptp(expected) > 200
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("syntax", ["", *SYNTAXES_OF_PYDICOM, "JPEGLossless"])
 @pytest.mark.parametrize("signed", [0, 1])
 @pytest.mark.parametrize("high", [15, 13])

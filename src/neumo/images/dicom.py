@@ -201,9 +201,13 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
         elif syntax.is_compressed:
             compressed_frame(dataset)
             plugin = "pylibjpeg" if syntax in uid.JPEG2000TransferSyntaxes else ""
+        options = {}
+        if syntax == uid.JPEGLSLossless and frame_bits(dataset) == dataset.BitsAllocated:
+            # whole words, as DCMTK codes them: their unused bits are not to be seen (PS3.5 8.1.1)
+            options = {"correct_unused_bits": True, "apply_jls_sign_correction": False}
         shift = _shift(dataset)
         bits = dataset.BitsStored + shift  # pydicom takes the lowest ones
-        stored = pixel_array(dataset, decoding_plugin=plugin, bits_stored=bits)
+        stored = pixel_array(dataset, decoding_plugin=plugin, bits_stored=bits, **options)
         if shift and not _right_aligned(stored, dataset.BitsStored, shift):
             stored = stored >> shift
     except UnreadableImageError:
