@@ -312,6 +312,20 @@ def test_window_after_rescale(deep: Dataset, tmp_path: Path) -> None:
     assert np.abs(read(deep, tmp_path, VOILUTFunction="SIGMOID") - sigmoid).max() < 0.51
 
 
+@pytest.mark.parametrize("slope", ["0", "NaN", "inf"])
+def test_a_rescale_that_leaves_nothing_is_none(deep: Dataset, tmp_path: Path, slope: str) -> None:
+    expected = read(deep, tmp_path, WindowCenter=1500, WindowWidth=2000)
+    deep.add_new("RescaleSlope", "DS", slope)
+    np.testing.assert_array_equal(read(deep, tmp_path, RescaleIntercept="0"), expected)
+
+
+def test_the_first_of_several_rescales_counts(deep: Dataset, tmp_path: Path) -> None:
+    deep.WindowCenter, deep.WindowWidth = 500, 2000
+    expected = read(deep, tmp_path, RescaleSlope="0.5", RescaleIntercept="-9")
+    found = read(deep, tmp_path, RescaleSlope=["0.5", "2"], RescaleIntercept=["-9", "7"])
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("function", ["", "LINEAR", "LINEAR_EXACT", "SIGMOID"])
 @pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
 def test_a_window_after_a_negative_slope(deep: Dataset, tmp_path: Path, kind: str, function: str) -> None:

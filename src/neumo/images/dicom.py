@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 PERCENTILES = (0.5, 99.5)
-OPTIONAL = ("RescaleSlope", "RescaleIntercept", "PixelPaddingRangeLimit")
-"""What pydicom goes by; one that is there without a value says as little as one that is not (PS3.5 7.4.5)."""
+RESCALE = ("RescaleSlope", "RescaleIntercept")
 
 USUAL = {"PixelRepresentation": 0, "SamplesPerPixel": 1}
 """What viewers take where a file does not say, though it must."""
@@ -115,9 +114,6 @@ def read_dicom(
         for name, usual in USUAL.items():
             if dataset.get(name) is None:
                 setattr(dataset, name, usual)
-        for name in OPTIONAL:
-            if dataset.get(name) in (None, ""):
-                dataset.pop(name, None)
         kind = _check(path, dataset, max_pixels)
         stored = _stored(path, dataset)
         first = int(stored.min())
@@ -252,7 +248,8 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
     ends = np.array([0, 2**bits - 1]) - signed * 2 ** (bits - 1)
     padding = np.zeros(levels.shape, dtype=bool)
     if (value := dataset.get("PixelPaddingValue")) is not None:  # PS3.3 C.7.5.1.1.2
-        value, limit = (signed_as(one, ends) for one in (value, dataset.get("PixelPaddingRangeLimit", value)))
+        limit = dataset.get("PixelPaddingRangeLimit")
+        value, limit = (signed_as(one, ends) for one in (value, value if limit is None else limit))
         padding = (levels >= min(value, limit)) & (levels <= max(value, limit))
     values, ends = _rescaled(levels, ends, dataset), np.sort(_rescaled(ends, ends, dataset))
     if table := lookup_table(dataset, "VOILUTSequence"):
@@ -277,12 +274,12 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
 
 def _rescaled(stored: np.ndarray, ends: np.ndarray, dataset: Dataset) -> np.ndarray:
     """What the modality LUT or rescale makes of stored values, which lie between `ends`; float64."""
-    from pydicom.pixels import apply_rescale
-
     if table := lookup_table(dataset, "ModalityLUTSequence"):
         return look_up(stored, table, ends, little_endian=_little_endian(dataset)).astype(np.float64)
-    dataset.pop("ModalityLUTSequence", None)
-    return np.asarray(apply_rescale(stored, dataset), np.float64)
+    slope, intercept = (_number(*_several(dataset.get(name))[:1]) for name in RESCALE)
+    if slope and math.isfinite(slope) and math.isfinite(intercept):
+        return stored * slope + intercept
+    return stored.astype(np.float64)  # 0, too, which GDCM and DCMTK take for a slip of the pen
 
 
 def _little_endian(dataset: Dataset) -> bool:
@@ -298,7 +295,7 @@ def _window(dataset: Dataset) -> tuple[float, float, str] | None:
     least = 0 if function in ("SIGMOID", "LINEAR_EXACT") else 1
     centres, widths = (_several(dataset.get(name)) for name in ("WindowCenter", "WindowWidth"))
     for pair in zip(centres, widths, strict=False):
-        centre, width = (math.nan if value in (None, "") else float(value) for value in pair)
+        centre, width = map(_number, pair)
         if width >= least and 0 < width < ENDLESS and abs(centre) < ENDLESS:
             return centre, width, function
     return None
@@ -316,6 +313,11 @@ def _windowed(values: np.ndarray, centre: float, width: float, function: str) ->
     if not width:
         return (values > centre).astype(np.float64)
     return np.clip((values - centre) / width + 0.5, 0, 1)
+
+
+def _number(value: Any = None) -> float:
+    """A number; NaN where an element has no value, which says as little as no element (PS3.5 7.4.5)."""
+    return math.nan if value in (None, "") else float(value)
 
 
 def _several(value: Any) -> Sequence[Any]:
