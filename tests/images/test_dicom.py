@@ -597,6 +597,20 @@ def test_no_pixels(dx: Dataset, tmp_path: Path) -> None:
     refused(saved(dx, tmp_path / "a.dcm"), "DICOM without pixels (Secondary Capture Image Storage)")
 
 
+@pytest.mark.parametrize("name", ["Rows", "Columns", "BitsAllocated", "BitsStored"])
+@pytest.mark.parametrize("value", [None, 0, [8, 8]])
+def test_numbers_without_which_there_are_no_pixels(
+    dx: Dataset, tmp_path: Path, name: str, value: Any
+) -> None:
+    told = (
+        f"got a broken DICOM file ({f'no {name}' if value is None else f'{name} {value}'}), expected a DICOM"
+    )
+    refused(saved(dx, tmp_path / "a.dcm", **{name: value}), told)
+    if value is None:
+        del dx[name]
+        refused(saved(dx, tmp_path / "a.dcm"), told)
+
+
 def test_unknown_transfer_syntax(dx: Dataset, tmp_path: Path) -> None:
     dx.PixelData = encapsulate([b"\0" * 1000])
     dx["PixelData"].VR = "OB"

@@ -156,6 +156,14 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
     kind = str(dataset.get("PhotometricInterpretation", ""))
     if kind not in ("MONOCHROME1", "MONOCHROME2") or dataset.SamplesPerPixel != 1:
         raise refuse("DICOM in colour", detail=kind or "no photometric interpretation")
+    for name in ("Rows", "Columns", "BitsAllocated", "BitsStored"):
+        value = dataset.get(name)
+        if not isinstance(value, int) or value < 1:
+            raise refuse(
+                "a broken DICOM file",
+                "a DICOM radiograph that decodes",
+                f"no {name}" if value is None else f"{name} {value}",
+            )
     if dataset.Rows * dataset.Columns > max_pixels:
         raise refuse(f"DICOM of {dataset.Columns} x {dataset.Rows} pixels", f"at most {max_pixels:,} pixels")
     if dataset.BitsAllocated > 16:
