@@ -107,6 +107,27 @@ def test_the_presentation_lut_shape_inverts_once(
     np.testing.assert_array_equal(found, 255 - stored if inverted else stored)
 
 
+@pytest.mark.parametrize("spelt", [" {}", " {} ", "{}  "])
+def test_spaces_around_codes_mean_nothing(deep: Dataset, tmp_path: Path, spelt: str) -> None:
+    deep.WindowCenter, deep.WindowWidth = 1500, 2000
+    codes = {
+        "PhotometricInterpretation": "MONOCHROME1",
+        "PresentationLUTShape": "IDENTITY",
+        "VOILUTFunction": "SIGMOID",
+        "PresentationIntentType": "FOR PROCESSING",
+        "Modality": "CR",
+    }
+    expected = inspect_radiograph(saved(deep, tmp_path / "a.dcm", PatientOrientation=["A", "F"], **codes))
+    assert expected.problems == ("lateral", "raw")
+    spaced = {name: spelt.format(code) for name, code in codes.items()}
+    orientation = [spelt.format(code) for code in "AF"]
+    file = saved(deep, tmp_path / "a.dcm", PatientOrientation=orientation, **spaced)
+    found = inspect_radiograph(file)
+    assert (found.mode, found.problems) == ("MONOCHROME1", expected.problems)
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    refused(saved(deep, file, Modality=spelt.format("MR")), "DICOM modality MR")
+
+
 def test_the_header_turns_the_picture(dx: Dataset, tmp_path: Path) -> None:
     dx.PixelData = dx.pixel_array[:700].tobytes()
     dx.Rows = 700

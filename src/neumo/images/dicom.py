@@ -22,7 +22,7 @@ from neumo.errors import UnreadableImageError
 from neumo.images.dicom_age import age_in_years
 from neumo.images.dicom_bombs import BombError, check_sequences, compressed_frame, frame_bits, metered
 from neumo.images.dicom_lut import look_up, lookup_table, most_of, signed_as
-from neumo.images.dicom_view import odd_view, upright
+from neumo.images.dicom_view import code_string, odd_view, upright
 from neumo.images.jpeg_codes import check_codes
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def read_dicom(
         for name, usual in USUAL.items():
             if dataset.get(name) is None:
                 setattr(dataset, name, usual)
-        kind = _check(path, dataset, max_pixels)
+        kind = dataset.PhotometricInterpretation = _check(path, dataset, max_pixels)
         stored = _stored(path, dataset)
         first = int(stored.min())
         # worked out once for each possible value, at most 2**16, instead of for millions of pixels
@@ -142,7 +142,7 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
 
     if "SOPClassUID" not in dataset and "Rows" not in dataset:  # also what pydicom makes of a file cut short
         raise refuse("a file that is no DICOM, or a truncated one", "a complete DICOM radiograph")
-    modality = str(dataset.get("Modality", ""))
+    modality = code_string(dataset, "Modality")
     if modality in NO_RADIOGRAPH:
         raise refuse(f"DICOM modality {modality}", "a radiograph (CR, DX, RG)")
     name = UID(str(dataset.get("SOPClassUID", ""))).name
@@ -153,7 +153,7 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise refuse(f"DICOM of {frames} frames")
-    kind = str(dataset.get("PhotometricInterpretation", ""))
+    kind = code_string(dataset, "PhotometricInterpretation")
     if kind not in ("MONOCHROME1", "MONOCHROME2") or dataset.SamplesPerPixel != 1:
         raise refuse("DICOM in colour", detail=kind or "no photometric interpretation")
     for name in ("Rows", "Columns", "BitsAllocated", "BitsStored"):
@@ -274,7 +274,7 @@ def _grey_levels(levels: np.ndarray, stored: np.ndarray, dataset: Dataset, kind:
         share = np.cumsum(np.where(padding, 0, counts)[order])
         black, white = values[order][np.searchsorted(share, np.array(PERCENTILES) / 100 * share[-1])]
     grey = np.clip((values - black) / max(white - black, 1e-9), 0, 1)
-    shape = dataset.get("PresentationLUTShape")
+    shape = code_string(dataset, "PresentationLUTShape")
     inverse = shape == "INVERSE" if shape in ("INVERSE", "IDENTITY") else kind == "MONOCHROME1"
     grey = 1 - grey if inverse else grey
     return (255 * np.where(padding, 0, grey)).astype(np.float32)
@@ -299,7 +299,7 @@ def _window(dataset: Dataset) -> tuple[float, float, str] | None:
 
     One that is empty, no number, endless or too narrow for PS3.3 C.11.2.1.2 (width 0) is none.
     """
-    function = str(dataset.get("VOILUTFunction") or "").upper()
+    function = code_string(dataset, "VOILUTFunction")
     least = 0 if function in ("SIGMOID", "LINEAR_EXACT") else 1
     centres, widths = (_several(dataset.get(name)) for name in ("WindowCenter", "WindowWidth"))
     for pair in zip(centres, widths, strict=False):

@@ -70,10 +70,15 @@ def odd_view(dataset: Dataset) -> tuple[str, ...]:
     turned = any(word in code for code in codes for word in ("lateral", "oblique", "decubitus"))
     told = is_lateral(_text(dataset, "ViewPosition"))
     lateral = turned or told or bool({"A", "P"} & set(_directions(dataset))) or _described(dataset, codes)
-    part = str(dataset.get("BodyPartExamined") or "").upper()
+    part = code_string(dataset, "BodyPartExamined")
     elsewhere = bool(part) and not any(word in part for word in CHEST)
-    raw = str(dataset.get("PresentationIntentType") or "") == "FOR PROCESSING"
+    raw = code_string(dataset, "PresentationIntentType") == "FOR PROCESSING"
     return ("lateral",) * lateral + ("elsewhere",) * elsewhere + ("raw",) * raw
+
+
+def code_string(dataset: Dataset, name: str) -> str:
+    """An element's code in capitals, without the spaces around it, which mean nothing (PS3.5 6.2, "CS")."""
+    return str(dataset.get(name) or "").strip().upper()
 
 
 def is_lateral(view: str) -> bool:
@@ -113,7 +118,11 @@ def _text(dataset: Dataset, name: str) -> str:
 def _directions(dataset: Dataset) -> tuple[str, str]:
     """Main directions of the rows and of the columns, of "LRAPHF"; blanks where the header does not say."""
     told = dataset.get("PatientOrientation") or ()
-    if isinstance(told, str) or len(told) != 2 or dataset.get("AnatomicalOrientationType") == "QUADRUPED":
+    if (
+        isinstance(told, str)
+        or len(told) != 2
+        or code_string(dataset, "AnatomicalOrientationType") == "QUADRUPED"
+    ):
         return " ", " "
-    row, column = (str(direction)[:1].upper() or " " for direction in told)
+    row, column = (str(direction).strip()[:1].upper() or " " for direction in told)
     return row, column
