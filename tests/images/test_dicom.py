@@ -639,6 +639,18 @@ def test_unknown_transfer_syntax(dx: Dataset, tmp_path: Path) -> None:
     refused(saved(dx, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (MPEG2")
 
 
+@pytest.mark.parametrize("syntax", [uid.JPEGLSLossless, uid.RLELossless])
+def test_fragments_in_a_syntax_without_them(dx: Dataset, tmp_path: Path, syntax: UID) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (1024, 1024), dtype=np.uint8)
+    dx.PixelData = noise.tobytes()
+    dx.compress(syntax)
+    assert len(dx.PixelData) > 1024 * 1024  # enough to be taken for pixels
+    data = saved(dx, tmp_path / "a.dcm").read_bytes()
+    told = syntax.encode() + b"\0" * (len(syntax) % 2)
+    (tmp_path / "a.dcm").write_bytes(data.replace(told, b"1.2.840.10008.1.2.1".ljust(len(told), b"\0"), 1))
+    refused(tmp_path / "a.dcm", "DICOM whose pixels do not decode (Explicit VR Little Endian)")
+
+
 def test_preamble_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM")
     refused(tmp_path / "a.dcm", "a file that is no DICOM, or a truncated one")

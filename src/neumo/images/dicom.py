@@ -205,6 +205,8 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
         elif syntax.is_compressed:
             compressed_frame(dataset)
             plugin = "pylibjpeg" if syntax in uid.JPEG2000TransferSyntaxes else ""
+        elif dataset["PixelData"].is_undefined_length:  # fragments, whose heads would be taken for pixels
+            raise ValueError("fragments of pixels that are not compressed")
         options = {}
         if syntax == uid.JPEGLSLossless and frame_bits(dataset) == dataset.BitsAllocated:
             # whole words, as DCMTK codes them: their unused bits are not to be seen (PS3.5 8.1.1)
