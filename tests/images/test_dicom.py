@@ -528,6 +528,31 @@ def test_bits_above_the_stored_ones_are_not_seen(deep: Dataset, tmp_path: Path) 
     np.testing.assert_array_equal(read(deep, tmp_path), expected)
 
 
+@pytest.mark.parametrize("syntax", ["JPEGLosslessProcess14", "JPEGLosslessProcess14_1"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_fewer_than_eight_bits_in_lossless_jpeg(
+    dx: Dataset, tmp_path: Path, signed: bool, syntax: str
+) -> None:
+    """GDCM ends the whole process if it is told of fewer bits."""
+    values = (dx.pixel_array >> 2).astype(np.int64) - 32 * signed
+    dx.PixelData = (values & 0x3F | 0x80).astype(np.uint8).tobytes()
+    expected = read(dx, tmp_path, BitsStored=6, HighBit=5, PixelRepresentation=int(signed))
+    assert np.abs(expected - (values + 32 * signed) * 255 / 63).max() < 0.51
+    saved(dx, tmp_path / "a.dcm", BitsStored=8, HighBit=7, PixelRepresentation=0)
+    by_gdcm(tmp_path / "a.dcm", tmp_path / "b.dcm", getattr(gdcm.TransferSyntax, syntax))
+    coded = pydicom.dcmread(tmp_path / "b.dcm")
+    found = read(coded, tmp_path, BitsStored=6, HighBit=5, PixelRepresentation=int(signed))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_lossless_jpeg_of_more_bits_than_are_allocated(deep: Dataset, tmp_path: Path) -> None:
+    saved(deep, tmp_path / "a.dcm")
+    by_gdcm(tmp_path / "a.dcm", tmp_path / "b.dcm", gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    coded = pydicom.dcmread(tmp_path / "b.dcm")
+    coded.BitsAllocated, coded.BitsStored, coded.HighBit = 8, 8, 7
+    refused(saved(coded, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (JPEG Lossless")
+
+
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("above", [0, 0xA000])
 def test_bits_above_the_stored_ones_in_whole_words_of_jpeg_ls(

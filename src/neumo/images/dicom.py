@@ -202,18 +202,24 @@ def _stored(path: Path, dataset: Dataset) -> np.ndarray:
         elif syntax in (uid.JPEGLossless, uid.JPEGLosslessSV1):
             plugin = "gdcm"
             check_codes(compressed_frame(dataset))
+            if frame_bits(dataset) > dataset.BitsAllocated:
+                raise ValueError("more bits than are allocated")
         elif syntax.is_compressed:
             compressed_frame(dataset)
             plugin = "pylibjpeg" if syntax in uid.JPEG2000TransferSyntaxes else ""
         elif dataset["PixelData"].is_undefined_length:  # fragments, whose heads would be taken for pixels
             raise ValueError("fragments of pixels that are not compressed")
-        options = {}
-        if syntax == uid.JPEGLSLossless and frame_bits(dataset) == dataset.BitsAllocated:
-            # whole words, as DCMTK codes them: their unused bits are not to be seen (PS3.5 8.1.1)
-            options = {"correct_unused_bits": True, "apply_jls_sign_correction": False}
+        # decoded as whole words, whose unused bits are not to be seen (PS3.5 8.1.1): JPEG-LS that DCMTK codes
+        # so, and all that GDCM decodes, as it ends the process where fewer than 8 bits are said to be stored
+        whole = plugin == "gdcm"
+        if syntax == uid.JPEGLSLossless:
+            whole = frame_bits(dataset) == dataset.BitsAllocated
         shift = _shift(dataset)
         bits = dataset.BitsStored + shift  # pydicom takes the lowest ones
-        stored = pixel_array(dataset, decoding_plugin=plugin, bits_stored=bits, **options)
+        allocated = dataset.BitsAllocated
+        stored = pixel_array(dataset, decoding_plugin=plugin, bits_stored=allocated if whole else bits)
+        if whole:
+            stored = stored << (allocated - bits) >> (allocated - bits)
         if shift and not _right_aligned(stored, dataset.BitsStored, shift):
             stored = stored >> shift
     except UnreadableImageError:
