@@ -44,6 +44,12 @@ def test_a_count_of_none_is_all_that_sixteen_bits_can_say(count: int) -> None:
     assert found.tolist() == [65534, 65534 if count else 65535]
 
 
+def test_a_first_value_below_the_sign_bit_reads_one_way() -> None:
+    one = table([3, 0, 10], [100, 200, 300])
+    found = look_up(np.array([-65536, -65535, -1024]), one, np.array([-66559, -1024]), little_endian=True)
+    assert found.tolist() == [100, 100, 100]  # all before the first value that the table maps
+
+
 def test_a_sequence_without_entries_is_no_table() -> None:
     dataset, empty = Dataset(), Dataset()
     assert lookup_table(dataset, "VOILUTSequence") is None

@@ -56,7 +56,7 @@ def signed_as(value: int, ends: np.ndarray) -> int:
 
     The standard lets such an element have the sign of the pixels that it is about, and not all files do.
     """
-    other = value + 2**16 if value < 0 else value - 2**16
+    other = value + 2**16 if value < 0 else value - 2**16 if value >= 2**15 else value
     return value if ends[0] <= value <= ends[1] or not ends[0] <= other <= ends[1] else other
 
 
