@@ -25,8 +25,6 @@ def told(value: object) -> str:
     """What an argument was given, on one line: a number, a text or a path as it is, all else by its type."""
     if isinstance(value, str | os.PathLike):
         return repr(os.fspath(value))
-    if isinstance(value, float):
-        return f"{value:g}"
     return str(value) if value is None or isinstance(value, Real) else f"a {type(value).__name__}"
 
 

@@ -67,8 +67,8 @@ def prior_shift(y: ArrayLike, prevalence: float) -> float:
         >>> round(prior_shift([0, 1, 1, 1], 0.5), 4)  # odds of 3 to 1 become even
         -1.0986
     """
-    prevalence = as_number(
-        "prevalence", prevalence, lambda share: 0 < share < 1, "a share above 0 and below 1"
-    )
+    expected = "a share above 0 and below 1"
+    if not 0 < as_number("prevalence", prevalence, lambda _: True, expected) < 1:
+        raise NeumoError(f"prevalence: got {prevalence:g}, expected {expected}")
     own = float(np.mean(np.asarray(y, np.float64)))
     return math.log(prevalence / (1 - prevalence)) - math.log(own / (1 - own))
