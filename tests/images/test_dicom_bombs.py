@@ -92,7 +92,7 @@ def test_a_sequence_of_tables_that_is_none(dx: Dataset) -> None:
     refused(with_meta(dx, uid.ImplicitVRLittleEndian, body), "VOILUTSequence of more than")
 
 
-NAMES = ["ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence"]
+NAMES = ["ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence", "AnatomicRegionSequence"]
 UNTRUE = [*NAMES, "BodyPartExamined"]
 """The last is no sequence, but may say that it is."""
 

@@ -64,6 +64,8 @@ def test_animals_have_other_letters() -> None:
         (header(ViewPosition="RLD"), ("lateral",)),
         (header(["A", "F"]), ("lateral",)),
         (header(BodyPartExamined="HAND"), ("elsewhere",)),
+        (header(BodyPartExamined="TÓRAX"), ()),
+        (header(BodyPartExamined="胸部"), ()),
         (header(PresentationIntentType="FOR PROCESSING"), ("raw",)),
         (header(PresentationIntentType="FOR PRESENTATION"), ()),
     ],
@@ -78,6 +80,35 @@ def test_coded_views(meaning: str, odd: tuple[str, ...]) -> None:
     code.CodeMeaning = meaning
     dataset = header()
     dataset.ViewCodeSequence = [code]
+    assert odd_view(dataset) == odd
+
+
+def test_a_coded_view_that_is_modified() -> None:
+    view, modifier = Dataset(), Dataset()
+    view.CodeMeaning, modifier.CodeMeaning = "antero-posterior", "Left lateral decubitus"
+    view.ViewModifierCodeSequence = [modifier]
+    dataset = header()
+    dataset.ViewCodeSequence = [view]
+    assert odd_view(dataset) == ("lateral",)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "meaning", "odd"),
+    [
+        ("", "T-D8810", "Knee joint", ("elsewhere",)),
+        ("", "T-D3000", "Chest", ()),
+        ("", "51185008", "Brustkorb", ()),
+        ("", "RID1243", "Thorax", ()),
+        ("", "RID1243", "胸郭", ()),
+        ("CHEST", "T-D8810", "Knee joint", ()),
+        ("HAND", "T-D3000", "Chest", ("elsewhere",)),
+    ],
+)
+def test_coded_parts_of_the_body(part: str, value: str, meaning: str, odd: tuple[str, ...]) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodeMeaning = value, meaning
+    dataset = header(BodyPartExamined=part)
+    dataset.AnatomicRegionSequence = [code]
     assert odd_view(dataset) == odd
 
 

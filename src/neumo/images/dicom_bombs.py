@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 READS = 20_000  # of a file's parts: two for each element or fragment of pixels, of which there are hundreds
-SEQUENCES = frozenset(("ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence"))  # that are read here
+SEQUENCES = frozenset(  # that are read here
+    ("ModalityLUTSequence", "VOILUTSequence", "ViewCodeSequence", "AnatomicRegionSequence")
+)
 TABLE = 2**20  # bytes of one of them; the largest lookup table has 128 KiB
 ITEMS = 16  # of one of them, those within its items included; there are few
 ITEM = (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")  # how an item starts (PS3.5 7.5), in either order of bytes

@@ -36,12 +36,15 @@ _DESCRIPTIONS = (
 
 VIEW_ELEMENTS = (
     *("ViewPosition", "ViewCodeSequence", "PatientOrientation", "AnatomicalOrientationType"),
-    *("BodyPartExamined", "PresentationIntentType", *_DESCRIPTIONS),
+    *("BodyPartExamined", "AnatomicRegionSequence", "PresentationIntentType", *_DESCRIPTIONS),
 )
 """What `odd_view` looks at."""
 
 CHEST = ("CHEST", "THORA", "TORAX", "TORSO", "LUNG", "PULM", "CXR", "RIB")
 """Parts of the words for the chest in the languages of its users; BodyPartExamined is often typed by hand."""
+
+CHEST_CODES = frozenset(("T-D3000", "51185008", "T-28000", "39607008"))
+"""The chest and the lungs, in any language, by SNOMED (PS3.16 CID 4031)."""
 
 
 def upright(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -66,14 +69,29 @@ def upright(pixels: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 def odd_view(dataset: Dataset) -> tuple[str, ...]:
     """What the header says that is odd: "lateral", "elsewhere", "raw"; see `neumo.images.checks.MEANING`."""
-    codes = [str(code.get("CodeMeaning") or "").lower() for code in dataset.get("ViewCodeSequence") or ()]
+    views = dataset.get("ViewCodeSequence") or ()
+    coded = [code for view in views for code in (view, *(view.get("ViewModifierCodeSequence") or ()))]
+    codes = [str(code.get("CodeMeaning") or "").lower() for code in coded]
     turned = any(word in code for code in codes for word in ("lateral", "oblique", "decubitus"))
     told = is_lateral(_text(dataset, "ViewPosition"))
     lateral = turned or told or bool({"A", "P"} & set(_directions(dataset))) or _described(dataset, codes)
-    part = code_string(dataset, "BodyPartExamined")
-    elsewhere = bool(part) and not any(word in part for word in CHEST)
+    elsewhere = _of_another_part(dataset)
     raw = code_string(dataset, "PresentationIntentType") == "FOR PROCESSING"
     return ("lateral",) * lateral + ("elsewhere",) * elsewhere + ("raw",) * raw
+
+
+def _of_another_part(dataset: Dataset) -> bool:
+    """Whether the header names a part of the body and not the chest: by its term, else by a code.
+
+    What is written in other letters than these tells nothing.
+    """
+    regions = dataset.get("AnatomicRegionSequence") or ()
+    if not (part := _words(_text(dataset, "BodyPartExamined"))):
+        if CHEST_CODES & {_text(region, "CodeValue").strip() for region in regions}:
+            return False
+        part = [word for region in regions for word in _words(_text(region, "CodeMeaning"))]
+    latin = [word for word in part if word.isascii()]
+    return bool(latin) and not any(known in word for word in latin for known in CHEST)
 
 
 def code_string(dataset: Dataset, name: str) -> str:
