@@ -121,17 +121,19 @@ def evaluate(
             got = f"{len(groups)} patients" if groups.ndim == 1 else told(groups.tolist())
             raise NeumoError(f"groups: got {got}, expected {len(y)}, one per image")
     replicates, seed = as_whole("replicates", replicates, 1), as_whole("seed", seed, 0)
-    one = np.ones((1, len(y)))
-    values = measure(y, p, threshold, one)
+    statistics = partial(_with_gaps, y, p, threshold)
+    values = statistics(np.ones((1, len(y))))
     intervals = bootstrap(
-        partial(_replicate, y, p, threshold),
+        statistics,
         len(y),
         groups=groups,
         replicates=replicates,
         seed=seed,
     )
-    metrics = {name: Estimate(float(v[0]), *intervals.bounds[name]) for name, v in values.items()}
-    own, drawn = (np.stack([of[name] for name in GAPS]) for of in (_gaps(y, p, one), intervals.values))
+    metrics = {
+        name: Estimate(float(v[0]), *intervals.bounds[name]) for name, v in values.items() if name not in GAPS
+    }
+    own, drawn = (np.stack([of[name] for name in GAPS]) for of in (values, intervals.values))
     metrics["ece"] = replace(metrics["ece"], low=_least_error(own, drawn))
     called = p >= threshold
     return Evaluation(
@@ -169,17 +171,6 @@ def _without_spread(metrics: dict[str, Estimate], y: Floats, groups: ArrayLike |
     return found
 
 
-def _replicate(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statistics:
-    return measure(y, p, threshold, weights) | _gaps(y, p, weights)
-
-
-def _gaps(y: Floats, p: Floats, weights: Weights) -> Statistics:
-    """By bin how far probability and truth lie apart, times the bin's share of the images: (r,) values."""
-    in_bin = np.eye(BINS)[_bin(p)]
-    gaps = weights @ (in_bin * (p - y)[:, None]) / weights.sum(axis=1, keepdims=True)
-    return dict(zip(GAPS, gaps.T, strict=True))
-
-
 def _least_error(own: Floats, drawn: Floats) -> float:
     """Where the 95 % interval of the calibration error begins.
 
@@ -213,6 +204,12 @@ def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statist
     Returns:
         (r,) values by name; NaN where a class has no weight.
     """
+    found = _with_gaps(y, p, threshold, weights)
+    return {name: values for name, values in found.items() if name not in GAPS}
+
+
+def _with_gaps(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statistics:
+    """The same, and for each bin how far probability and truth lie apart, times its share of the images."""
     total = weights.sum(axis=1)
     falling = np.argsort(-p, kind="stable")
     last_of_tie = np.flatnonzero(np.diff(p[falling], append=-1.0))
@@ -224,7 +221,8 @@ def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statist
     area = (np.diff(false_positives, axis=1, prepend=0) * (true_positives - gained / 2)).sum(axis=1)
 
     called = p >= threshold
-    gaps = np.stack([*_gaps(y, p, weights).values()])
+    in_bin = np.eye(BINS)[_bin(p)]
+    gaps = (weights @ (in_bin * (p - y)[:, None])).T / total
     sure = np.clip(p, _EDGE, 1 - _EDGE)
     with np.errstate(invalid="ignore"):
         sensitivity = weights @ (y * called) / positives
@@ -239,6 +237,7 @@ def measure(y: Floats, p: Floats, threshold: float, weights: Weights) -> Statist
             "balanced_accuracy": (sensitivity + specificity) / 2,
             "brier": weights @ (p - y) ** 2 / total,
             "ece": np.abs(gaps).sum(axis=0),
+            **dict(zip(GAPS, gaps, strict=True)),
         }
 
 

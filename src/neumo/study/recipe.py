@@ -178,14 +178,12 @@ class RecipeRun:
         if len(errors) == len(PROTOCOLS):
             raise errors["random"]
         self.skipped = {name: str(error) for name, error in errors.items()}
-        protocols = (protocols,) if isinstance(protocols, str) else protocols
-        for name in protocols or ():
+        asked = _several(protocols or ())
+        for name in asked:
             if name not in PROTOCOLS or name in self.skipped:
                 why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(PROTOCOLS)}")
                 raise NeumoError(f"protocol: {why}")
-        self.protocols = tuple(protocols or ()) or tuple(
-            name for name in PROTOCOLS if name not in self.skipped
-        )
+        self.protocols = tuple(asked or (name for name in PROTOCOLS if name not in self.skipped))
         if validation == "hard" and "official" not in self.protocols:
             why = self.skipped.get("official", "it is not among the protocols that were asked for")
             raise NeumoError(f"validation: got 'hard', expected data with an official test set ({why})")
@@ -377,8 +375,7 @@ class RecipeRun:
 
 
 def _look_up(names: str | Sequence[str], weights: str | Path | Sequence[str | Path]) -> list[Backbone]:
-    names = list(names) if isinstance(names, Sequence) and not isinstance(names, str) else [names]
-    weights = list(weights) if isinstance(weights, Sequence) and not isinstance(weights, str) else [weights]
+    names, weights = _several(names), _several(weights)
     if not names:
         raise NeumoError("backbone: got none, expected one or more")
     if len(weights) not in (1, len(names)):
@@ -389,6 +386,11 @@ def _look_up(names: str | Sequence[str], weights: str | Path | Sequence[str | Pa
     if len(set(pairs)) < len(pairs):
         raise NeumoError(f"backbone: got {' and '.join(names)}, expected each once (see a recipe's members)")
     return [backbone(name, one) for name, one in pairs]
+
+
+def _several(given: Any) -> list[Any]:
+    """What may be given by itself or with others."""
+    return list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
 
 
 def _joined(told: Iterable[str]) -> str:
