@@ -476,9 +476,16 @@ def test_entries_of_few_bits(
     assert np.abs(shown - square).max() < 1
 
 
+def test_a_window_of_one_value_is_a_step(deep: Dataset, tmp_path: Path) -> None:
+    values = deep.pixel_array
+    assert (values == 1504).any()
+    shown = read(deep, tmp_path, WindowCenter=1504.5, WindowWidth=1)
+    np.testing.assert_array_equal(shown, 255 * (values > 1504))
+
+
 def test_a_lookup_table_with_too_few_entries_is_refused(deep: Dataset, tmp_path: Path) -> None:
     short = table(0, np.arange(4096), 16)
-    short[0].LUTData = short[0].LUTData[:4000]
+    short[0].LUTData = short[0].LUTData[:4096]
     refused(saved(deep, tmp_path / "a.dcm", VOILUTSequence=short), "a broken DICOM file")
     refused(saved(deep, tmp_path / "a.dcm", VOILUTSequence=table(0, np.arange(4096), 0)), "a broken DICOM")
 
