@@ -482,7 +482,10 @@ def refusals() -> list[str]:
     """Every line by which the readers and the server refuse, 7 in place of numbers and names."""
     images, serve = Path(neumo.images.__file__).parent, Path(neumo.serve.__file__).parent
     told = ["the server failed on this request", "unreachable", "lost"]
-    for file in [*(images / f"{name}.py" for name in ("read", "dicom", "grey")), *serve.glob("*.py")]:
+    for file in [
+        *(images / f"{name}.py" for name in ("read", "dicom", "grey", "tiff_layout")),
+        *serve.glob("*.py"),
+    ]:
         for call in ast.walk(ast.parse(file.read_text())):
             if not isinstance(call, ast.Call):
                 continue

@@ -26,6 +26,7 @@ from neumo.images.checks import look
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
 from neumo.images.scans import MAX_SCANS, too_many_scans
+from neumo.images.tiff_layout import as_meant
 from neumo.images.tiff_strips import check_strips
 
 PIXELS = 4  # raise it when `read_radiograph` or `generate` gives other pixels than before
@@ -186,6 +187,7 @@ def _decode(
             image = _decode_jpeg(data, "RGBA" if inspect and mode == "RGB" else "GRAY", height, width, scale)
         else:
             if isinstance(image, TiffImageFile):
+                as_meant(path, image)
                 check_strips(image, file)
             image.load()
             orientation = _orientation(image)

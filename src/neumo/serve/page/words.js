@@ -146,6 +146,7 @@ const es = {
     [/lossy JPEG/, "es un JPEG con pérdida de más de 8 bits, que no se lee"],
     [/truncated|broken|not decode/, "el archivo está incompleto o dañado"],
     [/an empty file/, "el archivo está vacío"],
+    [/separate planes/, "es un TIFF con un plano por canal, que no se lee"],
     [/no picture/, "no es una imagen de un formato conocido"],
     [/modality|of the class|without pixels/, "es un DICOM, pero no de una radiografía"],
     [/several pictures|frames, expected/, "contiene varias imágenes; se espera una"],
