@@ -44,6 +44,7 @@ def by_hand(planes: list[np.ndarray], end: str, compressed: bool, tags: Tags) ->
 @pytest.mark.parametrize(
     ("kind", "values", "sample_format"),
     [
+        ("i1", RAMP - 128, SIGNED),
         ("i2", RAMP * 8 - 1024, SIGNED),
         ("i4", RAMP * 1000 - 100_000, SIGNED),
         ("f4", RAMP / 255, FRACTIONS),

@@ -10,7 +10,7 @@ from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT, TiffIm
 
 from neumo.errors import UnreadableImageError
 
-UNSIGNED = (1,)  # SampleFormat of a TIFF, also of one that does not say
+UNSIGNED, SIGNED = (1,), (2,)  # SampleFormat of a TIFF; unsigned is also one that does not say
 
 
 def to_grey(path: Path, image: Image.Image) -> Image.Image:
@@ -19,10 +19,14 @@ def to_grey(path: Path, image: Image.Image) -> Image.Image:
     Raises:
         UnreadableImageError: its colour space is no radiograph's, or a pixel is no number.
     """
-    if image.mode == "F" or image.mode.startswith("I"):
-        values, tags = np.asarray(image), image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    signed = tags.get(SAMPLEFORMAT) == SIGNED
+    if image.mode == "F" or image.mode.startswith("I") or (image.mode == "L" and signed):
+        values = np.asarray(image)
+        if image.mode == "L":
+            values = values.view(np.int8)  # Pillow takes 8 bits for unsigned
         if tags and image.mode == "I" and tags.get(SAMPLEFORMAT, UNSIGNED) == UNSIGNED:
-            values = values.view(np.uint32)  # Pillow takes 32 bits for signed
+            values = values.view(np.uint32)  # and 32 for signed
         return Image.fromarray(_to_uint8(path, values, inverted=tags.get(PHOTOMETRIC_INTERPRETATION) == 0))
     if image.has_transparency_data:
         black = Image.new("RGBA", image.size, "black")
