@@ -333,6 +333,20 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
     refused(tmp_path / "pipe.png", "a pipe or device")
 
 
+def test_a_kind_of_picture_that_is_not_read_is_not_called_none(tmp_path: Path, grey: np.ndarray) -> None:
+    """A JPEG of 12 bits, a TIFF of fractions of 64 bits: as other decoders know them."""
+    for kind, old, new in (
+        ("JPEG", b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c"),
+        ("TIFF", struct.pack("<HHIHH", 258, 3, 1, 32, 0), struct.pack("<HHIHH", 258, 3, 1, 64, 0)),
+        ("PNG", b"IHDR\0\0", b"IHDR\1\0"),
+    ):
+        whole = io.BytesIO()
+        Image.fromarray(grey.astype(np.float32) if kind == "TIFF" else grey).save(whole, kind)
+        assert whole.getvalue().count(old) == 1
+        (tmp_path / "a").write_bytes(whole.getvalue().replace(old, new))
+        refused(tmp_path / "a", f"a broken {kind}, or one of a rare kind")
+
+
 def test_no_permission_passes(tmp_path: Path, grey: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.fromarray(grey).save(tmp_path / "a.png")
 

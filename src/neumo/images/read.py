@@ -31,6 +31,11 @@ from neumo.images.tiff_strips import check_strips
 
 PIXELS = 4  # raise it when `read_radiograph` or `generate` gives other pixels than before
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
+STARTS = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
+}
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
     100_000_000  # five times the largest detector: no radiograph, but enough to fill a laptop's memory
@@ -204,6 +209,12 @@ def _decode(
     except (UnreadableImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
+        file.seek(0)
+        start = file.read(4)
+        if kind := next((kind for known, kind in STARTS.items() if start.startswith(known)), ""):
+            raise UnreadableImageError(
+                path, f"a broken {kind}, or one of a rare kind", "a common one, of 8 or 16 bits"
+            ) from error
         raise UnreadableImageError(path, "a file that is no picture", EXPECTED) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, str(error), max_pixels) from error

@@ -144,6 +144,7 @@ const es = {
     [/more than [\d,]+ files/, "son demasiados archivos para una petición"],
     [/Grad-CAM cannot explain/, "Grad-CAM no puede explicar este clasificador"],
     [/lossy JPEG/, "es un JPEG con pérdida de más de 8 bits, que no se lee"],
+    [/rare kind/, "el archivo está dañado o es de una variante poco común, que no se lee"],
     [/truncated|broken|not decode/, "el archivo está incompleto o dañado"],
     [/an empty file/, "el archivo está vacío"],
     [/separate planes/, "es un TIFF con un plano por canal, que no se lee"],
