@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT
+from PIL.TiffImagePlugin import EXTRASAMPLES, PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT
 
 from neumo.errors import NeumoError, UnreadableImageError
 from neumo.images.read import (
@@ -345,6 +345,29 @@ def test_a_kind_of_picture_that_is_not_read_is_not_called_none(tmp_path: Path, g
         assert whole.getvalue().count(old) == 1
         (tmp_path / "a").write_bytes(whole.getvalue().replace(old, new))
         refused(tmp_path / "a", f"a broken {kind}, or one of a rare kind")
+
+
+@pytest.mark.parametrize("sampling", [0x14, 0x42, 0x31])
+def test_a_rare_sampling_of_colours_is_not_called_broken(
+    tmp_path: Path, grey: np.ndarray, sampling: int
+) -> None:
+    """4:4:1, 4:1:0 and 3:1:1; the picture fits into one unit of each."""
+    whole = io.BytesIO()
+    Image.fromarray(grey[:8, :8]).convert("RGB").save(whole, "JPEG", subsampling=0)
+    data = whole.getvalue().replace(b"\x03\x01\x11\0", bytes((3, 1, sampling, 0)))
+    (tmp_path / "a.jpg").write_bytes(data)
+    refused(tmp_path / "a.jpg", "a broken JPEG, or one of a rare kind")
+
+
+def test_a_tiff_of_grey_times_its_alpha_is_not_called_broken(tmp_path: Path, grey: np.ndarray) -> None:
+    opaque = Image.fromarray(grey).convert("LA")
+    opaque.save(tmp_path / "a.tif")
+    assert np.array_equal(read_radiograph(tmp_path / "a.tif"), grey)
+    data = (tmp_path / "a.tif").read_bytes()
+    straight, multiplied = (struct.pack("<HHIHH", EXTRASAMPLES, 3, 1, kind, 0) for kind in (2, 1))
+    assert data.count(straight) == 1
+    (tmp_path / "a.tif").write_bytes(data.replace(straight, multiplied))
+    refused(tmp_path / "a.tif", "a broken TIFF, or one of a rare kind")
 
 
 def test_no_permission_passes(tmp_path: Path, grey: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:

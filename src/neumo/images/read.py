@@ -36,6 +36,7 @@ STARTS = {
     b"\x89PNG": "PNG",
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
 }
+UNKNOWN = ("subsampling", "raw mode", "conversion from")  # in what decoders say of kinds they do not know
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
     100_000_000  # five times the largest detector: no radiograph, but enough to fill a laptop's memory
@@ -212,9 +213,7 @@ def _decode(
         file.seek(0)
         start = file.read(4)
         if kind := next((kind for known, kind in STARTS.items() if start.startswith(known)), ""):
-            raise UnreadableImageError(
-                path, f"a broken {kind}, or one of a rare kind", "a common one, of 8 or 16 bits"
-            ) from error
+            raise _rare(path, kind) from error
         raise UnreadableImageError(path, "a file that is no picture", EXPECTED) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_large(path, str(error), max_pixels) from error
@@ -222,6 +221,8 @@ def _decode(
         text = str(error)
         if "truncated" in text or "remature end" in text:
             raise UnreadableImageError(path, f"a truncated {kind}", f"a complete {kind}", text) from error
+        if isinstance(error, KeyError) or any(word in text for word in UNKNOWN):
+            raise _rare(path, kind) from error
         raise UnreadableImageError(path, f"a broken {kind}", f"a {kind} that decodes", text) from error
 
 
@@ -232,6 +233,12 @@ def _orientation(image: Image.Image) -> int:
     except Exception:
         return 1
     return orientation if 1 <= orientation <= 8 else 1
+
+
+def _rare(path: Path, kind: str) -> UnreadableImageError:
+    return UnreadableImageError(
+        path, f"a broken {kind}, or one of a rare kind", "a common one, of 8 or 16 bits"
+    )
 
 
 def _too_large(path: Path, got: str, max_pixels: int) -> UnreadableImageError:
