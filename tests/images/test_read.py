@@ -296,6 +296,31 @@ def test_left_over_bytes_in_a_whole_jpeg_do_no_harm(tmp_path: Path, grey: np.nda
     np.testing.assert_array_equal(read_radiograph(tmp_path / "a.jpg"), read_radiograph(tmp_path / "b.jpg"))
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"ICC_PROFILE\0\x01\x01", b"ICC_PROFILE\0\x01\x02"),  # part 1 of 2, of which the other is missing
+        (b"ICC_PROFILE\0\x01\x01", b"ICC_PROFILE\0\x02\x01"),
+        (b"JFIF\0\x01", b"JFIF\0\x02"),  # the revision
+        (b"JFIF\0\x01", b"JFIF\0\x00"),
+        (b"\xff\xe0\0\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0", b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\2"),
+    ],
+)
+def test_oddities_beside_a_whole_picture_do_no_harm(
+    tmp_path: Path, grey: np.ndarray, mode: str, old: bytes, new: bytes
+) -> None:
+    file = io.BytesIO()
+    Image.fromarray(grey).convert(mode).save(file, "JPEG", icc_profile=bytes(500))
+    whole = file.getvalue()
+    assert whole.count(old) == 1
+    odd = whole.replace(old, new)
+    for reader in (read_radiograph, lambda file: inspect_radiograph(file).pixels):
+        np.testing.assert_array_equal(reader(io.BytesIO(odd)), reader(io.BytesIO(whole)))
+    (tmp_path / "a.jpg").write_bytes(odd[: len(odd) // 2] + b"\xff\xd9")
+    refused(tmp_path / "a.jpg", "a truncated JPEG")
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "CMYK JPEG"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_truncated_others(tmp_path: Path, grey: np.ndarray, kind: str, share: float) -> None:

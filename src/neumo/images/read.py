@@ -25,6 +25,7 @@ from neumo.errors import NeumoError, UnreadableImageError, as_whole, told
 from neumo.images.checks import look
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
+from neumo.images.jpeg_codes import segments
 from neumo.images.scans import MAX_SCANS, too_many_scans
 from neumo.images.tiff_layout import as_meant
 from neumo.images.tiff_strips import check_strips
@@ -36,6 +37,7 @@ STARTS = {
     b"\x89PNG": "PNG",
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
 }
+ASIDES = {"ICC": 0xE2, "JFIF": 0xE0, "Adobe": 0xEE}  # markers of what libjpeg warns of in a whole picture
 UNKNOWN = ("subsampling", "raw mode", "conversion from")  # in what decoders say of kinds they do not know
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
@@ -267,6 +269,9 @@ def _decode_jpeg(data: bytes, space: str, height: int, width: int, scale: int) -
     try:
         pixels = simplejpeg.decode_jpeg(data, space, **least)
     except ValueError as error:
+        odd = (marker for word, marker in ASIDES.items() if word in str(error))
+        if len(rest := _without(data, next(odd, 0))) < len(data):
+            return _decode_jpeg(rest, space, height, width, scale)
         if "extraneous bytes" not in str(error):  # left-over bytes between segments: the picture is whole
             raise
         pixels = simplejpeg.decode_jpeg(data, space, **least, strict=False)
@@ -276,6 +281,15 @@ def _decode_jpeg(data: bytes, space: str, height: int, width: int, scale: int) -
     if np.bitwise_or.reduce(whole ^ whole >> 8, axis=None) & 0xFFFF:
         return Image.fromarray(pixels[..., :3])
     return Image.fromarray(whole.astype(np.uint8))  # most colour JPEGs of radiographs hold grey alone
+
+
+def _without(jpeg: bytes, unwanted: int) -> bytes:
+    """A JPEG without the segments of a marker before its first scan."""
+    at, kept = 2, [jpeg[:2]]
+    for marker, _, end in segments(jpeg):
+        kept += [jpeg[at:end]] * (marker != unwanted)
+        at = end
+    return b"".join([*kept, jpeg[at:]])
 
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:
