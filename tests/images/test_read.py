@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +26,7 @@ from neumo.images.read import (
     read_radiograph,
 )
 from neumo.images.scans import MAX_SCANS
+from tests.images.test_jpeg_codes import lossless
 
 
 @pytest.fixture(scope="module")
@@ -479,6 +482,36 @@ def test_fewer_pixels_can_be_asked_for(tmp_path: Path, grey: np.ndarray, dicom_f
         read_radiograph(file, max_pixels=pixels)
         with pytest.raises(UnreadableImageError, match=f"at most {pixels - 1:,} pixels"):
             read_radiograph(file, max_pixels=pixels - 1)
+
+
+@pytest.mark.parametrize("side", [300, 512, 1000])
+def test_a_lossless_jpeg_is_read_at_any_size(tmp_path: Path, grey: np.ndarray, side: int) -> None:
+    """In a process of its own: libjpeg-turbo, asked for fewer pixels, writes all of them, past the end.
+
+    Bytes before the frame, and markers without a length, may hide it from who looks for it.
+    """
+    pixels = np.asarray(Image.fromarray(grey).resize((side, side), Image.Resampling.BICUBIC))
+    whole = lossless(pixels, side)
+    for number, before in enumerate((b"", b"\xff" * 9, b"\0", b"\xff\x01", b"\xff\xd0", b"\xff\0")):
+        (tmp_path / f"{number}.jpg").write_bytes(whole[:2] + before + whole[2:])
+    code = """
+import numpy as np
+from neumo.errors import UnreadableImageError
+from neumo.images.read import inspect_radiograph, read_radiograph
+for number in range(6):
+    for size in (32, 100, 224, None):
+        try:
+            pixels = read_radiograph(f"{number}.jpg", size)
+            np.testing.assert_array_equal(pixels, inspect_radiograph(f"{number}.jpg", size).pixels)
+        except UnreadableImageError:
+            assert number > 1
+    if number < 2:
+        np.save(f"{number}.npy", read_radiograph(f"{number}.jpg", 32))
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    expected = np.asarray(Image.fromarray(pixels).resize((32, 32), Image.Resampling.BILINEAR)).astype(int)
+    for number in range(2):
+        assert np.abs(np.load(tmp_path / f"{number}.npy") - expected).mean() < 1
 
 
 @pytest.mark.parametrize("size", [0, -1, (224, 224), "224", 10.5])

@@ -38,6 +38,13 @@ STARTS = {
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
 }
 ASIDES = {"ICC": 0xE2, "JFIF": 0xE0, "Adobe": 0xEE}  # markers of what libjpeg warns of in a whole picture
+SCALED = (
+    0xC0,
+    0xC1,
+    0xC2,
+    0xC9,
+    0xCA,
+)  # frames (ITU-T T.81, table B.1) that libjpeg-turbo can decode smaller
 UNKNOWN = ("subsampling", "raw mode", "conversion from")  # in what decoders say of kinds they do not know
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
@@ -191,7 +198,8 @@ def _decode(
             height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
             if height * width > max_pixels:  # Pillow may have read another of several headers
                 raise _too_large(path, f"{kind} of {width} x {height} pixels", max_pixels)
-            scale = _scale(height, width, size)
+            if _frame(data) in SCALED:
+                scale = _scale(height, width, size)
             image = _decode_jpeg(data, "RGBA" if inspect and mode == "RGB" else "GRAY", height, width, scale)
         else:
             if isinstance(image, TiffImageFile):
@@ -245,6 +253,19 @@ def _rare(path: Path, kind: str) -> UnreadableImageError:
 
 def _too_large(path: Path, got: str, max_pixels: int) -> UnreadableImageError:
     return UnreadableImageError(path, got, f"at most {max_pixels:,} pixels")
+
+
+def _frame(jpeg: bytes) -> int:
+    """The marker of a JPEG's frame; 0 where libjpeg may find another.
+
+    Of a lossless one that is to be smaller, libjpeg-turbo writes all rows and columns, past the end.
+    """
+    for marker, _, _ in segments(jpeg):
+        if marker <= 0x01 or 0xD0 <= marker <= 0xD9:  # these stand alone, without a length
+            return 0
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # tables, and one that is reserved
+            return marker
+    return 0
 
 
 def _scale(height: int, width: int, size: int | None) -> int:
