@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gdcm
+import jpeg_ls
 import numpy as np
 import pydicom
 import pytest
@@ -195,6 +196,27 @@ def test_syntaxes_that_pydicom_writes(
     dataset.compress(syntax, generate_instance_uid=False)
     assert dataset.file_meta.TransferSyntaxUID == syntax
     np.testing.assert_array_equal(read(dataset, tmp_path), expected)
+
+
+@pytest.mark.parametrize("pad", [b"\x54", b"\xff", b"\xd9"])
+def test_jpeg_ls_with_any_byte_that_makes_it_even(dx: Dataset, tmp_path: Path, pad: bytes) -> None:
+    """DCMTK, and Orthanc with it, leaves whatever was in memory where PS3.5 A.4 wants a zero."""
+    for shade in range(256):  # until a frame has an odd length
+        pixels = dx.pixel_array.copy()
+        pixels[:64, :64] = shade
+        frame = bytes(jpeg_ls.encode_array(pixels))
+        if len(frame) % 2:
+            break
+    dx.PixelData = encapsulate([frame + pad])
+    dx["PixelData"].VR = "OB"
+    dx.file_meta.TransferSyntaxUID = uid.JPEGLSLossless
+    odd = read(dx, tmp_path)
+    dx.PixelData = pixels.tobytes()
+    dx.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    np.testing.assert_array_equal(odd, read(dx, tmp_path))
+    dx.PixelData = encapsulate([frame[:-2] + pad])
+    dx.file_meta.TransferSyntaxUID = uid.JPEGLSLossless
+    refused(saved(dx, tmp_path / "a.dcm"), "DICOM whose pixels do not decode (JPEG-LS")
 
 
 HTJ2K = base64.b64decode(
