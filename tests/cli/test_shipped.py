@@ -62,6 +62,15 @@ def test_a_radiograph_first_is_no_classifier(verb: str) -> None:
     assert _with_classifier([verb, "-"]) == [verb, str(SHIPPED), "-"]
 
 
+@pytest.mark.parametrize("verb", ["predict", "explain", "evaluate"])
+def test_an_archive_of_radiographs_is_no_classifier(verb: str, tmp_path: Path) -> None:
+    """As a PACS hands a study out."""
+    archive = tmp_path / "study.zip"
+    with zipfile.ZipFile(archive, "w") as writer:
+        writer.writestr("IMAGES/IM0", b"")
+    assert _with_classifier([verb, str(archive)]) == [verb, str(SHIPPED), str(archive)]
+
+
 @pytest.mark.parametrize("verb", ["serve", "card", "export"])
 def test_what_else_is_given_is_meant_as_a_classifier(verb: str) -> None:
     assert _with_classifier([verb, "folder"]) == [verb, "folder"]

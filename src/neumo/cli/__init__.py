@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
-from zipfile import is_zipfile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import typer
 from typer.exceptions import TyperException
@@ -31,7 +31,7 @@ from neumo.cli.study import study
 from neumo.cli.telling import tell
 from neumo.cli.train import train
 from neumo.errors import NeumoError
-from neumo.files import ARRAYS, SHIPPED
+from neumo.files import SHIPPED
 
 app = typer.Typer(
     name="neumo",
@@ -129,11 +129,21 @@ def _with_classifier(arguments: list[str]) -> list[str]:
         return arguments
     given = _first_operand(arguments)
     alone = arguments[0] in TAKES_NOTHING_ELSE
-    is_file = os.path.isfile(given)  # noqa: PTH113 - unlike Path's, says no to a name that is too long
-    is_archive = is_file and not given.lower().endswith(ARRAYS) and is_zipfile(given)  # no pipe: it waits
-    if given and (alone or given.endswith(".neumo") or is_archive):
+    if given and (alone or given.endswith(".neumo") or _is_classifier(given)):
         return arguments
     return [arguments[0], str(SHIPPED), *arguments[1:]]
+
+
+def _is_classifier(given: str) -> bool:
+    """Whether this is the name of an archive with a card, whatever it is called."""
+    # unlike Path's, says no to a name that is too long; and a pipe would wait
+    if not os.path.isfile(given) or not is_zipfile(given):  # noqa: PTH113
+        return False
+    try:
+        with ZipFile(given) as archive:
+            return "card.json" in archive.namelist()
+    except (BadZipFile, OSError):
+        return False
 
 
 def _first_operand(arguments: list[str]) -> str:
