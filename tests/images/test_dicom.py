@@ -15,6 +15,7 @@ from PIL import Image
 from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
+from pydicom.fileset import FileSet
 from pydicom.uid import UID
 
 from neumo.errors import UnreadableImageError
@@ -710,6 +711,13 @@ def test_preamble_and_nothing_else(tmp_path: Path) -> None:
     refused(tmp_path / "a.dcm", "a file that is no DICOM, or a truncated one")
     (tmp_path / "a.dcm").write_bytes(bytes(128) + b"DICM" + b"no DICOM at all" * 50)
     refused(tmp_path / "a.dcm", "")
+
+
+def test_the_index_of_a_medium(dicom_folder: Path, tmp_path: Path) -> None:
+    index = FileSet()
+    index.add(dicom_folder / "cr_pa_1955x1841_jpeg2000_15bit_monochrome1.dcm")
+    index.write(tmp_path)
+    refused(tmp_path / "DICOMDIR", "a DICOMDIR, expected the radiographs that it lists")
 
 
 def test_truncated_files(dicom_folder: Path, tmp_path: Path) -> None:

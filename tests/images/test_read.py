@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -349,6 +350,9 @@ def test_what_is_no_picture(tmp_path: Path) -> None:
     refused(tmp_path / "text.jpg", "a file that is no picture")
     (tmp_path / "text.dcm").write_text("this is no DICOM")
     refused(tmp_path / "text.dcm", "a file that is no picture")
+    with zipfile.ZipFile(tmp_path / "study.zip", "w") as archive:
+        archive.writestr("IMAGES/IM0", b"")
+    refused(tmp_path / "study.zip", "a ZIP archive")
     (tmp_path / "empty.png").touch()
     refused(tmp_path / "empty.png", "an empty file")
     (tmp_path / "folder.png").mkdir()

@@ -125,6 +125,8 @@ def _check(path: Path, dataset: Dataset, max_pixels: int) -> str:
 
     from pydicom.uid import UID
 
+    if "DirectoryRecordSequence" in dataset:
+        raise refuse("a DICOMDIR", "the radiographs that it lists")
     if "SOPClassUID" not in dataset and "Rows" not in dataset:  # also what pydicom makes of a file cut short
         raise refuse("a file that is no DICOM, or a truncated one", "a complete DICOM radiograph")
     modality = code_string(dataset, "Modality")

@@ -142,6 +142,8 @@ def _read(source: str | Path | BinaryIO, size: int | None, max_pixels: int, insp
             file.seek(0)
             if not head:
                 raise UnreadableImageError(path, "an empty file", EXPECTED)
+            if head.startswith(b"PK\3\4"):
+                raise UnreadableImageError(path, "a ZIP archive", "the radiographs in it, unpacked")
             if is_dicom(head):
                 grey, mode, odd, age = read_dicom(path, file, max_pixels)
                 image = Image.fromarray(grey)

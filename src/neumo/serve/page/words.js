@@ -148,6 +148,8 @@ const es = {
     [/truncated|broken|not decode/, "el archivo está incompleto o dañado"],
     [/an empty file/, "el archivo está vacío"],
     [/separate planes/, "es un TIFF con un plano por canal, que no se lee"],
+    [/ZIP archive/, "es un archivo ZIP; extraiga antes las radiografías"],
+    [/DICOMDIR/, "es el índice DICOMDIR; elija las imágenes que contiene el medio"],
     [/no picture/, "no es una imagen de un formato conocido"],
     [/modality|of the class|without pixels/, "es un DICOM, pero no de una radiografía"],
     [/several pictures|frames, expected/, "contiene varias imágenes; se espera una"],
