@@ -89,6 +89,17 @@ def test_of_several_images_the_frontal_one_counts(
     assert f"neumo: {file}: leaves out the lateral views of 1 AccessionNumber\n" in capsys.readouterr().err
 
 
+def test_lateral_views_of_what_a_table_does_not_name_are_not_told(
+    original: pydicom.Dataset, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder can be a whole archive, of which a table names a few studies."""
+    put(original, tmp_path / "5" / "a.dcm", "1.2.3.5", accession="A1", view="LL")
+    file = table(tmp_path, accession_number=["A0", "A2"], label=CLASSES[:2])
+    assert neumo.read(file).table["path"].tolist() == [str(files[0]), str(files[2])]
+    assert find_each([file]) == [str(files[0]), str(files[2])]
+    assert "leaves out" not in capsys.readouterr().err
+
+
 def test_of_several_frontal_images_none_is_labelled(
     original: pydicom.Dataset, files: list[Path], tmp_path: Path
 ) -> None:

@@ -47,7 +47,11 @@ class Identified:
 
     def of(self, listed: str) -> list[Path]:
         """The files of an identifier in a table, where Excel takes zeros before numbers away or adds ".0"."""
-        return self.files.get(listed) or self.files.get(self._whole.get(as_number(listed), ""), [])
+        return self.files.get(self.identifier(listed), [])
+
+    def identifier(self, listed: str) -> str:
+        """The identifier that is meant by one in a table, "" where there is none."""
+        return listed if listed in self.files else self._whole.get(as_number(listed), "")
 
     @functools.cached_property
     def _whole(self) -> dict[str, str]:

@@ -59,8 +59,8 @@ def paths(file: Path, path_column: str | None = None, lateral: set[str] | None =
         tell_lateral(file, n, f" (column {view!r}); classifiers know frontal ones")
     where = Places(file.parent, strict=False, element=element_of(column))
     named = frame[column].str.strip().fillna("")
-    where.look_over([*filter(None, named)])
-    _tell_identified(where, file)
+    where.look_over(listed := [*filter(None, named)])
+    _tell_identified(where, file, listed)
     found: list[Named] = []
     for row, path in enumerate(named, 1):
         if path and where.identified and not where.is_there(where.find(path)):
@@ -120,8 +120,8 @@ def survey(
     if unclear and not positive and (told := to_go_on(file, frame.columns)):
         faults, unclear = [f"{unclear[0]}; {told}", *unclear[1:], *faults], []
     where = Places(file.parent, element=element_of(column["path"]))
-    where.look_over([*given["path"].dropna()])
-    _tell_identified(where, file)
+    where.look_over(listed := [*given["path"].dropna()])
+    _tell_identified(where, file, listed)
     path, missing, lost = _located(given["path"], where, file, skip_missing)
     every = pd.DataFrame(
         {
@@ -235,15 +235,15 @@ def _lost(row: int, name: str, path: Path, where: Places, file: Path) -> str:
     return f"{file}: got {got} in row {row + 1}, expected one image that has it; {leave}"
 
 
-def _tell_identified(where: Places, file: Path) -> None:
+def _tell_identified(where: Places, file: Path, listed: Sequence[str]) -> None:
     """Say on standard error which DICOM files count for nothing where a table names images by identifiers."""
     found = where.identified
     if found and found.twice:
         names = ", ".join(relative(path, file.parent) for path in found.twice[:3])
         said = f"has files of SOP instances that others have already, left out: {names}"
         print(f"neumo: {file.parent}: {said}{' ...' * (len(found.twice) > 3)}", file=sys.stderr)
-    if found and found.narrowed:
-        of = f"{len(found.narrowed):,} {where.element}{'s' * (len(found.narrowed) != 1)}"
+    if found and (narrowed := found.narrowed & set(map(found.identifier, listed))):
+        of = f"{len(narrowed):,} {where.element}{'s' * (len(narrowed) != 1)}"
         print(f"neumo: {file}: leaves out the lateral views of {of}", file=sys.stderr)
 
 
