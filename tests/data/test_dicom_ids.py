@@ -100,6 +100,19 @@ def test_lateral_views_of_what_a_table_does_not_name_are_not_told(
     assert "leaves out" not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("folder", ["0", "9"])
+def test_a_header_without_pixels_stands_for_no_image(
+    folder: str, files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Orthanc keeps the part of a file before its pixels as a file of its own beside it."""
+    data = files[1].read_bytes()
+    (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / folder / "a").write_bytes(data[: data.index(b"\xe0\x7f\x10\x00OB")])
+    file = table(tmp_path, AccessionNumber=[f"A{i}" for i in range(4)], label=CLASSES)
+    assert neumo.read(file).table["path"].tolist() == [str(path) for path in files]
+    assert f"have already, left out: {folder}/a\n" in capsys.readouterr().err
+
+
 def test_of_several_frontal_images_none_is_labelled(
     original: pydicom.Dataset, files: list[Path], tmp_path: Path
 ) -> None:

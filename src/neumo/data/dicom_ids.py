@@ -37,7 +37,8 @@ class Identified:
 
     Attributes:
         files: identifier -> files that have it; where there are several, the frontal ones, if any.
-        twice: files of an SOP instance that an earlier file has already, which are in `files` no more.
+        twice: files of an SOP instance that a larger file has, or an earlier one as large; they are not in
+            `files`. The smaller may be the header alone, which Orthanc keeps as a file of its own.
         narrowed: identifiers of which lateral views were left out.
     """
 
@@ -75,15 +76,18 @@ def identified(paths: Iterable[Path], element: str) -> Identified:
         element: one of `ELEMENTS`.
     """
     there = [(path, path.stat()) for path in paths if path.is_file()]
-    stamps = tuple((str(path), about.st_mtime_ns, about.st_size) for path, about in there)
-    found, instances = Identified(), set()
+    headers = _headers(tuple((str(path), about.st_mtime_ns, about.st_size) for path, about in there))
+    size = {str(path): about.st_size for path, about in there}
+    largest: dict[str, str] = {}
+    for name, (ids, _) in headers:
+        instance = ids["SOPInstanceUID"] or name
+        largest[instance] = max(largest.get(instance, name), name, key=size.__getitem__)
+    found = Identified()
     every: dict[str, list[tuple[Path, bool]]] = {}
-    for name, (ids, lateral) in _headers(stamps):
-        if (instance := ids["SOPInstanceUID"]) and instance in instances:
+    for name, (ids, lateral) in headers:
+        if largest[ids["SOPInstanceUID"] or name] != name:
             found.twice.append(Path(name))
-            continue
-        instances.add(instance)
-        if ids[element]:
+        elif ids[element]:
             every.setdefault(ids[element], []).append((Path(name), lateral))
     for one, files in every.items():
         frontal = [path for path, lateral in files if not lateral]
