@@ -38,13 +38,8 @@ STARTS = {
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
 }
 ASIDES = {"ICC": 0xE2, "JFIF": 0xE0, "Adobe": 0xEE}  # markers of what libjpeg warns of in a whole picture
-SCALED = (
-    0xC0,
-    0xC1,
-    0xC2,
-    0xC9,
-    0xCA,
-)  # frames (ITU-T T.81, table B.1) that libjpeg-turbo can decode smaller
+# frames (ITU-T T.81, table B.1) that libjpeg-turbo can decode smaller
+SCALED = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 UNKNOWN = ("subsampling", "raw mode", "conversion from")  # in what decoders say of kinds they do not know
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
