@@ -293,9 +293,7 @@ def test_another_run_of_the_same_seed_gives_the_same_figures(
     assert (again.runs[0].test or {})["metrics"]["loss"]["value"] == pytest.approx(loss, rel=0.05)
 
 
-def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path: Path) -> None:
-    with pytest.raises(NeumoError, match="expected random or official or patient"):
-        RecipeRun(phantoms, PAIR, weights="phantom", protocols=("sideways",))
+def test_a_recipe_that_there_is_not_is_told(phantoms: Path) -> None:
     with pytest.raises(NeumoError, match="recipe: got 'magic', expected fine-tuned or whole"):
         RecipeRun(phantoms, "magic", weights="phantom")
 
@@ -315,9 +313,10 @@ def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path:
             "threshold: got 0.5 with a sensitivity of 0.9, expected one",
         ),
         ({"test_fraction": 1.5}, "test fraction: got 1.5"),
+        ({"protocols": ("sideways",)}, "got 'sideways', expected random or official or patient"),
         (
             {"validation": "hard", "protocols": ("patient",)},
-            "got 'hard', expected data with an official test",
+            "got 'hard', expected the official protocol among those asked for",
         ),
         (
             {"backbone": ("MobileNetV2-0.35", "MobileNetV2-0.35"), "weights": "phantom"},
@@ -325,11 +324,36 @@ def test_a_protocol_that_the_data_do_not_allow_is_told(phantoms: Path, tmp_path:
         ),
     ],
 )
-def test_what_cannot_be_done_is_told_before_anything_is_trained(
-    phantoms: Path, choices: dict[str, Any], told: str
+def test_what_cannot_be_done_is_told_before_any_image_is_decoded(
+    phantoms: Path, choices: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("neumo.study.recipe.inspect_images", None)
     with pytest.raises(NeumoError, match=told):
         RecipeRun(phantoms, PAIR, **{**CHOICES, **choices})
+
+
+def test_data_without_a_test_set_of_their_own_have_no_official_protocol(phantoms: Path) -> None:
+    data = neumo.read(phantoms)
+    none = pd.Series(pd.NA, data.table.index, dtype="str")
+    data = dataclasses.replace(data, table=data.table.assign(official=none))
+    why = "official protocol: expected a test set of the data set's own"
+    assert RecipeRun(data, PAIR, weights="phantom").protocols == ("random", "patient")
+    with pytest.raises(NeumoError, match=f"^protocol: {why}"):
+        RecipeRun(data, PAIR, weights="phantom", protocols=("official",))
+    with pytest.raises(NeumoError, match=rf"^validation: got 'hard', .* official test set \({why}"):
+        RecipeRun(data, PAIR, weights="phantom", validation="hard")
+
+
+@pytest.mark.parametrize(
+    "name", ["sensitivity", "threshold", "prevalence", "test_fraction", "validation_fraction"]
+)
+def test_a_number_of_numpy_is_the_same_choice(name: str, phantoms: Path) -> None:
+    keys = []
+    for number in (np.float32(0.25), 0.25):
+        choices: dict[str, Any] = {**CHOICES, name: number}
+        run = RecipeRun(phantoms, PAIR, **choices)
+        keys.append(run._key(run._divided("patient", 0), "patient", 0))
+    assert keys[0] == keys[1]
 
 
 def test_too_few_radiographs_for_any_protocol(phantoms: Path) -> None:

@@ -142,10 +142,22 @@ class RecipeRun:
         if validation not in VALIDATION:
             raise NeumoError(f"validation: got {validation!r}, expected {' or '.join(VALIDATION)}")
         shares: dict[str, Any] = {"test_fraction": test_fraction, "validation_fraction": validation_fraction}
-        seeds = Settings(seeds=seeds, sensitivity=sensitivity, **shares).seeds  # says what is out of range
-        choose_threshold([0, 1], [0, 1], sensitivity, threshold=threshold)
+        checked = Settings(seeds=seeds, sensitivity=sensitivity, **shares)  # says what is out of range
+        seeds, sensitivity = checked.seeds, checked.sensitivity
+        shares = {name: getattr(checked, name) for name in shares}
+        point = choose_threshold([0, 1], [0, 1], sensitivity, threshold=threshold)
         if prevalence is not None:
             prior_shift([0, 1], prevalence)
+            prevalence = float(prevalence)
+        asked = _several(protocols or ())
+        for name in asked:
+            if name not in PROTOCOLS:
+                raise NeumoError(f"protocol: got {name!r}, expected {' or '.join(PROTOCOLS)}")
+        if validation == "hard" and asked and "official" not in asked:
+            raise NeumoError(
+                "validation: got 'hard', expected the official protocol among those asked for, "
+                f"{' and '.join(asked)}"
+            )
         self.recipe = recipe if isinstance(recipe, Recipe) else recipe_named(recipe)
         self.backbones = _look_up(backbone, weights)
         self._data = data
@@ -164,28 +176,25 @@ class RecipeRun:
             "backbone": _joined(one.name for one in self.backbones),
             "weights": _joined(one.weights for one in self.backbones),
             "seeds": seeds,
-            "test_fraction": test_fraction,
-            "validation_fraction": validation_fraction,
+            **shares,
             "validation": validation,
             "sensitivity": sensitivity,
             "prevalence": prevalence,
             "validation_drawn": "before-balancing",
         }
         if threshold is not None:
-            self.settings["threshold"] = threshold
+            self.settings["threshold"] = point.threshold
         self._groups = groups[good].reset_index(drop=True)
         self._splits, errors = every_split(table, seeds, **shares, groups=self._groups)
         if len(errors) == len(PROTOCOLS):
             raise errors["random"]
         self.skipped = {name: str(error) for name, error in errors.items()}
-        asked = _several(protocols or ())
         for name in asked:
-            if name not in PROTOCOLS or name in self.skipped:
-                why = self.skipped.get(name, f"got {name!r}, expected {' or '.join(PROTOCOLS)}")
-                raise NeumoError(f"protocol: {why}")
+            if name in self.skipped:
+                raise NeumoError(f"protocol: {self.skipped[name]}")
         self.protocols = tuple(asked or (name for name in PROTOCOLS if name not in self.skipped))
-        if validation == "hard" and "official" not in self.protocols:
-            why = self.skipped.get("official", "it is not among the protocols that were asked for")
+        if validation == "hard" and "official" in self.skipped:
+            why = self.skipped["official"]
             raise NeumoError(f"validation: got 'hard', expected data with an official test set ({why})")
 
     def run(self, out: str | Path = "neumo-run", *, command: str | None = None) -> Results:
