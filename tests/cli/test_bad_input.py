@@ -207,3 +207,24 @@ def _small_files() -> None:
 @pytest.mark.parametrize("verb", ["study", "train"])
 def test_ages_that_are_none(verb: str, drawn: Path) -> None:
     assert_told(neumo_here(verb, drawn, "--ages", 5, 1), "5 to 1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("study", "--out", "{full}"), "{full}: got a folder with other files"),
+        (("train", "--out", "{full}"), "{full}: got a folder with other files"),
+        (("train", "--out", "{new}", "--protocol", "sideways"), "protocol: got 'sideways'"),
+        (("study", "--out", "{new}", "--split", "{full}/other.csv"), "{full}/other.csv: got a split"),
+    ],
+)
+def test_a_wrong_option_is_told_before_the_images_are_decoded(
+    arguments: tuple[str, ...], told: str, data: Path, tmp_path: Path
+) -> None:
+    """Else what would be told is the image that cannot be."""
+    _truncated(sorted((data / "NORMAL").iterdir())[2])
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "other.csv").write_text("path,sha256,label,part\nother.jpeg,0,0,test\n")
+    verb, *options = (one.format(full=tmp_path / "full", new=tmp_path / "new") for one in arguments)
+    run = neumo_here(verb, data, "--backbone", "MobileNetV2-0.35", "--weights", "none", *options)
+    assert_told(run, told.format(full=tmp_path / "full"))

@@ -125,6 +125,7 @@ def train(
     """
     from neumo.data.sources import read
     from neumo.features.backbones import backbone as look_up
+    from neumo.files import claim
     from neumo.training.recipes import recipe as recipe_named
 
     chosen = recipe_named(recipe)
@@ -142,6 +143,7 @@ def train(
         dataset = dataset.named(names)
     if ages is not None:
         dataset = dataset.aged(*ages)
+    claim(out, "train")  # another folder is told before all images are decoded
     from neumo.cli.tables import show_recipe
     from neumo.study.recipe import SMALL, RecipeRun  # takes seconds
 

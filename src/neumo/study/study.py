@@ -101,6 +101,8 @@ class Study:
         dataset = self._read(out)
         check_data(out, dataset)
         network = backbone(self.settings.backbone, self.settings.weights)
+        if self.given_split is not None and not self.skip_unreadable:
+            load_split(self.given_split, dataset.table)  # a wrong one is told before all images are decoded
         seen = inspect_images(dataset.table)
         groups = near_identical_groups(dataset.table, seen)
         found = audit(dataset, seen=seen, near_identical=groups)
