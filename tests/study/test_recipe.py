@@ -387,6 +387,10 @@ def test_the_python_call_gives_the_same_run_again(phantoms: Path, tmp_path: Path
     again = eval(call.removesuffix(f".run({str(tmp_path / 'out')!r})"), names)
     assert (again.settings, again.protocols, again.seeds) == (run.settings, run.protocols, run.seeds)
     assert "'fine-tuned'" in RecipeRun(phantoms, "fine-tuned", **choices)._call(tmp_path)
+    data = neumo.read(phantoms).aged(1, 5).named("IM|[02468]_")  # of which a path tells less
+    run = RecipeRun(data, PAIR, **choices)
+    again = eval(run._call(tmp_path).removesuffix(f".run({str(tmp_path)!r})"), {**names, "data": data})
+    assert (again.dataset.ages, len(again.dataset.table)) == ((1, 5), len(run.dataset.table))
     at = RecipeRun(phantoms, PAIR, **{**choices, "sensitivity": None, "threshold": 0.35})
     assert "threshold=0.35" in at._call(tmp_path)
 

@@ -274,3 +274,9 @@ def test_without_data_the_weights_are_neumos_own_where_it_has_them() -> None:
 def test_the_call_of_a_study_without_data_names_its_backbone_and_weights(tmp_path: Path) -> None:
     asked = {"backbone": "ResNet50", "weights": "imagenet"}
     assert "(None, backbone='ResNet50', weights='imagenet')" in Study(None, **asked)._call(tmp_path)  # type: ignore[arg-type]
+
+
+def test_the_call_of_a_study_on_data_that_were_read_is_on_these(phantoms: Path, tmp_path: Path) -> None:
+    data = neumo.read(phantoms).aged(1, 5)  # of which a path tells less
+    call = Study(data)._call(tmp_path).removesuffix(f".run({str(tmp_path)!r})")
+    assert eval(call, {"neumo": neumo, "data": data}).data is data

@@ -368,7 +368,7 @@ class RecipeRun:
     def _call(self, out: Path) -> str:
         """What gives this again from Python."""
         by_name = self.recipe in RECIPES
-        data = self._data.root if isinstance(self._data, Dataset) else self._data
+        data = "data" if isinstance(self._data, Dataset) else repr(str(self._data))
         given = {
             "backbone": tuple(one.name for one in self.backbones),
             "weights": tuple(one.weights for one in self.backbones),
@@ -380,7 +380,7 @@ class RecipeRun:
         }
         told = ", ".join(f"{name}={value!r}" for name, value in given.items())
         recipe = repr(self.recipe.name if by_name else self.recipe)
-        return f"neumo.RecipeRun({str(data)!r}, {recipe}, {told}).run({str(out)!r})"
+        return f"neumo.RecipeRun({data}, {recipe}, {told}).run({str(out)!r})"
 
 
 def _look_up(names: str | Sequence[str], weights: str | Path | Sequence[str | Path]) -> list[Backbone]:

@@ -205,8 +205,8 @@ class Study:
             changed.append(f"given_split={str(self.given_split)!r}")
         if self.skip_unreadable:
             changed.append("skip_unreadable=True")
-        data = str(self.data.root) if isinstance(self.data, Dataset) else self.data and str(self.data)
-        return f"neumo.Study({', '.join([repr(data), *changed])}).run({str(out)!r})"
+        data = "data" if isinstance(self.data, Dataset) else repr(self.data and str(self.data))
+        return f"neumo.Study({', '.join([data, *changed])}).run({str(out)!r})"
 
 
 def _save_classifier(final: Trial, split: pd.DataFrame, results: Results, bench: Bench, file: Path) -> None:
