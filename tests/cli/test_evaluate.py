@@ -131,24 +131,7 @@ def test_bad_input_is_one_line(trained: tuple[Path, Path], tmp_path: Path) -> No
         (("evaluate", tmp_path / "no.neumo", data), "expected a classifier that neumo saved"),
         (("evaluate", classifier, tmp_path / "nowhere"), "got no such file or folder"),
         (("evaluate", classifier, data, "--out", tmp_path), "got a folder with other files"),
-        (("card", classifier, "--out", tmp_path / "card.pdf"), "expected one that ends in .md or .html"),
     ):
         done = neumo(*arguments, code=2)
         assert len(done.stderr.strip().splitlines()) == 1
         assert told in done.stderr
-
-
-def test_card_in_every_form(trained: tuple[Path, Path], tmp_path: Path) -> None:
-    _, classifier = trained
-    printed = neumo("card", classifier).stdout
-    card = json.loads(neumo("card", classifier, "--json").stdout)
-    assert printed.startswith("# ")
-    assert "not a medical device" in printed
-    assert f"{card['test']['official']['auc']:.3f}" in printed
-    told = neumo("card", classifier, "--out", tmp_path / "card.md").stdout
-    assert told == f"Card: {tmp_path / 'card.md'}\n"
-    assert (tmp_path / "card.md").read_text() == printed
-    neumo("card", classifier, "--out", tmp_path / "card.html")
-    page = (tmp_path / "card.html").read_text()
-    assert page.startswith("<!doctype html>")
-    assert "not a medical device" in page
