@@ -12,6 +12,7 @@ import pytest
 
 from neumo.classifier.classifier import Classifier
 from neumo.errors import NeumoError
+from neumo.serve.limits import Limits
 from tests.cli.here import neumo_here
 
 
@@ -93,3 +94,32 @@ def test_what_is_not_installed(missing: str) -> None:
 def test_a_file_that_is_no_classifier(tmp_path: Path) -> None:
     with pytest.raises(NeumoError, match="got no such file, expected a classifier"):
         serve(tmp_path / "nowhere.neumo")
+
+
+def test_what_is_asked_for_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("neumo.serve.running.run", lambda model, **given: asked.append(given))
+    monkeypatch.setenv("NEUMO_TOKEN", "correct-horse-battery")
+    limits = ("--max-files", 3, "--max-file-mb", 1, "--max-request-mb", 2, "--max-memory-mb", 4)
+    more = ("--max-pixels", 999, "--max-queue", 7, "--timeout", 1.5)
+    names = ("--allow-host", "a.example", "--allow-host", "b.example")
+    assert neumo_here("serve").returncode == 0
+    assert neumo_here("serve", "--host", "::1", "--port", 0, *names, *limits, *more).returncode == 0
+    by_default, other = asked
+    assert by_default == {
+        "host": "127.0.0.1",
+        "port": 8000,
+        "limits": Limits(),
+        "token": "correct-horse-battery",
+        "hosts": (),
+    }
+    assert (other["host"], other["port"], other["hosts"]) == ("::1", 0, ("a.example", "b.example"))
+    assert other["limits"] == Limits(
+        request_bytes=2_097_152,
+        file_bytes=1_048_576,
+        files=3,
+        pixels=999,
+        seconds=1.5,
+        queue=7,
+        held_bytes=4_194_304,
+    )
