@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
+from neumo.phantom import dataset
 from tests.cli.here import neumo_here
 
 
@@ -27,6 +30,14 @@ def test_phantom(tmp_path: Path) -> None:
     assert Image.open(files[0]).size == (80, 80)
     assert len(list((tmp_path / "set" / "lesions").iterdir())) == (table["Label"] == "Pnemonia").sum()
     assert neumo("phantom", tmp_path / "set", *options).returncode == 0
+
+
+def test_the_default_is_that_of_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    black = np.zeros((8, 8), np.uint8)
+    monkeypatch.setattr(dataset, "draw_radiograph", lambda *_, **__: (black, black > 0))
+    run = neumo("phantom", tmp_path / "set")
+    assert run.stdout.endswith("480 images of 150 patients, SYNTHETIC: drawn, not taken\n")
+    dataset.make_phantoms(tmp_path / "set")  # refuses one of other options
 
 
 def test_bad_input_is_one_line(tmp_path: Path) -> None:
