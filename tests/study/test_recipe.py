@@ -178,9 +178,12 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
         RecipeRun(phantoms, quick, **{**CHOICES, "validation": "harder"})  # type: ignore[arg-type]
 
 
-def test_the_operating_point_can_be_chosen_on_changed_images(phantoms: Path, tmp_path: Path) -> None:
+def test_the_operating_point_can_be_chosen_on_changed_images(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The usual run's network with another temperature, shift and threshold, made anew from what is saved."""
-    quick = dataclasses.replace(PAIR, members=1, tta_shift=0, views=2)
+    monkeypatch.setattr("neumo.study.recipe.CHANGED", 2)
+    quick = dataclasses.replace(PAIR, members=1, tta_shift=0, views=3)
     choices: dict[str, Any] = {**CHOICES, "protocols": ("patient",)}
     RecipeRun(phantoms, quick, **choices).run(tmp_path / "usual")
     del choices["validation"]
