@@ -224,3 +224,12 @@ def test_a_full_disk_is_told_and_leaves_nothing(
         phantom_classifier.save(tmp_path / "model.neumo")
     assert told.value.errno == errno.ENOSPC
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_radiograph_that_cannot_be_read_ends_the_export_of_python(
+    phantom_classifier: Classifier, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_text("no picture")
+    with pytest.raises(NeumoError, match=r"bad\.png: got "):
+        export(phantom_classifier, tmp_path / "out" / "model.onnx", "onnx", [tmp_path / "bad.png"])
+    assert list((tmp_path / "out").iterdir()) == []
