@@ -30,7 +30,7 @@ from neumo.images.scans import MAX_SCANS, too_many_scans
 from neumo.images.tiff_layout import as_meant
 from neumo.images.tiff_strips import check_strips
 
-PIXELS = 4  # raise it when `read_radiograph` or `generate` gives other pixels than before
+PIXELS = 5  # raise it when `read_radiograph` or `generate` gives other pixels than before
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "JPEG2000", "PPM")
 STARTS = {
     b"\xff\xd8\xff": "JPEG",
