@@ -130,10 +130,11 @@ def test_trailers_without_end(address: tuple[str, int]) -> None:
     assert sent < 4000
 
 
+@pytest.mark.parametrize("fields", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"])
 @pytest.mark.parametrize("ahead", [20, 5000])
-def test_requests_that_do_not_wait_for_answers(address: tuple[str, int], ahead: int) -> None:
+def test_requests_that_do_not_wait_for_answers(address: tuple[str, int], ahead: int, fields: bytes) -> None:
     """By itself, uvicorn reads on after each answer, and keeps whatever comes."""
-    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n" + fields + b"\r\n"
     with socket.create_connection(address) as client:
         try:
             for _ in range(0, ahead, 20):
@@ -153,6 +154,35 @@ def test_a_slow_body_and_a_second_request(address: tuple[str, int]) -> None:
         found = answer(client)
     assert found.count(b"200 OK") == 2
     assert (found.count(b"x"), found.count(b"y"), found.count(b"z")) == (70_000, 30_000, 100_000)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket"])
+@pytest.mark.parametrize("step", [1, 37, 10_000])
+def test_an_upgrade_is_passed_over_and_the_body_read(
+    address: tuple[str, int], framing: str, upgrade: str, step: int
+) -> None:
+    """As Java's HttpClient and ``curl --http2`` ask for it; RFC 9110, 7.8 leaves it to the server."""
+    head = f"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: {upgrade}\r\n"
+    fields, body = {
+        "length": ("Content-Length: 5\r\n", "first"),
+        "chunks": ("Transfer-Encoding: chunked\r\n", "2\r\nfi\r\n3\r\nrst\r\n0\r\n\r\n"),
+    }[framing]
+    after = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nConnection: close\r\n\r\nsecond"
+    request = (2 * (head + fields + "\r\n" + body) + after).encode()
+    with socket.create_connection(address) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for i in range(0, len(request), step):
+            client.sendall(request[i : i + step])
+        bodies = [one.partition(b"\r\n\r\n")[2] for one in answer(client).split(b"HTTP/1.1 200 OK")]
+    assert bodies == [b"", b"first", b"first", b"second"]
+
+
+@pytest.mark.parametrize("fields", [b"", b"Connection: Upgrade\r\nUpgrade: h2c\r\n"])
+def test_a_tunnel_is_not_opened(address: tuple[str, int], fields: bytes) -> None:
+    with socket.create_connection(address) as client:
+        client.sendall(b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n" + fields + b"\r\nGET / HTTP/1.1\r\n\r\n")
+        assert answer(client).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize("pause", [0.1, 3])

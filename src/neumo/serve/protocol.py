@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 65_536  # of a request line with its headers, or of anything else that is no body
@@ -20,7 +21,8 @@ class Protocol(HttpToolsProtocol):
     """uvicorn's, which would keep headers and requests, wait for them and hold answers without end.
 
     uvicorn itself would answer beyond ``limit_concurrency`` with text and without headers; here the
-    application is told of it.
+    application is told of it. It would also take a request with ``Upgrade``, as Java's HttpClient and ``curl
+    --http2`` send it, for one without a body; here that header is passed over (RFC 9110, 7.8).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,9 +43,32 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._not_body += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        while data and len(self.pipeline) <= AHEAD:
+            try:
+                self.parser.feed_data(data)
+                break
+            except httptools.HttpParserError:
+                self.logger.warning("Invalid HTTP request received.")
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self._should_upgrade():  # CONNECT: what follows is for nobody
+                    break
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         if self._not_body > HEAD_BYTES or len(self.pipeline) > AHEAD:
             self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        """Whether uvicorn lets go of a request, here because it is read again without that header."""
+        return any(name == b"upgrade" for name, _ in self.headers)
+
+    def _head_without_upgrade(self) -> bytes:
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        kept = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([method + b" " + self.url + b" HTTP/" + version, *kept, b"", b""])
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
