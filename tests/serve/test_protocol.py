@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 import socket
 import threading
 import time
@@ -183,6 +185,25 @@ def test_a_tunnel_is_not_opened(address: tuple[str, int], fields: bytes) -> None
     with socket.create_connection(address) as client:
         client.sendall(b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n" + fields + b"\r\nGET / HTTP/1.1\r\n\r\n")
         assert answer(client).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET /Lungen bild HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03" + b"a" * 160,
+    ],
+    ids=["a-space-in-the-target", "a-broken-chunk", "TLS"],
+)
+def test_what_is_no_http_is_told_so_in_json(address: tuple[str, int], request_: bytes) -> None:
+    with socket.create_connection(address) as client:
+        client.sendall(request_)
+        told = http.client.HTTPResponse(client)
+        told.begin()
+        assert (told.status, told.headers.get_content_type()) == (400, "application/json")
+        assert json.loads(told.read())["error"].startswith("got what is no HTTP request")
+        assert told.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize("pause", [0.1, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import httptools
@@ -50,7 +51,7 @@ class Protocol(HttpToolsProtocol):
                 break
             except httptools.HttpParserError:
                 self.logger.warning("Invalid HTTP request received.")
-                self.send_400_response("Invalid HTTP request received.")
+                self.send_400_response("got what is no HTTP request, expected one of HTTP/1.1")
                 return
             except httptools.HttpParserUpgrade as upgrade:
                 if not self._should_upgrade():  # CONNECT: what follows is for nobody
@@ -60,6 +61,12 @@ class Protocol(HttpToolsProtocol):
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
         if self._not_body > HEAD_BYTES or len(self.pipeline) > AHEAD:
             self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        body = json.dumps({"error": msg}).encode()
+        head = f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
+        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode() + body)
+        self.transport.close()
 
     def _should_upgrade(self) -> bool:
         """Whether uvicorn lets go of a request, here because it is read again without that header."""
