@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import json
 import logging
 import re
+import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -18,6 +21,7 @@ from starlette.routing import Route
 from neumo.classifier.classifier import Classifier
 from neumo.serve.app import PAGE, create_app
 from tests.serve.conftest import drawn, sent
+from tests.serve.test_protocol import serving
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -93,6 +97,26 @@ def test_the_case_of_the_scheme_does_not_matter(locked: TestClient, scheme: str)
     """RFC 9110, 11.1 and 11.4: nor do further spaces after it."""
     assert locked.get("/api/card", headers={"authorization": f"{scheme} {TOKEN}"}).status_code == 200
     assert locked.get("/api/card", headers={"authorization": f"Basic {TOKEN}"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/none", 404), ("PUT", "/api/predict", 405), ("POST", "/", 405), ("POST", "/api/predict", 421)],
+)
+def test_who_is_refused_can_read_the_answer(
+    classifier: Classifier, method: str, path: str, status: int
+) -> None:
+    """In HTTP/1.0, as of a proxy: a connection that is closed before all of a body was read is reset."""
+    much = 8 * 2**20  # more than the system's buffers hold
+    with serving(create_app(classifier)) as address, socket.create_connection(address) as client:
+        client.settimeout(20)
+        host = "localhost" if status != 421 else "evil.example"
+        head = f"{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {much}\r\n"
+        client.sendall(f"{head}Content-Type: image/png\r\n\r\n".encode() + bytes(much))
+        told = http.client.HTTPResponse(client)
+        told.begin()
+        assert (told.status, list(json.loads(told.read()))) == (status, ["error"])
+        assert client.recv(1) == b""
 
 
 def test_every_answer_carries_security_headers(client: TestClient) -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from fastapi import FastAPI, Request, Response
 from fastapi.params import Depends
-from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
@@ -24,7 +23,7 @@ from neumo.features.backbones import SIZE
 from neumo.serve import answers
 from neumo.serve.batching import Batching
 from neumo.serve.guard import Guard
-from neumo.serve.limits import Admission, Limits
+from neumo.serve.limits import Admission, Limits, Refused
 from neumo.serve.metrics import Metrics
 from neumo.serve.predicting import add_predicting
 from neumo.serve.telling import add_telling
@@ -74,7 +73,7 @@ def create_app(
     )
     app.state.ready, app.state.draining, app.state.requests = False, False, 0
     app.add_middleware(Guard, metrics=metrics, token=token, hosts=hosts, patience=limits.request_bytes)
-    app.add_exception_handler(HTTPException, _plain)
+    app.add_exception_handler(HTTPException, _not_here)
     add_predicting(app, classifier, admission, metrics, lock)
     add_telling(app, classifier, limits, metrics, lock)
     app.router.routes.append(_Page())
@@ -114,10 +113,10 @@ async def _running(
     await asyncio.to_thread(batching.stop)
 
 
-async def _plain(_: Request, error: Exception) -> Response:
-    """No such page, or a method that it does not know."""
+async def _not_here(_: Request, error: Exception) -> Response:
+    """No such page, or a method that it does not know: the guard answers once the body has come."""
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
     if headers.get("Allow") == "GET":
         headers["Allow"] = "GET, HEAD"  # which the guard has answered as GET
-    return JSONResponse({"error": error.detail}, error.status_code, headers)
+    raise Refused(error.status_code, error.detail, "path" if error.status_code == 404 else "method", headers)
