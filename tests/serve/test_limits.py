@@ -240,3 +240,26 @@ def test_a_body_that_is_none(
 ) -> None:
     with serving(classifier) as client:
         refused(client.post("/api/predict", content=body, headers=headers), status, words)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "filename*=UTF-8''M%C3%BCller.png",
+        "FileName*=utf-8''%FF",
+        "filename*0=a; filename*1=b",
+        'filename="a;\\"b.png"',
+        'filename=""',
+        'filename="M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller.png"',
+    ],
+)
+def test_a_file_counts_however_its_name_is_written(classifier: Classifier, name: str) -> None:
+    """urllib3 before 1.25, and with it requests, tells a name beyond ASCII in ``filename*`` alone."""
+    body = b"".join(
+        f'--x\r\nContent-Disposition: form-data; name="files"; {told}\r\n\r\n'.encode() + drawn(i) + b"\r\n"
+        for i, told in enumerate((name, 'filename="b.png"'))
+    )
+    with serving(classifier) as client:
+        told = client.post("/api/predict", content=body + b"--x--\r\n", headers=FORM).json()["predictions"]
+        expected = client.post("/api/predict", files=sent(drawn(0), drawn(1))).json()["predictions"]
+    assert told == expected

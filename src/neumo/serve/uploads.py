@@ -123,7 +123,8 @@ class _Form(_Bare):
             self._disposition += data[start:end]
 
     def _headers_finished(self) -> None:
-        if b"filename" not in parse_options_header(self._disposition)[1]:
+        named = b"filename" in parse_options_header(self._disposition)[1]
+        if not named and b"filename*" not in self._disposition.lower():  # which RFC 7578, 4.2 forbids
             return  # an ordinary field: let it pass by
         if len(self.uploads) == self._most:
             raise Refused(413, f"got more than {self._most} files, which is this request's limit", "files")
