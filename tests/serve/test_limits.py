@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import os
 import tempfile
@@ -228,6 +229,8 @@ def test_nothing_is_written_to_disk(classifier: Classifier, monkeypatch: pytest.
     [
         ({"content-type": "text/plain"}, b"x", 415, "expected multipart/form-data"),
         ({}, b"x", 415, "expected multipart/form-data"),
+        ({"content-type": "image/png", "content-encoding": "gzip"}, b"x", 415, "content encoding"),
+        ({**FORM, "content-encoding": "br"}, b"x", 415, "content encoding"),
         ({"content-type": "multipart/form-data"}, b"x", 400, "broken or truncated"),
         (FORM, b"x", 400, "broken or truncated"),
         (FORM, PART + b"12", 400, "broken or truncated"),
@@ -263,3 +266,15 @@ def test_a_file_counts_however_its_name_is_written(classifier: Classifier, name:
         told = client.post("/api/predict", content=body + b"--x--\r\n", headers=FORM).json()["predictions"]
         expected = client.post("/api/predict", files=sent(drawn(0), drawn(1))).json()["predictions"]
     assert told == expected
+
+
+def test_a_compressed_body_is_not_told_to_be_no_picture(classifier: Classifier) -> None:
+    """RFC 9110, 15.5.16: Accept-Encoding says what would have been taken."""
+    png = {"content-type": "image/png"}
+    with serving(classifier) as client:
+        body, coding = gzip.compress(drawn(0)), {"content-encoding": "gzip"}
+        answer = client.post("/api/predict", content=body, headers={**png, **coding})
+        refused(answer, 415, "got a body with a content encoding, expected one as it is")
+        assert answer.headers["accept-encoding"] == "identity"
+        plain = client.post("/api/predict", content=drawn(0), headers={**png, "content-encoding": "Identity"})
+        assert plain.status_code == 200

@@ -130,7 +130,7 @@ FAILURES = {
     401: "No token, or a wrong one.",
     403: "Sent by a page of another site.",
     413: "Too many files or bytes.",
-    415: "Another content type.",
+    415: "Another content type, or a content encoding.",
     421: "Another host name than this server's.",
     422: "A form without files; to explain, a file that cannot be used as a radiograph or a classifier that "
     "Grad-CAM cannot explain.",

@@ -26,13 +26,21 @@ async def read_files(request: Request, admission: Admission, most: int) -> list[
         most: files that the request may bring.
 
     Raises:
-        Refused: another content type, no or too many files, too many bytes, a broken form, or no room.
+        Refused: another content type, a content encoding, no or too many files, too many bytes, a broken
+            form, or no room.
     """
     limits = admission.limits
     kind, options = parse_options_header(request.headers.get("content-type"))
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > limits.most_bytes:
         raise too_large("request", limits.most_bytes)
+    if request.headers.get("content-encoding", "").lower() not in ("", "identity"):
+        raise Refused(
+            415,
+            "got a body with a content encoding, expected one as it is",
+            "content",
+            {"Accept-Encoding": "identity"},  # RFC 9110, 15.5.16
+        )
     if kind == b"multipart/form-data":
         files: _Bare = _Form(admission, most, options.get(b"boundary", b""))
     elif kind.startswith(b"image/") or kind == b"application/dicom":

@@ -140,7 +140,7 @@ const es = {
     [/Authorization/, "el servidor pide su clave"],
     [/another host name/, "el servidor no responde a este nombre"],
     [/another site/, "la petición vino de otro sitio web"],
-    [/another content type|multipart form|form without files/, "el servidor no entendió la petición"],
+    [/another content type|content encoding|multipart form|form without files/, "el servidor no entendió la petición"],
     [/more than [\d,]+ files/, "son demasiados archivos para una petición"],
     [/Grad-CAM cannot explain/, "Grad-CAM no puede explicar este clasificador"],
     [/lossy JPEG/, "es un JPEG con pérdida de más de 8 bits, que no se lee"],
