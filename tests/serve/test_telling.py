@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -160,6 +162,19 @@ def test_the_openapi_document_is_complete(client: TestClient) -> None:
     assert [set(one) for one in told["predictions"]] == [set(one) for one in example["predictions"]]
     for path in ("/docs", "/redoc"):  # FastAPI's load their scripts from other hosts
         assert client.get(path).status_code == 404
+
+
+def test_the_openapi_document_tells_how_many_files_are_taken(classifier: Classifier) -> None:
+    with TestClient(create_app(classifier, Limits(files=3)), "http://localhost") as client:
+        document = client.get("/openapi.json").json()
+        for what in ("predict", "explain"):
+            asked = document["paths"][f"/api/{what}"]["post"]["requestBody"]["content"]
+            files = asked["multipart/form-data"]["schema"]["properties"]["files"]
+            none = {"headers": {"content-type": "multipart/form-data; boundary=x"}, "content": b"--x--\r\n"}
+            for count in range(5):
+                form: dict[str, Any] = {"files": sent(*[drawn(0)] * count)} if count else none
+                taken = client.post(f"/api/{what}", **form).status_code == 200
+                assert taken == (files["minItems"] <= count <= files["maxItems"]), (what, count)
 
 
 def test_the_openapi_document_tells_of_the_token_and_of_what_is_refused(classifier: Classifier) -> None:

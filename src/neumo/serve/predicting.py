@@ -27,21 +27,6 @@ if TYPE_CHECKING:
     from neumo.classifier.classifier import Classifier
     from neumo.classifier.findings import Finding
 
-BODY = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-                "required": ["files"],
-            },
-        },
-        "image/*": {"schema": {"type": "string", "format": "binary"}},
-        "application/dicom": {"schema": {"type": "string", "format": "binary"}},
-    },
-}
-
 
 def add_predicting(
     app: FastAPI, classifier: Classifier, admission: Admission, metrics: Metrics, lock: Sequence[Depends]
@@ -121,18 +106,14 @@ def add_predicting(
         }
         return _Held(JSONResponse(answer).body, "application/json", admission)
 
-    posted: dict[str, Any] = {
-        "methods": ["POST"],
-        "dependencies": lock,
-        "openapi_extra": {"requestBody": BODY},
-        "route_class_override": _Direct,
-    }
+    posted: dict[str, Any] = {"methods": ["POST"], "dependencies": lock, "route_class_override": _Direct}
     app.router.add_api_route(
         "/api/predict",
         predict,
         summary="Probability and decision of one or many radiographs",
         response_model=answers.Predictions,
         responses=failures,
+        openapi_extra={"requestBody": body(limits.most_files)},
         **posted,
     )
     png = {"content": {"image/png": {"schema": {"type": "string", "format": "binary"}}}}
@@ -142,8 +123,18 @@ def add_predicting(
         summary="Heat map of one radiograph",
         response_model=answers.Explanation,
         responses={**failures, 200: png},
+        openapi_extra={"requestBody": body(1)},
         **posted,
     )
+
+
+def body(most: int) -> dict[str, Any]:
+    """What a request with up to `most` files may bring, for the OpenAPI document."""
+    file = {"type": "string", "format": "binary"}
+    files = {"type": "array", "items": file, "minItems": 1, "maxItems": most}
+    form = {"type": "object", "properties": {"files": files}, "required": ["files"]}
+    kinds = {"multipart/form-data": form, "image/*": file, "application/dicom": file}
+    return {"required": True, "content": {kind: {"schema": schema} for kind, schema in kinds.items()}}
 
 
 class _Direct(APIRoute):
