@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -116,6 +117,25 @@ def test_who_is_refused_can_read_the_answer(
         told = http.client.HTTPResponse(client)
         told.begin()
         assert (told.status, list(json.loads(told.read()))) == (status, ["error"])
+        assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("kind", ["HTTP/1.0", "HTTP/1.1"])
+def test_who_sends_slowly_is_not_shut_out_before_the_answer(classifier: Classifier, kind: str) -> None:
+    """Python's urllib, which closes after each request, reads an answer only once it has sent its body."""
+    app = create_app(classifier, token=TOKEN)
+    with serving(app) as address, socket.create_connection(address) as client:
+        client.settimeout(20)
+        head = (
+            f"POST /api/predict {kind}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 6000000\r\n"
+        )
+        client.sendall(f"{head}Content-Type: image/png\r\n\r\n".encode())
+        for _ in range(20):
+            client.sendall(bytes(300_000))
+            time.sleep(0.1)
+        told = http.client.HTTPResponse(client)
+        told.begin()
+        assert (told.status, list(json.loads(told.read()))) == (401, ["error"])
         assert client.recv(1) == b""
 
 

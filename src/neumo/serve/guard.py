@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from neumo.serve import protocol
 from neumo.serve.limits import Refused
 from neumo.serve.metrics import Metrics
-from neumo.serve.protocol import FULL
 
 log = logging.getLogger("neumo.serve")
 
@@ -103,7 +103,7 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 headers.raw.extend(RAW_HEADERS)
                 headers.setdefault("cache-control", "no-store")
-                if state.draining or scope.get(FULL):
+                if state.draining or scope.get(protocol.FULL):
                     headers["connection"] = "close"
             elif len(message.get("body", b"")) > LARGE and not message.get("more_body"):
                 await send({**message, "more_body": True})
@@ -115,8 +115,7 @@ class Guard:
             self._check(scope)
             await self.app(scope, receive_guarded, send_guarded)
         except Refused as error:
-            answer = await self.refuse(Request(scope, receive_guarded), error)
-            await answer(scope, receive_guarded, send_guarded)
+            await self._refuse(Request(scope, receive_guarded), error, send_guarded)
         except ClientDisconnect:
             status = 499  # nobody reads an answer; the number is nginx' for this
         except Exception as error:
@@ -136,22 +135,39 @@ class Guard:
             self.metrics.seconds.labels(route).observe(took)
             log.info("%s %s %d %.0f ms", method, route, status, 1000 * took)
 
-    async def refuse(self, request: Request, error: Exception) -> Response:
-        """The answer to a request that is not done; a handler of exceptions.
+    async def _refuse(self, request: Request, error: Refused, send: Send) -> None:
+        """Answer a request that is not done.
 
         The client is let finish sending, for a moment, so that it reads the answer instead of a closed door.
+        Where it closes after the answer, it is held open as long as `Protocol` leaves it open elsewhere.
         """
-        assert isinstance(error, Refused)
         self.metrics.refused.labels(error.reason).inc()
+        await self._throw_away(request, 1)
+        last = (
+            request.scope.get("http_version") == "1.0"
+            or "close" in request.headers.get("connection", "").lower()
+        )
+
+        async def send_held(message: Message) -> None:
+            if last and message["type"] == "http.response.body":
+                await send({**message, "more_body": True})
+                await self._throw_away(request, protocol.HEAD_SECONDS)
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        answer = JSONResponse({"error": error.message}, error.status, error.headers)
+        await answer(request.scope, request.receive, send_held)
+
+    async def _throw_away(self, request: Request, seconds: float) -> None:
+        """Take what a client goes on sending."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(seconds):
                 left = self.patience
                 while left > 0 and not request.scope.get(RECEIVED):
                     left -= len((await request.receive()).get("body", b""))
-        return JSONResponse({"error": error.message}, error.status, error.headers)
 
     def _check(self, scope: Scope) -> None:
-        if scope.get(FULL):
+        if scope.get(protocol.FULL):
             raise Refused.busy()
         headers = Headers(scope=scope)
         host = headers.get("host", "")
