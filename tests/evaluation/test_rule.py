@@ -15,9 +15,9 @@ RULES = [
     Rule("default", 0.5),
     *(Rule("threshold", value) for value in (0.35, 5e-05, 0.123456789012)),
     *(
-        replace(rule, hard=hard, changes=changes, matched=matched)
+        replace(rule, hard=hard, changes=changes, matched=matched, reach=reach)
         for rule in (Rule("balanced"), Rule("sensitivity", 0.9), Rule("sensitivity", 1.0))
-        for hard, changes, matched in product((False, True), (0, 6), (False, True))
+        for hard, (changes, reach), matched in product((False, True), ((0, 1), (6, 1), (6, 3)), (False, True))
     ),
 ]
 
@@ -53,6 +53,7 @@ def test_the_classifier_that_neumo_brings_tells_its_sentence() -> None:
         {"by": "sensitivity", "value": None},
         {"by": ["balanced"]},
         {"by": "balanced", "changes": "x"},
+        {"by": "balanced", "reach": "x"},
         {"rule": "the best"},
         ["balanced"],
         None,

@@ -129,6 +129,14 @@ def test_borders_and_corners_are_blanked() -> None:
     assert (cornered[:, 31:69] == 90).all()
 
 
+def test_the_same_farther() -> None:
+    farther = Augmentation(rotation=7, noise=4.5, border=0.1, corners=0.4).times(3)
+    assert (farther.rotation, farther.noise, farther.corners) == (21, 13.5, 1)
+    assert farther.border == pytest.approx(0.3)
+    assert Augmentation().times(1) == Augmentation()
+    assert Augmentation().times(0) == NONE
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("rotation", -1), ("gamma", -2), ("stretch", None), ("noise", "5"), ("corners", 3)]
 )

@@ -19,7 +19,7 @@ from neumo.data.split_file import load_split
 from neumo.errors import NeumoError
 from neumo.evaluation.rule import in_words
 from neumo.images import augment as augment_module
-from neumo.images.augment import augment
+from neumo.images.augment import Augmentation, augment
 from neumo.images.generate import copy_seed
 from neumo.images.read import read_radiograph
 from neumo.results.results import Results
@@ -27,7 +27,7 @@ from neumo.study.recipe import RecipeRun
 from neumo.training import recipes as recipes_module
 from neumo.training import train as module
 from neumo.training.finetune import tuned_folder
-from neumo.training.recipes import RECIPES
+from neumo.training.recipes import RECIPES, Recipe
 from tests.report.test_page import Page
 
 PAIR = dataclasses.replace(
@@ -174,7 +174,9 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
         "official": True,
         "patient": False,
     }
-    with pytest.raises(NeumoError, match="got 'harder', expected changed or usual or matched or hard"):
+    with pytest.raises(
+        NeumoError, match="got 'harder', expected changed or stressed or usual or matched or hard"
+    ):
         RecipeRun(phantoms, quick, **{**CHOICES, "validation": "harder"})  # type: ignore[arg-type]
 
 
@@ -224,7 +226,8 @@ def test_the_operating_point_can_be_chosen_on_changed_images(
     assert np.average(p >= matched.threshold, weights=weights * y) == pytest.approx(
         matched.card["threshold"]["sensitivity"], abs=0.03
     )
-    points = changed.card["operating_points"]
+    _asked_under_stress(phantoms, quick, choices, tmp_path)
+    p, points = changed.probabilities(images), changed.card["operating_points"]
     for place in (20, 100, 180):
         found = (p >= points["threshold"][place])[y == 1].mean()
         assert points["sensitivity"][place] == pytest.approx(found, abs=1.01 / y.sum())
@@ -232,6 +235,34 @@ def test_the_operating_point_can_be_chosen_on_changed_images(
     assert rule.endswith("validation part, as it is and changed in 2 ways")
     order = np.argsort(usual.probabilities(own), kind="stable")
     assert (np.diff(changed.probabilities(own)[order]) > -1e-6).all(), "the network is another one"
+
+
+def _asked_under_stress(phantoms: Path, quick: Recipe, choices: dict[str, Any], out: Path) -> None:
+    """On the images as they are, changed twice and three times as far as in training."""
+    RecipeRun(phantoms, quick, validation="stressed", **choices).run(out / "stressed")
+    stressed = neumo.load(out / "stressed/classifier.neumo")
+    rule = in_words(stressed.card["threshold"]["rule"])
+    assert rule.endswith("as it is and changed in 2 ways, up to 3 times as far as in training")
+    rows = load_split(out / "stressed/splits/patient-seed0.csv", neumo.read(phantoms).table)
+    rows = rows[rows["part"] == "validation"]
+    own = [read_radiograph(path) for path in rows["path"]]
+    images, y = list(own), np.tile(rows["label"].to_numpy(), 3)
+    for copy, times in ((1, 2), (2, 3)):
+        by = Augmentation(
+            **{
+                name: min(reach * times, 1.0 if name in ("shift", "border", "corners", "corner") else np.inf)
+                for name, reach in dataclasses.asdict(quick.augmentation).items()
+            }
+        )
+        images += [
+            augment(pixels, by, copy_seed(sha, copy)) for pixels, sha in zip(own, rows["sha256"], strict=True)
+        ]
+    p = stressed.probabilities(np.stack(images))
+    assert p.mean() == pytest.approx(y.mean(), abs=1e-3)
+    assert stressed.card["threshold"]["sensitivity"] == pytest.approx(
+        (p >= stressed.threshold)[y == 1].mean()
+    )
+    assert stressed.card["threshold"]["specificity"] == pytest.approx((p < stressed.threshold)[y == 0].mean())
 
 
 def test_probabilities_can_be_made_for_another_prevalence(phantoms: Path, tmp_path: Path) -> None:

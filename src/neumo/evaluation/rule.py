@@ -19,6 +19,7 @@ class Rule:
         value: the threshold, or the sensitivity to reach; None of "balanced".
         hard: whether it was chosen on the part of `neumo.data.hard_validation.with_hard_validation`.
         changes: on how many changed images of each radiograph, beside the radiograph.
+        reach: up to how many times as far as in training these were changed.
         matched: whether these were drawn so that how they were stretched does not tell the classes apart.
     """
 
@@ -27,6 +28,7 @@ class Rule:
     hard: bool = False
     changes: int = 0
     matched: bool = False
+    reach: int = 1
 
     def __str__(self) -> str:
         if self.by == "default":
@@ -39,6 +41,8 @@ class Rule:
             said = f"the highest that finds {self.value:.4g} of the {part}'s pneumonias"
         if self.changes:
             said += f", as it is and changed in {self.changes} ways"
+        if self.reach > 1:
+            said += f", up to {self.reach} times as far as in training"
         return said + (", drawn so that stretch does not tell the classes apart" if self.matched else "")
 
 
@@ -54,7 +58,7 @@ def read_rule(stored: object) -> Rule | None:
         return None
     try:
         rule = Rule(**stored)
-        numbers = rule.changes if rule.by == "balanced" else rule.value, rule.changes
+        numbers = rule.changes if rule.by == "balanced" else rule.value, rule.changes, rule.reach
         known = rule.by in get_args(By) and all(isinstance(number, int | float) for number in numbers)
     except TypeError:
         return None
@@ -70,7 +74,9 @@ _SENTENCE = re.compile(
     r"(?P<default>0\.5), the default|(?P<threshold>[\d.e-]{1,24}), as asked for|"
     r"(?:the highest that finds (?P<sensitivity>[\d.e-]{1,12}) of|(?P<balanced>best .+? together on)) the "
     r"(?P<hard>hard )?validation part(?:'s pneumonias)?"
-    r"(?:, as it is and changed in (?P<changes>\d{1,4}) ways)?(?P<matched>, drawn .+)?"
+    r"(?:, as it is and changed in (?P<changes>\d{1,4}) ways"
+    r"(?:, up to (?P<reach>\d{1,2}) times as far as in training)?)?"
+    r"(?P<matched>, drawn .+)?"
 )
 
 
@@ -83,5 +89,6 @@ def _of_sentence(sentence: str) -> Rule | None:
         value = None if by == "balanced" else float(found[by])
     except ValueError:
         return None
-    rule = Rule(by, value, bool(found["hard"]), int(found["changes"] or 0), bool(found["matched"]))
+    reach = int(found["reach"] or 1)
+    rule = Rule(by, value, bool(found["hard"]), int(found["changes"] or 0), bool(found["matched"]), reach)
     return rule if str(rule) == sentence else None

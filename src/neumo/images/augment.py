@@ -62,6 +62,11 @@ class Augmentation:
                 reach = as_number(called, reach, lambda most: 0 <= most < math.inf, "0 or more")
             object.__setattr__(self, name, reach)
 
+    def times(self, factor: float) -> Augmentation:
+        """The same so many times as far; shares stay at most 1."""
+        reach = {item.name: factor * getattr(self, item.name) for item in fields(self)}
+        return Augmentation(**reach | {name: min(reach[name], 1.0) for name in _SHARES})
+
 
 _SHARES = ("shift", "border", "corners", "corner")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -60,11 +61,14 @@ from neumo.training.views import Views
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
 
-VALIDATION = ("changed", "usual", "matched", "hard")
+VALIDATION = ("changed", "stressed", "usual", "matched", "hard")
 """How the validation part may be drawn and asked."""
 
 CHANGED = 6
 """Changed images of each validation radiograph that are asked, at most."""
+
+STRESS = 3
+"""Times as far as in training that "stressed" changes images, at most."""
 
 CALLED = ("name", "positive_name", "negative_name", "citation", "synthetic")
 """What a classifier's card takes from its data set besides the images."""
@@ -103,10 +107,12 @@ class RecipeRun:
         validation_fraction: share of the rest in the validation part.
         validation: what calibration and operating point are chosen on: "changed", images drawn at random, as
             they are and as training changes its own (the classes overlap there, which ties the operating
-            point down); "usual", these as they are; "matched", as "changed", but drawn so that how they were
-            stretched does not tell the classes apart, see `neumo.data.resemblance.overlap_weights`; or
-            "hard", for the protocol whose test part is drawn otherwise than training, "official", see
-            `neumo.data.hard_validation`.
+            point down); "stressed", as they are and changed by steps up to `STRESS` times as far, for
+            classifiers that will meet images from elsewhere (Tomani et al. 2021, arXiv:2012.10988, perturb
+            the validation part so); "usual", these as they are; "matched", as "changed", but drawn so that
+            how they were stretched does not tell the classes apart, see
+            `neumo.data.resemblance.overlap_weights`; or "hard", for the protocol whose test part is drawn
+            otherwise than training, "official", see `neumo.data.hard_validation`.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
         threshold: the operating point itself, instead.
@@ -305,11 +311,11 @@ class RecipeRun:
         engine = Engine(graph, self.backbones[0].scaling)
         parts = {part: rows[rows["part"] == part] for part in ("train", "validation", "test")}
         y = parts["validation"]["label"].to_numpy()
-        matched = self.settings["validation"] == "matched"
-        changes = (
-            min(CHANGED, self.recipe.views) if matched or self.settings["validation"] == "changed" else 0
-        )
-        asked_y, asked_x = np.tile(y, 1 + changes), self._features(engine, parts["validation"], changes)
+        way = self.settings["validation"]
+        matched, reach = way == "matched", STRESS if way == "stressed" else 1
+        changes = min(CHANGED, self.recipe.views) if way in ("changed", "stressed", "matched") else 0
+        asked_y = np.tile(y, 1 + changes)
+        asked_x = self._features(engine, parts["validation"], changes, reach)
         of = {
             "train": self._features(engine, parts["train"]),
             "validation": asked_x[: len(y)],
@@ -333,7 +339,7 @@ class RecipeRun:
         fixed = self.settings.get("threshold")
         point = choose_threshold(*asked, self.settings["sensitivity"], balanced=True, threshold=fixed)
         if fixed is None:
-            on = {"hard": self._hard(run.protocol), "changes": changes, "matched": matched}
+            on = {"hard": self._hard(run.protocol), "changes": changes, "matched": matched, "reach": reach}
             point = dataclasses.replace(point, rule=dataclasses.replace(point.rule, **on))
         run.threshold = dataclasses.asdict(point)
         predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)
@@ -348,11 +354,17 @@ class RecipeRun:
         classifier.origin = Origin.of(rows, distance, _probability(head, of["validation"]))
         return classifier, predictions
 
-    def _features(self, engine: Engine, rows: pd.DataFrame, changes: int = 0) -> np.ndarray:
-        """Of radiographs as they are, then of so many changed images of each: ((1 + changes) * n, d)."""
-        wanted = [(view, row) for view in range(1 + changes) for row in range(len(rows))]
-        batches = Views(rows, self.recipe.augmentation).batches(wanted, engine.batch)
-        return np.concatenate(list(engine.map(batches)))
+    def _features(self, engine: Engine, rows: pd.DataFrame, changes: int = 0, reach: int = 1) -> np.ndarray:
+        """Of radiographs as they are, then of so many changed images of each: ((1 + changes) * n, d).
+
+        These are changed as in training, twice as far and so on, as many of each, up to `reach` times as far.
+        """
+        found: list[np.ndarray] = []
+        for view in range(1 + changes):
+            by = self.recipe.augmentation.times(math.ceil(view * reach / max(changes, 1)))
+            batches = Views(rows, by).batches([(view, row) for row in range(len(rows))], engine.batch)
+            found += engine.map(batches)
+        return np.concatenate(found)
 
     def _key(self, rows: pd.DataFrame, protocol: str, seed: int) -> str:
         """A digest of all that a trial's figures depend on."""
