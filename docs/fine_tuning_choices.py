@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from neumo.data.split import split
 from neumo.evaluation.calibration import calibrate
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.images.augment import Augmentation
+from neumo.images.read import read_radiograph
 
 KERMANY = r"^(person\d+_|IM-|NORMAL2-IM-)"
 LITTLE = Augmentation(stretch=0.12, blur=0.0)
@@ -54,13 +56,14 @@ def divided(table: pd.DataFrame, seed: int, hard: bool) -> pd.DataFrame:
     return rows.assign(part=rest["part"].reindex(rows.index, fill_value="test")).reset_index(drop=True)
 
 
-def answers(rows: pd.DataFrame, weights: str, by: Augmentation, seed: int) -> np.ndarray:
-    """Logits of all rows, (n,), by a network that was fine-tuned on them."""
+def trained(
+    rows: pd.DataFrame, weights: str, by: Augmentation, seed: int
+) -> Callable[[Iterable[np.ndarray]], np.ndarray]:
+    """What gives the logits, (n,), of images, by a network that was fine-tuned on the rows of "train"."""
     from neumo.features.backbones import backbone
     from neumo.features.engine import Engine
     from neumo.features.extract import extract
     from neumo.features.graph import convert
-    from neumo.images.read import read_radiograph
     from neumo.study.recipe import SMALL
     from neumo.training.finetune import cut, fine_tune, tuned_folder
     from neumo.training.head import fit_head
@@ -79,8 +82,8 @@ def answers(rows: pd.DataFrame, weights: str, by: Augmentation, seed: int) -> np
     head = fit_head(step("normalised"), *parts, seed=seed, epochs=5).model
     fine_tune(base, head, maps, rows, tuned, seed=seed, kept=tuned_folder(), network_id=name)
     kernel, bias = head.layers[-1].get_weights()
-    pixels = np.stack([read_radiograph(path) for path in rows["path"]])
-    return (Engine(convert(base), chosen.scaling)(pixels) @ kernel + bias)[:, 0]
+    engine = Engine(convert(base), chosen.scaling)
+    return lambda images: (engine(np.stack([*images])) @ kernel + bias)[:, 0]
 
 
 def main() -> None:
@@ -98,7 +101,8 @@ def main() -> None:
         by, hard = WAYS[way]
         for seed in choices.seed:
             rows = divided(table, seed, hard)
-            logits, y = answers(rows, choices.weights, by, seed), rows["label"].to_numpy()
+            ask, y = trained(rows, choices.weights, by, seed), rows["label"].to_numpy()
+            logits = ask(map(read_radiograph, rows["path"]))
             own, aside = ((rows["part"] == part).to_numpy() for part in ("validation", "test"))
             temperature, shift = calibrate(y[own], logits[own])
             p = 1 / (1 + np.exp(-(logits / temperature + shift)))
