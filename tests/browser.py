@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import zlib
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -14,6 +16,15 @@ PATIENCE = 600  # seconds, for Debian's mirror
 def chromium() -> str | None:
     """Where Chromium is, None where it is not installed."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+def painted(printed: bytes) -> set[tuple[int, ...]]:
+    """The colours, of 0 to 255, that a printed page (PDF) fills areas or draws letters with."""
+    streams = re.findall(rb"/FlateDecode[^>]*>>\s*stream\r?\n(.*?)endstream", printed, re.DOTALL)
+    fills = re.findall(
+        rb"([\d.]+) ([\d.]+) ([\d.]+) rg\b", b"".join(zlib.decompressobj().decompress(one) for one in streams)
+    )
+    return {tuple(round(255 * float(part)) for part in fill) for fill in fills}
 
 
 def install_on_ci() -> None:

@@ -25,7 +25,7 @@ from neumo.classifier.findings import NOTICE, SYNTHETIC
 from neumo.images.checks import MEANING
 from neumo.serve.app import create_app
 from neumo.serve.limits import Limits
-from tests.browser import chromium
+from tests.browser import chromium, painted
 from tests.serve.conftest import drawn
 
 if TYPE_CHECKING:
@@ -838,3 +838,16 @@ def test_a_heat_map_that_is_not_drawn_yet_is_not_printed(
     assert page.locator("#cards article .figure").first.is_visible()
     assert last.locator(".decision").is_visible()
     assert not last.locator(".figure").is_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_bar_and_its_mark_are_printed(
+    browser: Browser, address: str, files: list[Path], theme: str
+) -> None:
+    """Browsers print no backgrounds unless they are told to, and a dark page on white paper."""
+    page = opened(browser, address)
+    page.select_option("#theme", theme)
+    drop(page, files[1:2])
+    page.locator("#threshold").fill("1")
+    negative, ink = (0x00, 0x72, 0xB2), (0x1B, 0x1F, 0x24)
+    assert {negative, ink} <= painted(page.pdf(print_background=False))
