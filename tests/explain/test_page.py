@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -18,6 +20,10 @@ from neumo.explain.overlay import coloured
 from neumo.explain.page import Row, write_page
 from neumo.images.checks import MEANING
 from neumo.phantom.radiograph import draw_radiograph
+from tests.browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 NOTICE = "A research tool, not a medical device: nothing here is a diagnosis."
 CARD = {
@@ -135,3 +141,21 @@ def test_heat_lies_over_its_radiograph_in_the_shape_of_the_file(page: str) -> No
 def test_hundreds_of_radiographs_are_a_few_megabytes() -> None:
     row = Row.of(_explained("one.png", 0.8))
     assert len(row.radiograph) + len(row.heat) < 20_000
+
+
+@pytest.fixture
+def shown(page: str, tmp_path: Path) -> Iterator[Page]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
+    if (installed := chromium()) is None:
+        pytest.skip("needs Chromium on the PATH")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.goto((tmp_path / "page.html").as_uri())
+        yield opened
+        browser.close()
+
+
+def test_the_scale_of_the_colours_is_printed(shown: Page) -> None:
+    """Browsers print no backgrounds unless they are told to."""
+    assert b"/ShadingType" in shown.pdf(print_background=False)

@@ -12,7 +12,7 @@ from neumo.report.draw_compare import draw_comparison, run_looks
 from neumo.report.template import signed, three
 from neumo.results.comparison import Comparison, compare
 from neumo.results.results import Results
-from tests.browser import chromium
+from tests.browser import chromium, painted
 from tests.report.test_page import Page
 
 
@@ -68,6 +68,20 @@ def test_every_table_fits_a_desktop(comparison: Comparison, tmp_path: Path) -> N
         browser.close()
     assert len(widths) > 3
     assert all(wanted <= there for there, wanted in widths)
+
+
+def test_the_dots_of_the_protocols_are_printed(comparison: Comparison, tmp_path: Path) -> None:
+    """Browsers print no backgrounds unless they are told to."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
+    if (installed := chromium()) is None:
+        pytest.skip("needs Chromium on the PATH")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(write_comparison(comparison, tmp_path).as_uri())
+        page.evaluate("document.body.innerHTML = '<span class=\"key random\">Random split</span>'")
+        assert (0x00, 0x72, 0xB2) in painted(page.pdf(print_background=False))
+        browser.close()
 
 
 def test_has_every_figure(comparison: Comparison, page: Page) -> None:
