@@ -156,6 +156,15 @@ def shown(page: str, tmp_path: Path) -> Iterator[Page]:
         browser.close()
 
 
+def test_the_slider_tells_the_opacity_of_a_page_that_is_gone_back_to(shown: Page) -> None:
+    """Browsers put a control back to where it was; Firefox when a page is reloaded, too."""
+    shown.locator("#opacity").fill("1")
+    shown.goto("about:blank")
+    shown.go_back()
+    opacity = shown.locator(".lit .heat").first.evaluate("image => getComputedStyle(image).opacity")
+    assert float(shown.input_value("#opacity")) == float(opacity)
+
+
 def test_the_scale_of_the_colours_is_printed(shown: Page) -> None:
     """Browsers print no backgrounds unless they are told to."""
     assert b"/ShadingType" in shown.pdf(print_background=False)
