@@ -272,6 +272,15 @@ def test_the_table_keeps_the_order_that_was_chosen(browser: Browser, address: st
     assert decisions == sorted(decisions)
 
 
+def test_no_table_of_the_card_is_told_as_sortable(browser: Browser, address: str, files: list[Path]) -> None:
+    page = opened(browser, address)
+    drop(page, files[1:2])
+    page.locator("#card").evaluate("card => (card.innerHTML = '<table><tr><th>Metric</th></tr></table>')")
+    page.click("[data-sort=name]")
+    assert page.get_attribute("#results th", "aria-sort") == "ascending"
+    assert page.get_attribute("#card th", "aria-sort") is None
+
+
 def test_the_table_is_put_in_order_once(browser: Browser, address: str, tmp_path: Path) -> None:
     """Not after each of the requests that bring its rows."""
     chosen = [tmp_path / f"{i:02d}.png" for i in range(20)]

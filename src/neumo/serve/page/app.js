@@ -348,7 +348,7 @@ function sort(column, button) {
   state.sort = [column, state.sort[0] === column ? -state.sort[1] : column === "probability" ? -1 : 1];
   arrange();
   const [, way] = state.sort;
-  for (const head of document.querySelectorAll("th")) head.setAttribute("aria-sort", "none");
+  for (const head of document.querySelectorAll("#results th")) head.setAttribute("aria-sort", "none");
   button.closest("th").setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
 }
 
