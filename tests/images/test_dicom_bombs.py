@@ -19,8 +19,8 @@ from pydicom.filewriter import write_dataset, write_file_meta_info
 
 from neumo.errors import UnreadableImageError
 from neumo.images.dicom_bombs import ITEMS
+from neumo.images.jpeg_layout import MAX_SCANS
 from neumo.images.read import read_radiograph
-from neumo.images.scans import MAX_SCANS
 
 
 @pytest.fixture

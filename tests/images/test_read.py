@@ -19,6 +19,7 @@ from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import EXTRASAMPLES, PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT
 
 from neumo.errors import NeumoError, UnreadableImageError
+from neumo.images.jpeg_layout import MAX_SCANS
 from neumo.images.read import (
     COLOUR_LEVELS,
     COLOUR_SHARE,
@@ -26,7 +27,6 @@ from neumo.images.read import (
     inspect_radiograph,
     read_radiograph,
 )
-from neumo.images.scans import MAX_SCANS
 from tests.images.test_jpeg_codes import lossless
 
 

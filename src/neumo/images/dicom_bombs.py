@@ -6,8 +6,7 @@ import io
 import zlib
 from typing import TYPE_CHECKING, BinaryIO
 
-from neumo.images.jpeg_codes import segments
-from neumo.images.scans import too_many_scans
+from neumo.images.jpeg_layout import segments, too_many_scans
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import numpy as np
+
+from neumo.images.jpeg_layout import segments
 
 _TOGETHER = 1 << 16  # bytes of codes that are looked up at once; each takes a few dozen bytes of memory
 _END = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # any marker but those between restart intervals
 _RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
-
-
-def segments(jpeg: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Marker, content and end of each segment (ITU-T T.81, B.1.1.4) up to the codes of the first scan."""
-    at = 2
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
-        if jpeg[at + 1] == 0xFF:  # fill
-            at += 1
-            continue
-        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4])
-        yield jpeg[at + 1], jpeg[at + 4 : end], end
-        if jpeg[at + 1] == 0xDA:
-            return
-        at = end
 
 
 def check_codes(jpeg: bytes) -> None:

@@ -25,8 +25,8 @@ from neumo.errors import NeumoError, UnreadableImageError, as_whole, told
 from neumo.images.checks import look
 from neumo.images.dicom import is_dicom, read_dicom
 from neumo.images.grey import to_grey
-from neumo.images.jpeg_codes import segments
-from neumo.images.scans import MAX_SCANS, too_many_scans
+from neumo.images.jpeg import decode_jpeg
+from neumo.images.jpeg_layout import MAX_SCANS, too_many_scans
 from neumo.images.tiff_layout import as_meant
 from neumo.images.tiff_strips import check_strips
 
@@ -37,9 +37,6 @@ STARTS = {
     b"\x89PNG": "PNG",
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "TIFF"),
 }
-ASIDES = {"ICC": 0xE2, "JFIF": 0xE0, "Adobe": 0xEE}  # markers of what libjpeg warns of in a whole picture
-# frames (ITU-T T.81, table B.1) that libjpeg-turbo can decode smaller
-SCALED = (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 UNKNOWN = ("subsampling", "raw mode", "conversion from")  # in what decoders say of kinds they do not know
 EXPECTED = "a radiograph as JPEG, PNG, TIFF, WebP, BMP or DICOM"
 MAX_PIXELS = (
@@ -195,9 +192,8 @@ def _decode(
             height, width, *_ = simplejpeg.decode_jpeg_header(data, strict=False)
             if height * width > max_pixels:  # Pillow may have read another of several headers
                 raise _too_large(path, f"{kind} of {width} x {height} pixels", max_pixels)
-            if _frame(data) in SCALED:
-                scale = _scale(height, width, size)
-            image = _decode_jpeg(data, "RGBA" if inspect and mode == "RGB" else "GRAY", height, width, scale)
+            space = "RGBA" if inspect and mode == "RGB" else "GRAY"
+            image, scale = decode_jpeg(data, space, height, width, size)
         else:
             if isinstance(image, TiffImageFile):
                 as_meant(path, image)
@@ -250,64 +246,6 @@ def _rare(path: Path, kind: str) -> UnreadableImageError:
 
 def _too_large(path: Path, got: str, max_pixels: int) -> UnreadableImageError:
     return UnreadableImageError(path, got, f"at most {max_pixels:,} pixels")
-
-
-def _frame(jpeg: bytes) -> int:
-    """The marker of a JPEG's frame; 0 where libjpeg may find another.
-
-    Of a lossless one that is to be smaller, libjpeg-turbo writes all rows and columns, past the end.
-    """
-    for marker, _, _ in segments(jpeg):
-        if marker <= 0x01 or 0xD0 <= marker <= 0xD9:  # these stand alone, without a length
-            return 0
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # tables, and one that is reserved
-            return marker
-    return 0
-
-
-def _scale(height: int, width: int, size: int | None) -> int:
-    """How many times smaller a JPEG is decoded, so that it still has the asked size.
-
-    libjpeg-turbo can also decode to 3/8, 5/8 and so on, but has vector code for 1/2 and 1/4 alone; 1/8 needs
-    none.
-    """
-    if size is None:
-        return 1
-    return next((scale for scale in (8, 4, 2) if min(height, width) >= scale * size), 1)
-
-
-def _decode_jpeg(data: bytes, space: str, height: int, width: int, scale: int) -> Image.Image:
-    """A JPEG decoded straight to a `scale` times smaller picture, of which parts of a pixel count.
-
-    It is grey where `space` is "GRAY", or "RGBA" and its pixels are grey; else it is RGB.
-
-    Not by Pillow, which keeps silent when libjpeg finds a hole in the data, fills it with grey and warns.
-    """
-    least = {"min_height": -(-height // scale), "min_width": -(-width // scale)}
-    try:
-        pixels = simplejpeg.decode_jpeg(data, space, **least)
-    except ValueError as error:
-        odd = (marker for word, marker in ASIDES.items() if word in str(error))
-        if len(rest := _without(data, next(odd, 0))) < len(data):
-            return _decode_jpeg(rest, space, height, width, scale)
-        if "extraneous bytes" not in str(error):  # left-over bytes between segments: the picture is whole
-            raise
-        pixels = simplejpeg.decode_jpeg(data, space, **least, strict=False)
-    if space == "GRAY":
-        return Image.fromarray(pixels[..., 0])
-    whole = pixels.view("<u4")[..., 0]  # a number for a pixel, red lowest: far faster than its channels
-    if np.bitwise_or.reduce(whole ^ whole >> 8, axis=None) & 0xFFFF:
-        return Image.fromarray(pixels[..., :3])
-    return Image.fromarray(whole.astype(np.uint8))  # most colour JPEGs of radiographs hold grey alone
-
-
-def _without(jpeg: bytes, unwanted: int) -> bytes:
-    """A JPEG without the segments of a marker before its first scan."""
-    at, kept = 2, [jpeg[:2]]
-    for marker, _, end in segments(jpeg):
-        kept += [jpeg[at:end]] * (marker != unwanted)
-        at = end
-    return b"".join([*kept, jpeg[at:]])
 
 
 def _oddities(image: Image.Image) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import simplejpeg
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
-from neumo.images.scans import too_many_scans
+from neumo.images.jpeg_layout import too_many_scans
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _FILL_ORDER, _PLANES = 256, 257, 258, 259, 266, 284
 _OFFSETS, _SIZES, _TILE_WIDTH, _JPEG_TABLES = (273, 324), (279, 325), 322, 347  # pairs: of strips, of tiles
