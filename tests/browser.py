@@ -7,6 +7,15 @@ import re
 import shutil
 import subprocess
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -16,6 +25,20 @@ PATIENCE = 600  # seconds, for Debian's mirror
 def chromium() -> str | None:
     """Where Chromium is, None where it is not installed."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def opened(file: Path, **options: Any) -> Iterator[Page]:
+    """A page of this machine in Chromium, in a tab with such options; skips where there is no browser."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
+    if (installed := chromium()) is None:
+        pytest.skip("needs Chromium on the PATH")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        page = browser.new_page(**options)
+        page.goto(file.as_uri())
+        yield page
+        browser.close()
 
 
 def painted(printed: bytes) -> set[tuple[int, ...]]:

@@ -20,7 +20,7 @@ from neumo.explain.overlay import coloured
 from neumo.explain.page import Row, write_page
 from neumo.images.checks import MEANING
 from neumo.phantom.radiograph import draw_radiograph
-from tests.browser import chromium
+from tests.browser import opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -145,15 +145,8 @@ def test_hundreds_of_radiographs_are_a_few_megabytes() -> None:
 
 @pytest.fixture
 def shown(page: str, tmp_path: Path) -> Iterator[Page]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
-    if (installed := chromium()) is None:
-        pytest.skip("needs Chromium on the PATH")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-        opened = browser.new_page()
-        opened.goto((tmp_path / "page.html").as_uri())
-        yield opened
-        browser.close()
+    with opened(tmp_path / "page.html") as shown:
+        yield shown
 
 
 def test_the_slider_tells_the_opacity_of_a_page_that_is_gone_back_to(shown: Page) -> None:

@@ -12,7 +12,7 @@ from neumo.report.draw_compare import draw_comparison, run_looks
 from neumo.report.template import signed, three
 from neumo.results.comparison import Comparison, compare
 from neumo.results.results import Results
-from tests.browser import chromium, painted
+from tests.browser import opened, painted
 from tests.report.test_page import Page
 
 
@@ -55,33 +55,19 @@ def test_loads_nothing_and_says_what_it_is(page: Page) -> None:
 
 
 def test_every_table_fits_a_desktop(comparison: Comparison, tmp_path: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
-    if (installed := chromium()) is None:
-        pytest.skip("needs Chromium on the PATH")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.goto(write_comparison(comparison, tmp_path).as_uri())
+    with opened(write_comparison(comparison, tmp_path), viewport={"width": 1200, "height": 900}) as page:
         page.evaluate("for (const hidden of document.querySelectorAll('details')) hidden.open = true")
         wide = "[...document.querySelectorAll('.scroll')].map(one => [one.clientWidth, one.scrollWidth])"
         widths = page.evaluate(wide)
-        browser.close()
     assert len(widths) > 3
     assert all(wanted <= there for there, wanted in widths)
 
 
 def test_the_dots_of_the_protocols_are_printed(comparison: Comparison, tmp_path: Path) -> None:
     """Browsers print no backgrounds unless they are told to."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright (the extra test)")
-    if (installed := chromium()) is None:
-        pytest.skip("needs Chromium on the PATH")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(write_comparison(comparison, tmp_path).as_uri())
+    with opened(write_comparison(comparison, tmp_path)) as page:
         page.evaluate("document.body.innerHTML = '<span class=\"key random\">Random split</span>'")
         assert (0x00, 0x72, 0xB2) in painted(page.pdf(print_background=False))
-        browser.close()
 
 
 def test_has_every_figure(comparison: Comparison, page: Page) -> None:
