@@ -175,7 +175,7 @@ def test_the_official_test_can_have_a_hard_validation_part(phantoms: Path, out: 
         "patient": False,
     }
     with pytest.raises(
-        NeumoError, match="got 'harder', expected changed or stressed or usual or matched or hard"
+        NeumoError, match="got 'harder', expected changed or even or stressed or usual or matched or hard"
     ):
         RecipeRun(phantoms, quick, **{**CHOICES, "validation": "harder"})  # type: ignore[arg-type]
 
@@ -227,6 +227,7 @@ def test_the_operating_point_can_be_chosen_on_changed_images(
         matched.card["threshold"]["sensitivity"], abs=0.03
     )
     _asked_under_stress(phantoms, quick, choices, tmp_path)
+    _asked_evenly(phantoms, quick, choices, tmp_path, (images, y))
     p, points = changed.probabilities(images), changed.card["operating_points"]
     for place in (20, 100, 180):
         found = (p >= points["threshold"][place])[y == 1].mean()
@@ -263,6 +264,23 @@ def _asked_under_stress(phantoms: Path, quick: Recipe, choices: dict[str, Any], 
         (p >= stressed.threshold)[y == 1].mean()
     )
     assert stressed.card["threshold"]["specificity"] == pytest.approx((p < stressed.threshold)[y == 0].mean())
+
+
+def _asked_evenly(
+    phantoms: Path, quick: Recipe, choices: dict[str, Any], out: Path, asked: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Those as they are, the first third of the images, count as much as the two changed ones of each."""
+    RecipeRun(phantoms, quick, validation="even", **choices).run(out / "even")
+    even, (images, y) = neumo.load(out / "even/classifier.neumo"), asked
+    rule = in_words(even.card["threshold"]["rule"])
+    assert rule.endswith("validation part, as it is and, counted alike, changed in 2 ways")
+    p, weights = even.probabilities(images), np.repeat([2, 1, 1], len(y) // 3)
+    assert np.average(p, weights=weights) == pytest.approx(y.mean(), abs=1e-3)
+    assert p.mean() != pytest.approx(y.mean(), abs=1e-3)
+    called = p >= even.threshold
+    for label, name in enumerate(("specificity", "sensitivity")):
+        right = np.average((called == label)[y == label], weights=weights[y == label])
+        assert even.card["threshold"][name] == pytest.approx(right)
 
 
 def test_probabilities_can_be_made_for_another_prevalence(phantoms: Path, tmp_path: Path) -> None:
