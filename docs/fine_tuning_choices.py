@@ -58,8 +58,11 @@ def divided(table: pd.DataFrame, seed: int, hard: bool) -> pd.DataFrame:
 
 def trained(
     rows: pd.DataFrame, weights: str, by: Augmentation, seed: int
-) -> Callable[[Iterable[np.ndarray]], np.ndarray]:
-    """What gives the logits, (n,), of images, by a network that was fine-tuned on the rows of "train"."""
+) -> tuple[Callable[[Iterable[np.ndarray]], np.ndarray], np.ndarray, np.ndarray]:
+    """What gives features, (n, d), of images, by a network that was fine-tuned on the rows of "train".
+
+    Kernel and bias of its output layer come with it.
+    """
     from neumo.features.backbones import backbone
     from neumo.features.engine import Engine
     from neumo.features.extract import extract
@@ -83,7 +86,7 @@ def trained(
     fine_tune(base, head, maps, rows, tuned, seed=seed, kept=tuned_folder(), network_id=name)
     kernel, bias = head.layers[-1].get_weights()
     engine = Engine(convert(base), chosen.scaling)
-    return lambda images: (engine(np.stack([*images])) @ kernel + bias)[:, 0]
+    return lambda images: engine(np.stack([*images])), kernel[:, 0], bias
 
 
 def main() -> None:
@@ -101,8 +104,8 @@ def main() -> None:
         by, hard = WAYS[way]
         for seed in choices.seed:
             rows = divided(table, seed, hard)
-            ask, y = trained(rows, choices.weights, by, seed), rows["label"].to_numpy()
-            logits = ask(map(read_radiograph, rows["path"]))
+            features, kernel, bias = trained(rows, choices.weights, by, seed)
+            y, logits = rows["label"].to_numpy(), features(map(read_radiograph, rows["path"])) @ kernel + bias
             own, aside = ((rows["part"] == part).to_numpy() for part in ("validation", "test"))
             temperature, shift = calibrate(y[own], logits[own])
             p = 1 / (1 + np.exp(-(logits / temperature + shift)))

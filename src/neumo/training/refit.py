@@ -36,12 +36,13 @@ def refit(member: Member, rows: np.ndarray, wanted: ArrayLike, trainable_fractio
     member.head.layers[-1].set_weights([kernel[:, None].astype(np.float32), np.array([bias], np.float32)])
 
 
-def fitted(features: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, float]:
-    """Logistic regression, classes balanced, with `DECAY` on weights of standardised features.
+def fitted(features: np.ndarray, wanted: np.ndarray, decay: float = DECAY) -> tuple[np.ndarray, float]:
+    """Logistic regression, classes balanced, with weight decay for standardised features.
 
     Args:
         features: (n, d).
         wanted: (n,) from 0 to 1, not all the same.
+        decay: half the square of a weight costs so much.
 
     Returns:
         (kernel, bias): (d,) and one number; logits are ``features @ kernel + bias``.
@@ -55,9 +56,9 @@ def fitted(features: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, float]
         kernel, bias = weights[:-1], weights[-1]
         logits = x @ kernel.astype(np.float32) + bias
         value = pneumonia @ np.logaddexp(0, -logits) + normal @ np.logaddexp(0, logits)
-        value += DECAY / 2 * kernel @ kernel
+        value += decay / 2 * kernel @ kernel
         off = (pneumonia + normal) * expit(logits) - pneumonia
-        return float(value), np.append(off.astype(np.float32) @ x + DECAY * kernel, off.sum())
+        return float(value), np.append(off.astype(np.float32) @ x + decay * kernel, off.sum())
 
     found = minimize(surprise, np.zeros(x.shape[1] + 1), jac=True, method="L-BFGS-B").x
     kernel = found[:-1] / spread
