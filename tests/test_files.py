@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import os
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from neumo.errors import NeumoError
-from neumo.files import cache_folder, claim, same_file, size_on_disk, whole_file
+from neumo.files import cache_folder, claim, same_file, size_on_disk, whole_file, write_csv
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path: Path) -> None:
@@ -44,6 +46,15 @@ def test_an_error_that_names_its_file_is_left_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as told, whole_file(tmp_path / "file.txt"):
         (tmp_path / "other.txt").read_text()
     assert told.value.filename == str(tmp_path / "other.txt")
+
+
+def test_a_table_is_read_as_it_was_written_whatever_is_in_its_cells(tmp_path: Path) -> None:
+    names = ["a,b.png", 'q"uote.png', "new\nline.png", "Icon\r", "both\r\n.png", "ünï 写真.png", " =1", "\t"]
+    write_csv(pd.DataFrame({"path": names, "label": 1, "patient": None}), tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as text:
+        assert [*csv.reader(text)] == [["path", "label", "patient"], *([name, "1", ""] for name in names)]
+    write_csv(pd.DataFrame({"path": names[:3]}), tmp_path / "table.csv")
+    assert b"\r" not in (tmp_path / "table.csv").read_bytes().replace(os.linesep.encode(), b"\n")
 
 
 def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHIPPED = Path(__file__).with_name("pneumonia.neumo")
 """The classifier that neumo brings; docs/shipped-classifier.md is its card."""
@@ -44,6 +47,22 @@ def whole_file(path: str | Path) -> Iterator[Path]:
             settle(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table without its index as CSV in UTF-8, whole or not at all; a missing cell is empty.
+
+    Where a cell has a carriage return, as a file's name may, lines end in two characters: Python before 3.13
+    leaves one bare where they end in a line feed alone, and readers take it for the end of a row.
+
+    Raises:
+        OSError: as `whole_file`.
+    """
+    text = table.to_csv(index=False)
+    if "\r" in text:
+        text = table.to_csv(index=False, lineterminator="\r\n")
+    with whole_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="")
 
 
 def part_of(path: Path, suffix: str) -> Path:

@@ -29,6 +29,14 @@ def test_a_saved_split_holds_wherever_the_data_lies(name: str, tmp_path: Path) -
         assert lines[1] == f"0.png,{table['sha256'][0]},0,{divided['part'][0]}"
 
 
+@pytest.mark.parametrize("name", ["a,b.png", 'q"uote.png', "new\nline.png", "Icon\r"])
+def test_a_saved_split_has_its_images_whatever_they_are_called(name: str, tmp_path: Path) -> None:
+    table = TABLES[0].assign(path=["/data/" + name, *TABLES[0]["path"][1:]])
+    divided = split(table)
+    save_split(divided, tmp_path / "split.csv")
+    pd.testing.assert_frame_equal(load_split(tmp_path / "split.csv", table), divided)
+
+
 def test_an_edited_split_is_read_as_edited(tmp_path: Path) -> None:
     table = TABLES[0]
     divided = split(table)

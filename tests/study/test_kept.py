@@ -54,7 +54,7 @@ def test_half_a_trial_over_another_is_neither(tmp_path: Path) -> None:
     assert find_run(tmp_path, "B") is None
 
 
-@pytest.mark.parametrize("patient", ["NA", "None", "null", "007", None])
+@pytest.mark.parametrize("patient", ["NA", "None", "null", "007", "a\rb", None])
 def test_every_name_comes_back(patient: str | None, tmp_path: Path) -> None:
     with keeping_run(tmp_path, "A", run(0.1), predictions(0.1, patient)):
         pass

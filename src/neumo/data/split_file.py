@@ -12,7 +12,7 @@ import pandas as pd
 from neumo.data.split import CLASSES, PARTS, lacking
 from neumo.data.table import check_table
 from neumo.errors import NeumoError
-from neumo.files import whole_file
+from neumo.files import whole_file, write_csv
 
 _COLUMNS = ["path", "sha256", "label", "part"]
 
@@ -28,10 +28,10 @@ def save_split(split: pd.DataFrame, file: str | Path) -> None:
     check_table(split, *_COLUMNS)
     saved = split[["sha256", "label", "part"]].assign(path=_relative(split["path"], _root(split)))[_COLUMNS]
     _check_suffix(file)
-    with whole_file(file) as part:
-        if Path(file).suffix.lower() == ".csv":
-            saved.to_csv(part, index=False)
-        else:
+    if Path(file).suffix.lower() == ".csv":
+        write_csv(saved, file)
+    else:
+        with whole_file(file) as part:
             saved.to_parquet(part, index=False)
 
 

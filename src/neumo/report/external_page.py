@@ -9,7 +9,7 @@ import neumo
 from neumo.evaluation.external import External
 from neumo.evaluation.metrics import METRICS
 from neumo.evaluation.shift import PROPERTIES
-from neumo.files import whole_file
+from neumo.files import whole_file, write_csv
 from neumo.images.checks import MEANING
 from neumo.report.draw_external import draw_external
 from neumo.report.drawing import LOOKS, Drawing
@@ -35,8 +35,7 @@ def write_external(
         OSError: the folder cannot be written.
     """
     folder = Path(folder)
-    with whole_file(folder / "predictions.csv") as part:
-        found.predictions.to_csv(part, index=False)
+    write_csv(found.predictions, folder / "predictions.csv")
     with whole_file(folder / "results.json") as part:
         part.write_text(json.dumps(found.to_dict(), indent=1, allow_nan=False), encoding="utf-8")
     figures = draw_external(found) if drawings is None else drawings

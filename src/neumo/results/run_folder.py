@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from neumo.files import whole_file
+from neumo.files import write_csv
 from neumo.results.results import Run
 
 
@@ -19,8 +19,7 @@ def save_predictions(kept: list[tuple[Run, pd.DataFrame]], synthetic: bool, file
         for run, predictions in kept
         if run.test is not None
     ]
-    with whole_file(file) as part:
-        pd.concat(tables).to_csv(part, index=False)
+    write_csv(pd.concat(tables), file)
 
 
 def read_predictions(file: Path, **columns: type) -> pd.DataFrame:

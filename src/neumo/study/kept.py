@@ -13,7 +13,7 @@ import pandas as pd
 
 from neumo.backend import keras
 from neumo.features.scaling import Scaling
-from neumo.files import whole_file
+from neumo.files import whole_file, write_csv
 from neumo.results.results import Run
 from neumo.results.run_folder import read_predictions
 from neumo.study.trial import Bench, Plan, Trial
@@ -71,7 +71,6 @@ def keeping_run(folder: Path, key: str, run: Run, predictions: pd.DataFrame) -> 
     """
     (folder / "trial.json").unlink(missing_ok=True)
     yield
-    with whole_file(folder / "predictions.csv") as part:
-        predictions.to_csv(part, index=False)
+    write_csv(predictions, folder / "predictions.csv")
     with whole_file(folder / "trial.json") as part:
         part.write_text(json.dumps({"key": key, "run": dataclasses.asdict(run)}))
