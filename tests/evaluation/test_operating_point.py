@@ -97,7 +97,7 @@ def test_a_threshold_and_a_sensitivity_are_one_too_many() -> None:
 def test_every_operating_point_is_that_of_its_threshold() -> None:
     points = operating_points(Y, P)
     assert points["threshold"] == [i / 200 for i in range(201)]
-    for i in (0, 37, 100, 160, 200):
+    for i in range(201):
         found = evaluate(Y, P, threshold=points["threshold"][i], replicates=1).metrics
         assert points["sensitivity"][i] == pytest.approx(found["sensitivity"].value)
         assert points["specificity"][i] == pytest.approx(found["specificity"].value)

@@ -117,11 +117,11 @@ def operating_points(y: ArrayLike, p: ArrayLike) -> dict[str, list[float]]:
         1.0
     """
     y, p = checked(y, p)
-    thresholds = np.linspace(0, 1, POINTS)
+    thresholds = np.linspace(0, 1, POINTS).round(3)  # else 0.7000000000000001, above 0.7
     positive, negative = np.sort(p[y == 1]), np.sort(p[y == 0])
     below = np.searchsorted(positive, thresholds), np.searchsorted(negative, thresholds)
     return {
-        "threshold": [round(t, 3) for t in thresholds.tolist()],
+        "threshold": thresholds.tolist(),
         "sensitivity": (1 - below[0] / len(positive)).tolist(),
         "specificity": (below[1] / len(negative)).tolist(),
     }
