@@ -19,7 +19,8 @@ Y = (_random.uniform(size=3000) < 1 / (1 + np.exp(-TRUE))).astype(int)
 def decayed(y: ArrayLike, logits: ArrayLike) -> LogisticRegression:
     """Mean loss + 1e-4 slope**2, which scikit-learn writes as slope**2 / 2 + C sum of losses."""
     z = np.asarray(logits)[:, None]
-    return LogisticRegression(C=1 / (2e-4 * len(z)), tol=1e-8, max_iter=1000).fit(z, y)
+    exact = {"tol": 1e-12, "max_iter": 1000, "solver": "newton-cholesky"}
+    return LogisticRegression(C=1 / (2e-4 * len(z)), **exact).fit(z, y)
 
 
 @pytest.mark.parametrize("times", [0.3, 1.0, 4.0])
@@ -56,6 +57,15 @@ def test_a_faultless_validation_part_leaves_finite_numbers() -> None:
     peer = decayed(y, logits)
     assert 1 / temperature == pytest.approx(peer.coef_[0, 0], rel=0.01)
     assert shift == pytest.approx(peer.intercept_[0], abs=0.05)
+
+
+@pytest.mark.parametrize("far", [3.0, 30.0, 100.0])
+def test_between_classes_that_lie_far_apart_is_even(far: float) -> None:
+    y, logits = np.repeat([0, 1], 20), np.r_[-2 * far : -far : 20j, far / 4 : 2 * far : 20j]
+    temperature, shift = calibrate(y, logits)
+    between = np.linspace(-far, far / 4)
+    peer = decayed(y, logits).decision_function(between[:, None])
+    assert between / temperature + shift == pytest.approx(peer, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def calibrate(y: ArrayLike, logits: ArrayLike) -> tuple[float, float]:
         value = np.mean(np.logaddexp(0, scaled) - y * scaled) + 1e-4 * by[0] ** 2
         return float(value), np.array([np.mean(off * z) + 2e-4 * by[0], np.mean(off)])
 
-    slope, shift = minimize(surprise, [1.0, 0.0], jac=True, method="BFGS").x
+    # between classes that lie far apart, the surprise is nearly flat long before it is least
+    slope, shift = minimize(surprise, [1.0, 0.0], jac=True, method="BFGS", options={"gtol": 1e-9}).x
     if slope <= 0:
         raise NeumoError(
             "calibration: got logits that do not rise with pneumonia, expected those of a trained network"
