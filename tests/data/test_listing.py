@@ -920,3 +920,29 @@ def test_accents_apart_or_not_are_one_name(macos: str, tmp_path: Path) -> None:
     assert found.missing == []
     assert found.table["path"].tolist() == list(map(str, files))
     assert found.table["label"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_numbers_with_a_decimal_comma_are_those_with_a_point(separator: str, tmp_path: Path) -> None:
+    """As Excel writes 0.0, 1.0 and CheXpert's -1.0 in German, Spanish or French."""
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": ["0.png", "1.png", "2.png"], "Pneumonia": [0.0, -1.0, 1.0], "patient": [7, 8.0, 7.0]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False, sep=separator, decimal=",")
+    with pytest.raises(NeumoError, match="got no label in row 2"):
+        neumo.read(tmp_path / "t.csv")
+    for positive, labels in ((None, [0, 1]), ("1", [0, 1]), ("0", [1, 0])):
+        found = neumo.read(tmp_path / "t.csv", skip_missing=True, positive=positive)
+        assert found.table["label"].tolist() == labels
+        assert {found.negative_name, found.positive_name} == {"no pneumonia", "pneumonia"}
+    assert found.table["patient"].nunique() == 1
+
+
+@pytest.mark.parametrize("point", [",", "."])
+def test_shares_between_0_and_1_are_no_class(point: str, tmp_path: Path) -> None:
+    for i in range(3):
+        draw(tmp_path / f"{i}.png", i)
+    rows = [f"0.png;0{point}0", f"1.png;0{point}3", f"2.png;1{point}0"]
+    (tmp_path / "t.csv").write_text("\n".join(["path;label", *rows]))
+    with pytest.raises(NeumoError, match=rf"got the label '0{point}3' in row 2, expected 0 or 1"):
+        neumo.read(tmp_path / "t.csv")

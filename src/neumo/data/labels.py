@@ -71,9 +71,9 @@ _MOST = 3  # class names that are joined to one
 
 
 def plain(name: str) -> str:
-    """A class name in lower case with single spaces and no accents; ``"1.0"`` becomes ``"1"``."""
+    """A class name in lower case with single spaces and no accents; "1.0" and "1,0" are ``"1"``."""
     name = unaccented(name.strip().lower())
-    if found := re.fullmatch(r"([+-]?\d+)(?:\.0*)?", name):
+    if found := re.fullmatch(r"([+-]?\d+)(?:[.,]0*)?", name):
         return found[1]
     return " ".join(part for part in re.split(r"[\s_-]+", name) if part)
 
@@ -83,10 +83,15 @@ def is_known(name: str) -> bool:
     return is_negative(name) or plain(name) in _POSITIVE
 
 
+def is_number(name: str) -> bool:
+    """Whether a class is a number, with a decimal point or a comma, as in much of Europe."""
+    return re.fullmatch(r"[+-]?\d+(?:[.,]\d*)?", name.strip()) is not None
+
+
 def is_negative(name: str) -> bool:
     """Whether a class is called as normal ones are, or not something; "not normal" is positive."""
     name = plain(name)
-    several = [part.strip() for part in re.split(r"[|/;,]", name)]
+    several = [part.strip() for part in _findings(name)]
     if len(several) > 1 and name not in UNKNOWN:
         return all(map(is_negative, several))
     return name in _NEGATIVE or (name.startswith("not ") and not _DENYING & set(re.findall(r"\w+", name[4:])))
@@ -230,7 +235,12 @@ def _listed(positive: Iterable[str] | None) -> list[str]:
 
 def _parts(name: str) -> list[str]:
     """A class name and, of several findings in it, each."""
-    return [*re.split(r"[|/;,]", name), name]
+    return [*_findings(name), name]
+
+
+def _findings(name: str) -> list[str]:
+    """The findings in a class name; a number with a decimal comma is one."""
+    return [name] if is_number(name) else re.split(r"[|/;,]", name)
 
 
 def _only_bare(names: Iterable[str]) -> bool:
@@ -280,9 +290,7 @@ def cause_from(name: str) -> str:
 
 def one_name(names: Iterable[str], otherwise: str) -> str:
     """One name for all the classes of a label, for reports."""
-    found = sorted(
-        {name.strip().lower() for name in names if not re.fullmatch(r"-?\d+(\.0+)?", name.strip())}
-    )
+    found = sorted({name.strip().lower() for name in names if not re.fullmatch(r"-?\d+", plain(name))})
     return " or ".join(found) if 0 < len(found) <= _MOST else otherwise
 
 
