@@ -944,5 +944,9 @@ def test_shares_between_0_and_1_are_no_class(point: str, tmp_path: Path) -> None
         draw(tmp_path / f"{i}.png", i)
     rows = [f"0.png;0{point}0", f"1.png;0{point}3", f"2.png;1{point}0"]
     (tmp_path / "t.csv").write_text("\n".join(["path;label", *rows]))
-    with pytest.raises(NeumoError, match=rf"got the label '0{point}3' in row 2, expected 0 or 1"):
+    told = f"got the label '0{point}3' in row 2, expected 0 or 1, as a share is no class"
+    with pytest.raises(NeumoError, match=told):
+        neumo.read(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_text(f"path;label\n0.png;0{point}1\n1.png;0{point}3\n2.png;0{point}9\n")
+    with pytest.raises(NeumoError, match=r"got the label .* in row 1, .* a share is no class .and 2 more"):
         neumo.read(tmp_path / "t.csv")

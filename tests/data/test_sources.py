@@ -467,8 +467,11 @@ class TestListing:
 
     def test_numbers_other_than_0_and_1(self, folder: Path) -> None:
         file = self.written(folder, "path,label\nimages/a.png,0\nimages/b.png,1\nimages/c.png,2\n")
-        with pytest.raises(NeumoError, match="got the label '2' in row 3, expected 0 or 1"):
+        with pytest.raises(
+            NeumoError, match=r"got the label '2' in row 3, expected 0 or 1, or .* --positive"
+        ):
             read(file)
+        assert labels(read(file, positive=["1", "2"])) == {"a.png": 0, "b.png": 1, "c.png": 1}
 
     def test_repeated_rows(self, folder: Path) -> None:
         file = self.written(folder, "path,label\nimages/a.png,0\nimages/b.png,1\nimages/b.png,1\n")

@@ -104,7 +104,8 @@ def survey(
         label, faults = assign((folder.name for folder, _ in classes), positive, str(root))
     if not positive and any(name.isdigit() and name not in ("0", "1") for name in label):
         label = dict.fromkeys(label, UNLABELLED)
-        faults.append(f"{root}: got the classes {quoted(label)}, expected 0 and 1, or names")
+        ask = "or to be told which are positive, with --positive NAME"
+        faults.append(f"{root}: got the classes {quoted(label)}, expected 0 and 1, names, {ask}")
     images = {folder: images_in(folder) for folder, _ in classes}
     kept = {folder: [p for p in found if not is_mask(p, folder)] for folder, found in images.items()}
     masks = sum(map(len, images.values())) - sum(map(len, kept.values()))

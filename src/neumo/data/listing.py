@@ -20,6 +20,7 @@ from neumo.data.labels import (
     cause_from,
     class_names,
     is_negative,
+    is_number,
     plain,
     quoted,
     tell_pneumonia_as_negative,
@@ -198,9 +199,14 @@ def _labels(
     """Rows' labels by themselves, what 0 and 1 are called, and a fault for what is neither."""
     names = named.dropna().unique()
     label_of, faults = assign(names, positive, f"{file} (column {heading!r})", heading)
-    if not positive and any(re.fullmatch(r"-?\d+", plain(name)) for name in names):
+    if not positive and (numbers := [*filter(is_number, names)]):
+        shares = not all(re.fullmatch(r"[+-]?\d+", plain(name)) for name in numbers)
+        faults = [] if shares else faults
+        ask = "or to be told which are positive, with --positive NAME"
+        what = "as a share is no class" if shares else ask
         for row in named.index[named.notna() & ~named.map(plain, na_action="ignore").isin(["0", "1"])]:
-            faults.append(f"{file}: got the label {named[row]!r} in row {row + 1}, expected 0 or 1")
+            got = f"got the label {named[row]!r} in row {row + 1}"
+            faults.append(f"{file}: {got}, expected 0 or 1, {what}")
             label_of[named[row]] = UNLABELLED
     label = named.map(label_of).fillna(UNLABELLED).astype("int8")
     class_of = dict(zip((NORMAL, PNEUMONIA), class_names(label_of, positive, heading), strict=True))
