@@ -950,3 +950,43 @@ def test_shares_between_0_and_1_are_no_class(point: str, tmp_path: Path) -> None
     (tmp_path / "t.csv").write_text(f"path;label\n0.png;0{point}1\n1.png;0{point}3\n2.png;0{point}9\n")
     with pytest.raises(NeumoError, match=r"got the label .* in row 1, .* a share is no class .and 2 more"):
         neumo.read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize(
+    ("first", "classes", "second", "other", "row"),
+    [
+        ("label", "0011", "class_name", ["Pneumonia", "pneumonia", "Normal", "normal"], 1),  # as scikit-learn
+        ("diagnosis", ["fever", "normal", "normal", "cough"], "Pneumonia", "1000", 4),
+        ("class", "0101", "Pneumonia", "0011", 2),
+        ("diagnosis", ["normal", "COVID-19", "", "bacterial"], "y", ["no", "no", "yes", "yes"], 2),
+    ],
+)
+def test_columns_that_contradict_each_other_are_told(
+    first: str, classes: str | list[str], second: str, other: str | list[str], row: int, tmp_path: Path
+) -> None:
+    for i in range(4):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {"path": [f"{i}.png" for i in range(4)], first: [*classes], second: [*other]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    told = [one for one in survey(tmp_path / "t.csv").faults if "contradiction" in one]
+    here, there = classes[row - 1], other[row - 1]
+    assert [one.split(" (and")[0].split(", expected")[0] for one in told] == [
+        f"{tmp_path / 't.csv'}: got {here!r} for {first!r} and {there!r} for {second!r} in row {row}"
+    ]
+    assert told[0].endswith("with --label-column")
+    asked = neumo.read(tmp_path / "t.csv", label_column=second).table["label"].tolist()
+    assert asked == [int(one in ("1", "yes", "Pneumonia", "pneumonia")) for one in other]
+
+
+@pytest.mark.parametrize("heading", ["target", "findings", "category", "y"])
+@pytest.mark.parametrize(
+    "other", [["no finding", "bacterial pneumonia"], ["0.0", ""], ["lungs are clear", "normal"], ["-1", "1"]]
+)
+def test_a_column_that_agrees_or_tells_of_something_else_changes_nothing(
+    heading: str, other: list[str], tmp_path: Path
+) -> None:
+    for i in range(2):
+        draw(tmp_path / f"{i}.png", i)
+    rows = {heading: other, "label": ["0", "1"], "path": ["0.png", "1.png"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
+    assert neumo.read(tmp_path / "t.csv").table["label"].tolist() == [0, 1]

@@ -112,6 +112,11 @@ def columns(
     return chosen
 
 
+def could_be_labels(frame: pd.DataFrame) -> list[str]:
+    """The columns that are called as one of labels is, in the order of the table."""
+    return [str(name) for name in frame.columns if bare(str(name)) in USUAL["label"].split()]
+
+
 def naming_images(frame: pd.DataFrame, file: Path, *, quiet: bool = False, **given: str | None) -> str | None:
     """The path column that is `given` or called so, else one whose values name images; unless `quiet` told.
 

@@ -97,6 +97,20 @@ def is_negative(name: str) -> bool:
     return name in _NEGATIVE or (name.startswith("not ") and not _DENYING & set(re.findall(r"\w+", name[4:])))
 
 
+def speaking(names: Iterable[str], heading: str) -> dict[str, int] | None:
+    """Class name -> 0 normal or 1 pneumonia where all are called so, and both there are; None of others.
+
+    Args:
+        names: the classes that occur in a column.
+        heading: of the column.
+    """
+    names = [*names]
+    if not all(is_known(name) or _names_pneumonia(name) for name in names):
+        return None
+    label, faults = assign(names, None, "", heading)
+    return None if faults or len({*label.values()}) < 2 else label
+
+
 def assign(
     names: Iterable[str], positive: Iterable[str] | None, where: str, heading: str = ""
 ) -> tuple[dict[str, int], list[str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from neumo.data.cells import are_lateral, cleaned, contradictions, each, or_none
-from neumo.data.columns import columns, load, naming_images
+from neumo.data.columns import columns, could_be_labels, load, naming_images
 from neumo.data.dicom_ids import as_number, element_of
 from neumo.data.image_files import Named, images_in, is_dicom, tell_left_out
 from neumo.data.joined import Joined
@@ -23,6 +23,7 @@ from neumo.data.labels import (
     is_number,
     plain,
     quoted,
+    speaking,
     tell_pneumonia_as_negative,
 )
 from neumo.data.patients import cause_of, names_people, patients_in, pseudonym
@@ -120,6 +121,8 @@ def survey(
     label, class_of, unclear = _labels(given["label"], positive, file, column["label"] or "")
     if unclear and not positive and (told := to_go_on(file, frame.columns)):
         faults, unclear = [f"{unclear[0]}; {told}", *unclear[1:], *faults], []
+    if not positive and label_column is None:
+        faults += _contrary(frame, column, label, file)
     where = Places(file.parent, element=element_of(column["path"]))
     where.look_over(listed := [*given["path"].dropna()])
     _tell_identified(where, file, listed)
@@ -211,6 +214,37 @@ def _labels(
     label = named.map(label_of).fillna(UNLABELLED).astype("int8")
     class_of = dict(zip((NORMAL, PNEUMONIA), class_names(label_of, positive, heading), strict=True))
     return label, class_of, faults
+
+
+def _contrary(
+    frame: pd.DataFrame, column: Mapping[str, str | None], label: pd.Series, file: Path
+) -> list[str]:
+    """A fault for each other column that could be the labels and says something else of a row.
+
+    As 0 for pneumonia beside its name, a diagnosis on admission beside what was found, or 0 and 1 of
+    another matter.
+
+    Args:
+        frame: the table.
+        column: what is held -> heading.
+        label: the labels that were found, on the index of `frame` or a part of it.
+        file: of the table.
+    """
+    faults, first = [], column["label"] or ""
+    for heading in (name for name in could_be_labels(frame) if name not in column.values()):
+        said = cleaned(frame, {"label": heading}, None)["label"]
+        if (label_of := speaking(said.dropna().unique(), heading)) is None:
+            continue
+        other = said.map(label_of).reindex(label.index)
+        if len(rows := label.index[other.notna() & label.ne(UNLABELLED) & other.ne(label)]):
+            here, there = (frame[name][rows[0]].strip() for name in (first, heading))
+            got = f"got {here!r} for {first!r} and {there!r} for {heading!r} in row {rows[0] + 1}"
+            more = f" (and {len(rows) - 1:,} more such rows)" if rows[1:].size else ""
+            faults.append(
+                f"{file}: {got}{more}, expected no contradiction, or to be told where the labels are, with "
+                "--label-column"
+            )
+    return faults
 
 
 def _located(
