@@ -217,3 +217,25 @@ def test_hospitals_around_the_classes_are_told(positive: str | None, tmp_path: P
         "normal/A and pneumonia/A; or name one folder",
     )
     assert len(neumo.read(tmp_path / "A").table) == 2
+
+
+@pytest.mark.parametrize("test", ["test/images", "test/test", "Test/Data", "test/Normal/images", "images"])
+def test_a_folder_without_a_class_beside_named_ones_is_none(
+    test: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of competitions, whose images to test on come without their classes."""
+    for i, name in enumerate(("NORMAL", "PNEUMONIA")):
+        draw(tmp_path / ("train" if test != "images" else "") / name / f"{i}.png", i)
+    draw(tmp_path / test / "x.png", 9)
+    is_class = "Normal" in test
+    for positive in (None, "pneumonia"):
+        found = neumo.read(tmp_path, positive=positive)
+        assert found.listed_counts == {0: 1 + is_class, 1: 1}
+        assert found.unlisted == [] if is_class else [f"{test}/x.png"]
+        assert ("leaves out 1 images beside the class folders" in capsys.readouterr().err) is not is_class
+
+
+def test_folders_without_a_class_around_named_ones(tmp_path: Path) -> None:
+    for i, name in enumerate(("NORMAL", "PNEUMONIA")):
+        draw(tmp_path / "images" / name / f"{i}.png", i)
+    assert neumo.read(tmp_path).listed_counts == {0: 1, 1: 1}

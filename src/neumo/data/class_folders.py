@@ -20,7 +20,7 @@ from neumo.data.labels import (
 )
 from neumo.data.patients import cause_of, patient_of, patients_in
 from neumo.data.published.coronahack import AGES
-from neumo.data.table import NORMAL, UNLABELLED, Dataset, counts, new_table, official_part
+from neumo.data.table import NORMAL, UNLABELLED, Dataset, bare, counts, new_table, official_part
 
 KERMANY = (
     "D. S. Kermany, K. Zhang, M. Goldbaum, Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images "
@@ -33,6 +33,21 @@ WAITS = "{}: got a pipe or device, expected an image; leave such out with --skip
 MOST = 12
 """Folders none of which is called as a class is; more of them are patients, studies or heaps."""
 
+_HEAPS = {
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "pictures",
+    "files",
+    "data",
+    "all",
+    "xray",
+    "xrays",
+    "radiographs",
+}
+"""What folders of images without a class are called, without case, spaces and punctuation."""
+
 Classes = list[tuple[Path, str | None]]  # class folder, official part
 
 
@@ -41,7 +56,8 @@ def find(root: Path) -> tuple[Path, Classes]:
 
     A folder that only wraps another one is passed through. Archives of Kermany et al. hold
     everything twice, ``chest_xray/train`` beside ``chest_xray/chest_xray/train``; the inner copy is not read.
-    A folder of masks, or called unknown or unlabelled, is no class.
+    A folder of masks, or called unknown or unlabelled, is no class, nor is one called images or test beside
+    classes that are named.
     """
     inside = [folder for folder in subfolders(root) if not _is_none(folder)]
     parts = [(folder, part) for folder in inside if (part := official_part(folder.name))]
@@ -49,7 +65,7 @@ def find(root: Path) -> tuple[Path, Classes]:
         (c, part) for folder, part in parts for c in subfolders(folder) if not _is_none(c) and images_in(c)
     ]
     if divided:
-        return root, divided
+        return root, _without_heaps(divided)
     if len(inside) == 1 and not images_in(root, deep=False) and subfolders(inside[0]):
         below = find(inside[0])
         if below[1]:
@@ -58,7 +74,17 @@ def find(root: Path) -> tuple[Path, Classes]:
     classes: Classes = [(folder, None) for folder in inside if folder not in of_parts and images_in(folder)]
     if len(classes) == 1 and not is_known(classes[0][0].name):
         return root, []  # one folder of any other name is a heap of images, no class
-    return root, [] if parts and not are_named(classes) else classes
+    return root, [] if parts and not are_named(classes) else _without_heaps(classes)
+
+
+def _without_heaps(classes: Classes) -> Classes:
+    """The named classes without folders beside them that say nothing of what is in them ("test/images")."""
+    kept = [(folder, part) for folder, part in classes if not _is_heap(folder.name)]
+    return kept if are_named(kept) else classes
+
+
+def _is_heap(folder_name: str) -> bool:
+    return bare(folder_name) in _HEAPS or official_part(folder_name) is not None
 
 
 def are_named(classes: Classes, positive: Sequence[str] | None = None) -> bool:
