@@ -168,7 +168,17 @@ def test_1_for_normal_is_refused_until_it_is_said(heading: str, called: tuple[st
 
 @pytest.mark.parametrize(
     ("no", "yes"),
-    [("no", "s\u00ed"), ("N", "S"), ("N", "J"), ("n", "o"), ("negativo", "positivo"), ("negativ", "positiv")],
+    [
+        ("no", "s\u00ed"),
+        ("N", "S"),
+        ("N", "J"),
+        ("n", "o"),
+        ("negativo", "positivo"),
+        ("negativ", "positiv"),
+        ("nein", "ja"),
+        ("N\u00e3o", "Sim"),
+        ("NON", "OUI"),
+    ],
 )
 def test_yes_and_no_in_other_languages_are_held_against_the_heading(no: str, yes: str) -> None:
     label, [fault] = assign([no, yes], None, "here", "sano")
