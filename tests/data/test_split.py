@@ -288,6 +288,9 @@ def test_classes_that_are_too_small_are_told() -> None:
     two = table[(table["label"] == 1) | (table.index < 2)]
     with pytest.raises(NeumoError, match="random protocol: got 2 normal images, expected enough"):
         split(two)
+    one = table[(table["label"] == 0) | (table.index == table.index[table["label"] == 1][0])]
+    with pytest.raises(NeumoError, match="random protocol: got 1 pneumonia images, expected enough"):
+        split(one)
     one_child = table.assign(patient=table["patient"].where(table["label"] == 1, "n1"))
     with pytest.raises(NeumoError, match="got 40 normal images in 1 inseparable groups"):
         split(one_child, "patient")

@@ -335,6 +335,7 @@ def _check_classes(table: pd.DataFrame) -> None:
 
 
 def lacking(split: pd.DataFrame, parts: tuple[str, ...] | list[str]) -> tuple[str, int] | None:
-    """The first part without an image of a class, with that class."""
+    """The first part without an image of a class, with that class; of both classes, the rarer one."""
     have = set(zip(split["part"], split["label"], strict=True))
-    return next(((part, label) for label in (0, 1) for part in parts if (part, label) not in have), None)
+    rarer_first = sorted((0, 1), key=lambda label: int((split["label"] == label).sum()))
+    return next(((part, label) for label in rarer_first for part in parts if (part, label) not in have), None)
