@@ -990,3 +990,16 @@ def test_a_column_that_agrees_or_tells_of_something_else_changes_nothing(
     rows = {heading: other, "label": ["0", "1"], "path": ["0.png", "1.png"]}
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     assert neumo.read(tmp_path / "t.csv").table["label"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".XLS", ".ods"])
+def test_a_spreadsheet_is_to_be_saved_as_csv(suffix: str, tmp_path: Path) -> None:
+    """Whatever is asked of it; beside images, it is told of."""
+    file = tmp_path / f"labels{suffix}"
+    file.write_bytes(b"PK\3\4" + bytes(99))
+    draw(tmp_path / "images" / "0.png")
+    for ask in (neumo.read, found_at):
+        with pytest.raises(NeumoError, match=f"labels{suffix}: got a .*, expected the sheet .* saved as CSV"):
+            ask(file)
+    with pytest.raises(NeumoError, match=rf"without a label; .*; or name a table \(labels{suffix}\)"):
+        neumo.read(tmp_path)

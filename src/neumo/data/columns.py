@@ -19,7 +19,7 @@ import pandas as pd
 from pandas.api.types import is_object_dtype
 
 from neumo.data.dicom_ids import ELEMENTS, element_of, identified
-from neumo.data.image_files import IMAGE_SUFFIXES, is_image
+from neumo.data.image_files import IMAGE_SUFFIXES, WORKBOOKS, is_image
 from neumo.data.labels import quoted
 from neumo.data.places import TRIED, Places
 from neumo.data.table import bare
@@ -59,6 +59,8 @@ def load(file: Path, *, quiet: bool = False) -> pd.DataFrame:
     Raises:
         NeumoError: the file is neither, has no rows, holds NULs, or is compressed and has over 2 GiB of text.
     """
+    if file.suffix.lower() in WORKBOOKS:
+        raise NeumoError(f"{file}: got a spreadsheet's workbook, expected the sheet of images saved as CSV")
     try:
         if file.suffix.lower() in {".parquet", ".pq"}:
             frame = pd.read_parquet(file)

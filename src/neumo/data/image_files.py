@@ -23,6 +23,9 @@ IMAGE_SUFFIXES = frozenset(
 
 _OF_DICOM = {".dcm", ".dicom", ".dic"}
 
+WORKBOOKS = {".xlsx", ".xls", ".ods"}
+"""Tables that cannot be read, which is to be told of them rather than that they are no images."""
+
 _MASKS = re.compile(r"mask|(?:.*[\W_])?masks", re.IGNORECASE)
 
 Named = str | UnreadableImageError
@@ -171,11 +174,11 @@ def _head(path: Path) -> bytes:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is named like a table: text, compressed with gzip or not, or Parquet."""
+    """Whether a file is named like a table: text, compressed with gzip or not, Parquet, or `WORKBOOKS`."""
     suffix = path.suffix.lower()
     if suffix == ".gz":
         return Path(path.stem).suffix.lower() in {".csv", ".tsv"}
-    return suffix in {".csv", ".tsv", ".txt", ".parquet", ".pq"}
+    return suffix in {".csv", ".tsv", ".txt", ".parquet", ".pq"} | WORKBOOKS
 
 
 def is_image(path: Path) -> bool:
