@@ -582,7 +582,19 @@ def test_text_with_nuls(encoding: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "heading",
-    ["MRN", "patid", "Patient No.", "patient_name", "PatNo", "anon-id", "ID Paciente", "Patientennummer"],
+    [
+        *[
+            "MRN",
+            "patid",
+            "Patient No.",
+            "patient_name",
+            "PatNo",
+            "anon-id",
+            "ID Paciente",
+            "Patientennummer",
+        ],
+        *["participant_id", "Pat.-Nr.", "NHC"],  # as in BIDS, and as hospitals shorten it
+    ],
 )
 def test_other_headings_of_a_column_of_patients(heading: str, tmp_path: Path) -> None:
     for i in range(2):

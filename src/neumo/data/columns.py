@@ -33,7 +33,8 @@ USUAL = {  # in order of preference, compared without case, spaces and punctuati
     "patient": "patient patientid patid patientnumber patientno patientnr patno patientcode "
     "patientidentifier patientuid patientname idpatient mrn medicalrecordnumber subject subjectid "
     "subjectnumber subjectno person personid anonid anonymisedid anonymizedid paciente pacienteid "
-    "idpaciente paziente pazienteid idpaziente patientenid patientennummer patientennr",
+    "idpaciente nhc paziente pazienteid idpaziente patientenid patientennummer patientennr patnr "
+    "participant participantid",
     "cause": "cause pathogen etiology aetiology label1viruscategory",
     "official": "official split datasettype subset partition set",
     "sha256": "sha256",
