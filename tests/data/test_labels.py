@@ -360,3 +360,15 @@ def test_negative_classes_that_have_the_word_are_told(capsys: pytest.CaptureFixt
         "neumo: here: counts 3 images of 'Effusion|Neumon\u00eda', 'viral pneumonia' as negative; "
         "--positive NAME, which can be given several times, counts them in\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("no", "yes", "neither"), [("no", "yes", "possible"), ("Nein", "Ja", "vielleicht"), ("N", "Y", "U")]
+)
+def test_what_is_neither_yes_nor_no_is_asked_for(no: str, yes: str, neither: str) -> None:
+    label, [fault] = assign([no, yes, neither], None, "here", "Pneumonia")
+    assert label == {no: 0, yes: 1, neither: -1}
+    assert fault.startswith(f"here: got {yes!r} and a class that may be neither that nor its opposite ")
+    assert f"({neither!r}), expected a blank instead, or" in fault
+    assert assign([no, yes, "viral pneumonia"], None, "here", "Pneumonia")[1] == []
+    assert assign([no, yes, neither], [yes, neither], "here") == ({no: 0, yes: 1, neither: 1}, [])

@@ -122,9 +122,9 @@ def assign(
     healthy (or sano, gesund, sain ...), negative, no finding, control, 0, not this or that ... are negative,
     all others positive. Classes get -1 where nothing tells them apart: several without a normal one; 0 and 1
     under a heading that is itself negative ("No Finding", "Negative for Pneumonia"); and those beside a
-    normal one where one denies something ("No Lung Opacity / Not Normal"), where some are pneumonia or a kind
-    of it (viral, COVID-19, tuberculosis, lung opacity ...) and others are not, or where some of more than
-    three name pneumonia itself and others do not.
+    normal one where one denies something ("No Lung Opacity / Not Normal"), where one is neither yes nor no
+    ("possible" beside them), where some are pneumonia or a kind of it (viral, COVID-19, tuberculosis, lung
+    opacity ...) and others are not, or where some of more than three name pneumonia itself and others do not.
 
     Args:
         names: the classes that occur.
@@ -167,6 +167,14 @@ def assign(
         return {name: UNLABELLED if name in others else NORMAL for name in names}, [
             f"{where}: got a class that {which} ({quoted(negated or denying, 3)}), expected to be told which "
             "are positive, with --positive NAME"
+        ]
+    bare = [name for name in others if plain(name) in _BARE]
+    neither = [name for name in others if not (name in bare or is_number(name) or _is_kind(name))]
+    if bare and neither:
+        return {name: UNLABELLED if name in neither else label[name] for name in names}, [
+            f"{where}: got {quoted(bare, 3)} and a class that may be neither that nor its opposite "
+            f"({quoted(neither, 3)}), expected a blank instead, or to be told which are positive, with "
+            "--positive NAME"
         ]
     rules = {"pneumonia or a kind of it": _is_kind, "pneumonia": _names_pneumonia}
     for what, is_that in list(rules.items())[: 1 + (len(others) > _MOST)]:
