@@ -968,6 +968,7 @@ def test_shares_between_0_and_1_are_no_class(point: str, tmp_path: Path) -> None
     ("first", "classes", "second", "other", "row"),
     [
         ("label", "0011", "class_name", ["Pneumonia", "pneumonia", "Normal", "normal"], 1),  # as scikit-learn
+        ("label", "01", "label_name", ["pneumonia", "normal"], 1),
         ("diagnosis", ["fever", "normal", "normal", "cough"], "Pneumonia", "1000", 4),
         ("class", "0101", "Pneumonia", "0011", 2),
         ("diagnosis", ["normal", "COVID-19", "", "bacterial"], "y", ["no", "no", "yes", "yes"], 2),
@@ -976,9 +977,9 @@ def test_shares_between_0_and_1_are_no_class(point: str, tmp_path: Path) -> None
 def test_columns_that_contradict_each_other_are_told(
     first: str, classes: str | list[str], second: str, other: str | list[str], row: int, tmp_path: Path
 ) -> None:
-    for i in range(4):
+    for i in range(len(other)):
         draw(tmp_path / f"{i}.png", i)
-    rows = {"path": [f"{i}.png" for i in range(4)], first: [*classes], second: [*other]}
+    rows = {"path": [f"{i}.png" for i in range(len(other))], first: [*classes], second: [*other]}
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     told = [one for one in survey(tmp_path / "t.csv").faults if "contradiction" in one]
     here, there = classes[row - 1], other[row - 1]

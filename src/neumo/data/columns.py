@@ -28,8 +28,8 @@ from neumo.errors import NeumoError
 USUAL = {  # in order of preference, compared without case, spaces and punctuation
     "path": "path filepath file filename image imagepath imagefile imagename img imgpath imageindex imageid "
     "xrayimagename dicom dicompath dicomfile",
-    "label": "label class classname target diagnosis finding findinglabel findinglabels findings labels "
-    "category diagnostico etiqueta clase befund diagnose klasse pneumonia neumonia pneumonie y",
+    "label": "label class classname labelname target diagnosis finding findinglabel findinglabels findings "
+    "labels category diagnostico etiqueta clase befund diagnose klasse pneumonia neumonia pneumonie y",
     "patient": "patient patientid patid patientnumber patientno patientnr patno patientcode "
     "patientidentifier patientuid patientname idpatient mrn medicalrecordnumber subject subjectid "
     "subjectnumber subjectno person personid anonid anonymisedid anonymizedid paciente pacienteid "

@@ -57,6 +57,7 @@ _NEUTRAL = {  # headings that do not say what a 1 means, in lower case without s
         "class",
         "classes",
         "classname",
+        "labelname",
         "target",
         "targets",
         "y",
