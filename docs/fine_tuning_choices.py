@@ -58,11 +58,8 @@ def divided(table: pd.DataFrame, seed: int, hard: bool) -> pd.DataFrame:
 
 def trained(
     rows: pd.DataFrame, weights: str, by: Augmentation, seed: int
-) -> tuple[Callable[[Iterable[np.ndarray]], np.ndarray], np.ndarray, np.ndarray]:
-    """What gives features, (n, d), of images, by a network that was fine-tuned on the rows of "train".
-
-    Kernel and bias of its output layer come with it.
-    """
+) -> Callable[[Iterable[np.ndarray]], np.ndarray]:
+    """What gives the logits, (n,), of images, by a network that was fine-tuned on the rows of "train"."""
     from neumo.features.backbones import backbone
     from neumo.features.engine import Engine
     from neumo.features.extract import extract
@@ -86,7 +83,7 @@ def trained(
     fine_tune(base, head, maps, rows, tuned, seed=seed, kept=tuned_folder(), network_id=name)
     kernel, bias = head.layers[-1].get_weights()
     engine = Engine(convert(base), chosen.scaling)
-    return lambda images: engine(np.stack([*images])), kernel[:, 0], bias
+    return lambda images: (engine(np.stack([*images])) @ kernel + bias)[:, 0]
 
 
 def main() -> None:
@@ -104,8 +101,8 @@ def main() -> None:
         by, hard = WAYS[way]
         for seed in choices.seed:
             rows = divided(table, seed, hard)
-            features, kernel, bias = trained(rows, choices.weights, by, seed)
-            y, logits = rows["label"].to_numpy(), features(map(read_radiograph, rows["path"])) @ kernel + bias
+            ask, y = trained(rows, choices.weights, by, seed), rows["label"].to_numpy()
+            logits = ask(map(read_radiograph, rows["path"]))
             own, aside = ((rows["part"] == part).to_numpy() for part in ("validation", "test"))
             temperature, shift = calibrate(y[own], logits[own])
             p = 1 / (1 + np.exp(-(logits / temperature + shift)))

@@ -48,16 +48,15 @@ def main() -> None:
     found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
     for seed in choices.seed:
         rows = divided(table, seed, hard=False)
-        features, kernel, bias = trained(rows, choices.weights, BY, 1000 * seed)
+        ask = trained(rows, choices.weights, BY, 1000 * seed)
         home, aside = (rows[rows["part"] == part] for part in ("validation", "test"))
-        own, other = (features(map(read_radiograph, part["path"])) @ kernel + bias for part in (home, aside))
+        own, other = (ask(map(read_radiograph, part["path"])) for part in (home, aside))
         y = home["label"].to_numpy(), aside["label"].to_numpy()
         for way, reach in WAYS.items():
             asked = [own]
             for view, times in enumerate(reach, 1):
                 views = Views(home, BY.times(times))
-                changed = features(views.one((view, row)) for row in range(len(home)))
-                asked.append(changed @ kernel + bias)
+                asked.append(ask(views.one((view, row)) for row in range(len(home))))
             every = np.tile(y[0], len(asked))
             temperature, shift = calibrate(every, np.concatenate(asked))
             p = [1 / (1 + np.exp(-(z / temperature + shift))) for z in (np.concatenate(asked), own, other)]

@@ -15,11 +15,9 @@ RULES = [
     Rule("default", 0.5),
     *(Rule("threshold", value) for value in (0.35, 5e-05, 0.123456789012)),
     *(
-        replace(rule, hard=hard, changes=changes, matched=matched, reach=reach, even=even)
+        replace(rule, hard=hard, changes=changes, matched=matched, reach=reach)
         for rule in (Rule("balanced"), Rule("sensitivity", 0.9), Rule("sensitivity", 1.0))
-        for hard, (changes, reach, even), matched in product(
-            (False, True), ((0, 1, False), (6, 1, False), (6, 3, False), (6, 1, True)), (False, True)
-        )
+        for hard, (changes, reach), matched in product((False, True), ((0, 1), (6, 1), (6, 3)), (False, True))
     ),
 ]
 

@@ -93,10 +93,7 @@ def test_the_shipped_classifier_would_be_trained_so_again() -> None:
         "averaged": "ema_rate",
         "shifts": "tta_shift",
     }
-    then = {now.get(name, name): value for name, value in told.items()} | {
-        "matched": False,
-        "refitted": False,
-    }
+    then = {now.get(name, name): value for name, value in told.items()} | {"matched": False}
     assert dataclasses.asdict(recipe(told["name"])) == then
 
 
@@ -112,8 +109,6 @@ def test_the_recipes_are_what_the_documentation_says() -> None:
         "shifted": {"tta_shift": 8},
         "ensemble": {"members": 3},
         "distilled": {"members": 3, "distilled": True},
-        "refitted": {"refitted": True},
-        "refitted-ensemble": {"members": 3, "refitted": True},
         "whole": {"trainable_fraction": 1},
         "scratch": {"trainable_fraction": 1, "epochs": 60},
         "gentle": {"trainable_fraction": 0.85, "epochs": 25},
@@ -151,4 +146,4 @@ def test_recipes_share_the_networks_that_both_train() -> None:
     """docs/recipes.md: `ensemble` after `fine-tuned` trains two more networks, not three."""
     own = recipe("fine-tuned").identity()
     same = {one.name for one in RECIPES if json.dumps(one.identity()) == json.dumps(own)}
-    assert same == {"fine-tuned", "shifted", "ensemble", "distilled", "refitted", "refitted-ensemble"}
+    assert same == {"fine-tuned", "shifted", "ensemble", "distilled"}

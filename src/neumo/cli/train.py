@@ -56,10 +56,10 @@ def train(
         str,
         typer.Option(
             help="What the threshold is chosen on: changed, images drawn at random, as they are and changed "
-            "as in training; even, the same, both kinds counting alike; stressed, changed up to three times "
-            "as far, for use elsewhere; usual, as they are; matched, as changed, drawn so that how they were "
-            "stretched tells the classes no more; hard, where the data bring their own test set, the normal "
-            "images that look most like pneumonia by how they were stretched."
+            "as in training; stressed, changed up to three times as far, for use elsewhere; usual, as they "
+            "are; matched, as changed, drawn so that how they were stretched tells the classes no more; "
+            "hard, where the data bring their own test set, the normal images that look most like pneumonia "
+            "by how they were stretched."
         ),
     ] = "changed",
     sensitivity: Annotated[

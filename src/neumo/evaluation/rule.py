@@ -19,7 +19,6 @@ class Rule:
         value: the threshold, or the sensitivity to reach; None of "balanced".
         hard: whether it was chosen on the part of `neumo.data.hard_validation.with_hard_validation`.
         changes: on how many changed images of each radiograph, beside the radiograph.
-        even: whether the radiograph counted as much as all of these.
         reach: up to how many times as far as in training these were changed.
         matched: whether these were drawn so that how they were stretched does not tell the classes apart.
     """
@@ -30,7 +29,6 @@ class Rule:
     changes: int = 0
     matched: bool = False
     reach: int = 1
-    even: bool = False
 
     def __str__(self) -> str:
         if self.by == "default":
@@ -42,7 +40,7 @@ class Rule:
         if self.by == "sensitivity":
             said = f"the highest that finds {self.value:.4g} of the {part}'s pneumonias"
         if self.changes:
-            said += f", as it is and{', counted alike,' if self.even else ''} changed in {self.changes} ways"
+            said += f", as it is and changed in {self.changes} ways"
         if self.reach > 1:
             said += f", up to {self.reach} times as far as in training"
         return said + (", drawn so that stretch does not tell the classes apart" if self.matched else "")
@@ -76,7 +74,7 @@ _SENTENCE = re.compile(
     r"(?P<default>0\.5), the default|(?P<threshold>[\d.e-]{1,24}), as asked for|"
     r"(?:the highest that finds (?P<sensitivity>[\d.e-]{1,12}) of|(?P<balanced>best .+? together on)) the "
     r"(?P<hard>hard )?validation part(?:'s pneumonias)?"
-    r"(?:, as it is and(?P<even>, counted alike,)? changed in (?P<changes>\d{1,4}) ways"
+    r"(?:, as it is and changed in (?P<changes>\d{1,4}) ways"
     r"(?:, up to (?P<reach>\d{1,2}) times as far as in training)?)?"
     r"(?P<matched>, drawn .+)?"
 )
@@ -92,6 +90,5 @@ def _of_sentence(sentence: str) -> Rule | None:
     except ValueError:
         return None
     reach = int(found["reach"] or 1)
-    yes = {name: bool(found[name]) for name in ("hard", "matched", "even")}
-    rule = Rule(by, value, changes=int(found["changes"] or 0), reach=reach, **yes)
+    rule = Rule(by, value, bool(found["hard"]), int(found["changes"] or 0), bool(found["matched"]), reach)
     return rule if str(rule) == sentence else None

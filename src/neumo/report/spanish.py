@@ -250,8 +250,7 @@ class _Spanish(Say):
             said = f"el más alto que encuentra una fracción de {self.number(rule.value or 0, '.4g')}"
         said += f" en la parte {'difícil ' if rule.hard else ''}de validación"
         if rule.changes:
-            alike = ", con igual peso," if rule.even else ""
-            said += f", tal cual y{alike} modificada de {rule.changes} maneras"
+            said += f", tal cual y modificada de {rule.changes} maneras"
         if rule.reach > 1:
             said += f", hasta {rule.reach} veces más que en el entrenamiento"
         return said + (", sorteada para que el estirado no distinga las clases" if rule.matched else "")

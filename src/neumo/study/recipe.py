@@ -61,7 +61,7 @@ from neumo.training.views import Views
 SMALL = "MobileNetV2-0.35"
 """Fine-tunes in minutes on two cores."""
 
-VALIDATION = ("changed", "even", "stressed", "usual", "matched", "hard")
+VALIDATION = ("changed", "stressed", "usual", "matched", "hard")
 """How the validation part may be drawn and asked."""
 
 CHANGED = 6
@@ -107,13 +107,12 @@ class RecipeRun:
         validation_fraction: share of the rest in the validation part.
         validation: what calibration and operating point are chosen on: "changed", images drawn at random, as
             they are and as training changes its own (the classes overlap there, which ties the operating
-            point down); "even", the same, but each image as it is counts as much as all its changed ones, for
-            networks that know the one kind better than the other; "stressed", as they are and changed by
-            steps up to `STRESS` times as far, for classifiers that will meet images from elsewhere (Tomani
-            et al. 2021, arXiv:2012.10988, perturb the validation part so); "usual", these as they are;
-            "matched", as "changed", but drawn so that how they were stretched does not tell the classes
-            apart, see `neumo.data.resemblance.overlap_weights`; or "hard", for the protocol whose test part
-            is drawn otherwise than training, "official", see `neumo.data.hard_validation`.
+            point down); "stressed", as they are and changed by steps up to `STRESS` times as far, for
+            classifiers that will meet images from elsewhere (Tomani et al. 2021, arXiv:2012.10988, perturb
+            the validation part so); "usual", these as they are; "matched", as "changed", but drawn so that
+            how they were stretched does not tell the classes apart, see
+            `neumo.data.resemblance.overlap_weights`; or "hard", for the protocol whose test part is drawn
+            otherwise than training, "official", see `neumo.data.hard_validation`.
         sensitivity: what the operating point must reach on validation; by default it is where sensitivity
             and specificity are best together.
         threshold: the operating point itself, instead.
@@ -314,7 +313,7 @@ class RecipeRun:
         y = parts["validation"]["label"].to_numpy()
         way = self.settings["validation"]
         matched, reach = way == "matched", STRESS if way == "stressed" else 1
-        changes = 0 if way in ("usual", "hard") else min(CHANGED, self.recipe.views)
+        changes = min(CHANGED, self.recipe.views) if way in ("changed", "stressed", "matched") else 0
         asked_y = np.tile(y, 1 + changes)
         asked_x = self._features(engine, parts["validation"], changes, reach)
         of = {
@@ -323,9 +322,6 @@ class RecipeRun:
             "test": self._features(engine, parts["test"]),
         }
         run.validation = _loss_and_accuracy(y, _logits(head, of["validation"]))
-        if even := way == "even" and changes > 0:
-            asked_y = np.concatenate([asked_y, np.tile(y, changes - 1)])
-            asked_x = np.concatenate([asked_x, np.tile(of["validation"], (changes - 1, 1))])
         if matched:
             own = rows[rows["part"].isin(("train", "validation"))]
             weights = overlap_weights(own)[own["part"] == "validation"]
@@ -344,8 +340,7 @@ class RecipeRun:
         fixed = self.settings.get("threshold")
         point = choose_threshold(*asked, self.settings["sensitivity"], balanced=True, threshold=fixed)
         if fixed is None:
-            on = {"hard": self._hard(run.protocol), "changes": changes, "even": even}
-            on |= {"matched": matched, "reach": reach}
+            on = {"hard": self._hard(run.protocol), "changes": changes, "matched": matched, "reach": reach}
             point = dataclasses.replace(point, rule=dataclasses.replace(point.rule, **on))
         run.threshold = dataclasses.asdict(point)
         predictions = parts["test"][["path", "sha256", "label", "cause", "patient"]].reset_index(drop=True)

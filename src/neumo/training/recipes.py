@@ -40,8 +40,6 @@ class Recipe:
             for them (Hinton et al. 2015, arXiv:1503.02531).
         tta_shift: pixels (test-time augmentation); each image is also judged moved this far to either side,
             and the logits are averaged.
-        refitted: when a network is trained, its output layer is fitted once more, to images as they are; see
-            `neumo.training.refit`.
         matched: images are drawn by `neumo.data.resemblance.overlap_weights`, so that how they were stretched
             and resampled does not tell the classes apart.
 
@@ -65,7 +63,6 @@ class Recipe:
     members: int = 1
     distilled: bool = False
     tta_shift: int = 0
-    refitted: bool = False
     matched: bool = False
 
     def __post_init__(self) -> None:
@@ -78,7 +75,7 @@ class Recipe:
 
     def identity(self) -> dict[str, Any]:
         """All that one trained network depends on, JSON-able; recipes that train the same ones share them."""
-        others = {"name", "meaning", "members", "distilled", "tta_shift", "refitted"}
+        others = {"name", "meaning", "members", "distilled", "tta_shift"}
         if not self.matched:
             others.add("matched")  # networks of versions that could not match classes stay found
         return {key: value for key, value in asdict(self).items() if key not in others}
@@ -164,13 +161,7 @@ RECIPES = (
         matched=True,
     ),
     Recipe("shifted", "A fine-tuned network also judges the image moved to either side.", tta_shift=8),
-    Recipe(
-        "refitted",
-        "The output layer of a fine-tuned network is fitted once more, to images as they are.",
-        refitted=True,
-    ),
     Recipe("ensemble", "Three fine-tuned networks are averaged.", members=3),
-    Recipe("refitted-ensemble", "Three refitted networks are averaged.", members=3, refitted=True),
     Recipe(
         "distilled",
         "One network learns what three fine-tuned ones say of changed images.",

@@ -17,7 +17,6 @@ from neumo.training.finetune import cut, fine_tune, tuned_folder
 from neumo.training.head import fit_head
 from neumo.training.maps import FreshMaps, Maps, kept_maps, kept_pixels
 from neumo.training.recipes import Recipe
-from neumo.training.refit import refit
 from neumo.training.steps import step
 
 History = dict[str, list[float]]
@@ -92,11 +91,7 @@ def _tuned(
         network_id=f"{backbone.name} {backbone.weights_id}",
         taught=taught,
     )
-    member = Member(base, head, backbone.scaling, maps)
-    if recipe.refitted:
-        number = np.flatnonzero(train)
-        refit(member, number, (y if taught is None else taught[0])[number], recipe.trainable_fraction)
-    return member, history
+    return Member(base, head, backbone.scaling, maps), history
 
 
 def _maps(backbone: Backbone, base: keras.Model, recipe: Recipe, rows: pd.DataFrame) -> Maps:
