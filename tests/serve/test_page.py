@@ -384,6 +384,19 @@ def test_the_chosen_point_has_its_own_rates(browser: Browser, address: str) -> N
     assert page.inner_text("#sensitivity-text") == "of 100 with pneumonia, 91 are found"
 
 
+@pytest.mark.parametrize(("reach", "said"), [(1, "En otras, espere menos"), (3, "estropeadas a propósito")])
+def test_what_the_rates_of_the_point_are_of(browser: Browser, address: str, reach: int, said: str) -> None:
+    page = browser.new_context(locale="es-ES").new_page()
+    card = httpx.get(f"{address}api/card").json()
+    card["threshold"]["rule"] = {"by": "balanced", "value": None, "changes": 6, "reach": reach}
+    page.route("**/api/card", lambda route: route.fulfill(json=card))
+    page.goto(address)
+    page.wait_for_selector("#point:not([hidden])")
+    assert said in page.inner_text("#point-text")
+    page.select_option("#language", "en")
+    assert ("spoilt on purpose" in page.inner_text("#point-text")) == (reach > 1)
+
+
 def test_only_all_and_nothing_are_told_so(browser: Browser, address: str, files: list[Path]) -> None:
     page = browser.new_context(locale="es-ES").new_page()
     card, points = (httpx.get(f"{address}api/{what}").json() for what in ("card", "operating-points"))

@@ -400,6 +400,8 @@ async function learn() {
   $("#model").textContent = card.name;
   tellNotice(card.notice);
   $("#point").hidden = false;
+  $("#point-text").dataset.word = card.threshold?.rule?.reach > 1 ? "pointTextStressed" : "pointText";
+  $("#point-text").textContent = state.words[$("#point-text").dataset.word];
   move(points.chosen);
   tellCard();
 }

@@ -16,6 +16,8 @@ const en = {
   point: "Operating point",
   pointText:
     "From this probability on, a radiograph is called positive. Move it and see what it would have given on the validation images. Elsewhere expect less.",
+  pointTextStressed:
+    "From this probability on, a radiograph is called positive. Move it and see what it would have given on the validation images, most of them spoilt on purpose: stretched, blurred, exposed otherwise.",
   threshold: "Threshold",
   reset: "Back to the chosen one",
   sensitivity: "Sensitivity",
@@ -83,6 +85,8 @@ const es = {
   point: "Punto de operación",
   pointText:
     "A partir de esta probabilidad, la radiografía se considera positiva. Muévalo y vea qué habría dado en las imágenes de validación. En otras, espere menos.",
+  pointTextStressed:
+    "A partir de esta probabilidad, la radiografía se considera positiva. Muévalo y vea qué habría dado en las imágenes de validación, casi todas estropeadas a propósito: estiradas, borrosas, con otra exposición.",
   threshold: "Umbral",
   reset: "Volver al elegido",
   sensitivity: "Sensibilidad",
