@@ -372,3 +372,11 @@ def test_what_is_neither_yes_nor_no_is_asked_for(no: str, yes: str, neither: str
     assert f"({neither!r}), expected a blank instead, or" in fault
     assert assign([no, yes, "viral pneumonia"], None, "here", "Pneumonia")[1] == []
     assert assign([no, yes, neither], [yes, neither], "here") == ({no: 0, yes: 1, neither: 1}, [])
+
+
+def test_codes_with_a_comma_between_are_several() -> None:
+    """But a comma before nothing but zeros is a decimal one."""
+    label, faults = assign(["0", "1,2", "2", "1", "2,0"], ["1"], "here")
+    assert (label, faults) == ({"0": 0, "1,2": 1, "2": 0, "1": 1, "2,0": 0}, [])
+    assert assign(["1,2", "2,0", "0,0"], ["2"], "here")[0] == {"1,2": 1, "2,0": 1, "0,0": 0}
+    assert assign(["1,0", "0,0"], ["0"], "here")[0] == {"1,0": 0, "0,0": 1}

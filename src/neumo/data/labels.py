@@ -263,8 +263,8 @@ def _parts(name: str) -> list[str]:
 
 
 def _findings(name: str) -> list[str]:
-    """The findings in a class name; a number with a decimal comma is one."""
-    return [name] if is_number(name) else re.split(r"[|/;,]", name)
+    """The findings in a class name; "1,0" is the number 1, while "1,2" has 1 and 2."""
+    return [name] if re.fullmatch(r"[+-]?\d+", plain(name)) else re.split(r"[|/;,]", name)
 
 
 def _only_bare(names: Iterable[str]) -> bool:
