@@ -239,3 +239,23 @@ def test_folders_without_a_class_around_named_ones(tmp_path: Path) -> None:
     for i, name in enumerate(("NORMAL", "PNEUMONIA")):
         draw(tmp_path / "images" / name / f"{i}.png", i)
     assert neumo.read(tmp_path).listed_counts == {0: 1, 1: 1}
+
+
+@pytest.mark.parametrize("classes", ["sick fine", "0 1 2"])
+@pytest.mark.parametrize("heap", ["test/images", "train/all"])
+def test_a_folder_without_a_class_is_not_negative_where_positive_ones_are_named(
+    classes: str, heap: str, tmp_path: Path
+) -> None:
+    names = classes.split()
+    for i, name in enumerate([*names, heap]):
+        draw(tmp_path / (name if name == heap else f"train/{name}") / f"{i}.png", i)
+    found = neumo.read(tmp_path, positive=names[0])
+    assert found.listed_counts == {0: len(names) - 1, 1: 1}
+    assert found.unlisted == [f"{heap}/{len(names)}.png"]
+
+
+def test_images_beside_normal_alone_are_no_pneumonia(tmp_path: Path) -> None:
+    for i, name in enumerate(("normal", "images")):
+        draw(tmp_path / name / f"{i}.png", i)
+    with pytest.raises(NeumoError, match=r"got one class only \(normal\)"):
+        neumo.read(tmp_path)

@@ -57,7 +57,7 @@ def find(root: Path) -> tuple[Path, Classes]:
     A folder that only wraps another one is passed through. Archives of Kermany et al. hold
     everything twice, ``chest_xray/train`` beside ``chest_xray/chest_xray/train``; the inner copy is not read.
     A folder of masks, or called unknown or unlabelled, is no class, nor is one called images or test beside
-    classes that are named.
+    a class that is named or several others.
     """
     inside = [folder for folder in subfolders(root) if not _is_none(folder)]
     parts = [(folder, part) for folder in inside if (part := official_part(folder.name))]
@@ -78,9 +78,10 @@ def find(root: Path) -> tuple[Path, Classes]:
 
 
 def _without_heaps(classes: Classes) -> Classes:
-    """The named classes without folders beside them that say nothing of what is in them ("test/images")."""
+    """The classes without folders beside them that say nothing of what is in them ("test/images")."""
     kept = [(folder, part) for folder, part in classes if not _is_heap(folder.name)]
-    return kept if are_named(kept) else classes
+    names = {folder.name for folder, _ in kept}
+    return kept if len(names) > 1 or any(map(is_known, names)) else classes
 
 
 def _is_heap(folder_name: str) -> bool:
