@@ -249,11 +249,14 @@ def test_a_heading_y_is_the_last_to_be_taken_for_labels(tmp_path: Path) -> None:
     assert neumo.read(tmp_path / "t.csv").table["label"].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("word", ["N/A", "NULL", "#N/A", "?", "-", "unknown", "Uncertain", "not available"])
-def test_words_for_an_unknown_class_are_no_class(word: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ill", ["pneumonia", "abnormal"])
+@pytest.mark.parametrize(
+    "word", ["N/A", "NULL", "#N/A", "?", "-", "unknown", "Uncertain", "not available", "Unclear", "dudoso"]
+)
+def test_words_for_an_unknown_class_are_no_class(word: str, ill: str, tmp_path: Path) -> None:
     for i in range(3):
         draw(tmp_path / f"{i}.png", i)
-    rows = {"path": ["0.png", "1.png", "2.png"], "label": ["normal", word, "pneumonia"]}
+    rows = {"path": ["0.png", "1.png", "2.png"], "label": ["normal", word, ill]}
     pd.DataFrame(rows).to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(NeumoError, match=r"got no label in row 2 \(column 'label'\)"):
         neumo.read(tmp_path / "t.csv")

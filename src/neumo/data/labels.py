@@ -32,6 +32,7 @@ _NEGATIVE |= {"no finding", "no findings", "nofinding", "none", "control", "cont
 UNKNOWN = {
     *("", "?", "nan", "na", "n/a", "n.a.", "#n/a", "null", "not available", "not known", "unknown", "todo"),
     *("uncertain", "indeterminate", "undetermined", "unlabelled", "unlabeled"),
+    *("unclear", "unsure", "equivocal", "inconclusive", "unklar", "dudoso", "indeterminado"),
 }
 """What stands where a class is not known, as `plain` has it."""
 
