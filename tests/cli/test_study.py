@@ -123,7 +123,7 @@ def test_too_few_images_name_the_options_that_say_how_many_are_needed(tmp_path: 
         draw(tmp_path / "data" / name / f"{i}.png", i)
     done = neumo_here("study", tmp_path / "data", *SMALL, "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert "normal images, expected enough to have some in each of train" in done.stderr
+    assert "got 2 pneumonia images, expected enough to have some in each of train" in done.stderr
     assert done.stderr.endswith("; choose others with --test-fraction and --validation-fraction\n")
 
 
