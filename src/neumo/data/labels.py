@@ -86,6 +86,11 @@ def is_known(name: str) -> bool:
     return is_negative(name) or plain(name) in _POSITIVE
 
 
+def is_whole(name: str) -> bool:
+    """Whether a class is a whole number; "1.0" and "1,0" are."""
+    return re.fullmatch(r"[+-]?\d+", plain(name)) is not None
+
+
 def is_number(name: str) -> bool:
     """Whether a class is a number, with a decimal point or a comma, as in much of Europe."""
     return re.fullmatch(r"[+-]?\d+(?:[.,]\d*)?", name.strip()) is not None
@@ -265,7 +270,7 @@ def _parts(name: str) -> list[str]:
 
 def _findings(name: str) -> list[str]:
     """The findings in a class name; "1,0" is the number 1, while "1,2" has 1 and 2."""
-    return [name] if re.fullmatch(r"[+-]?\d+", plain(name)) else re.split(r"[|/;,]", name)
+    return [name] if is_whole(name) else re.split(r"[|/;,]", name)
 
 
 def _only_bare(names: Iterable[str]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from neumo.data.labels import (
     class_names,
     is_negative,
     is_number,
+    is_whole,
     plain,
     quoted,
     speaking,
@@ -203,7 +203,7 @@ def _labels(
     names = named.dropna().unique()
     label_of, faults = assign(names, positive, f"{file} (column {heading!r})", heading)
     if not positive and (numbers := [*filter(is_number, names)]):
-        shares = not all(re.fullmatch(r"[+-]?\d+", plain(name)) for name in numbers)
+        shares = not all(map(is_whole, numbers))
         faults = [] if shares else faults
         ask = "or to be told which are positive, with --positive NAME"
         what = "as a share is no class" if shares else ask
