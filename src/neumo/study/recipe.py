@@ -30,6 +30,7 @@ from neumo.data.split_file import save_split
 from neumo.data.table import Dataset
 from neumo.errors import NeumoError
 from neumo.evaluation.calibration import calibrate, prior_shift
+from neumo.evaluation.metrics import measure
 from neumo.evaluation.operating_point import choose_threshold
 from neumo.explain.usual import usual_maps
 from neumo.features.backbones import Backbone, backbone
@@ -321,7 +322,8 @@ class RecipeRun:
             "validation": asked_x[: len(y)],
             "test": self._features(engine, parts["test"]),
         }
-        run.validation = _loss_and_accuracy(y, _logits(head, of["validation"]))
+        found = measure(y, _probability(head, of["validation"]), 0.5, np.ones((1, len(y))))
+        run.validation = {name: float(found[name][0]) for name in ("loss", "accuracy")}
         if matched:
             own = rows[rows["part"].isin(("train", "validation"))]
             weights = overlap_weights(own)[own["part"] == "validation"]
@@ -429,11 +431,6 @@ def _drawn(y: np.ndarray, weights: np.ndarray) -> np.ndarray:
         places = (np.arange(10 * len(own)) + 0.5) / (10 * len(own))
         found.append(own[np.searchsorted(reached, places)])
     return np.concatenate(found)
-
-
-def _loss_and_accuracy(y: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    loss = np.mean(np.logaddexp(0, logits) - y * logits)
-    return {"loss": float(loss), "accuracy": float(np.mean((logits > 0) == y))}
 
 
 def _logits(head: keras.Model, features: np.ndarray) -> np.ndarray:
